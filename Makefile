@@ -1,0 +1,83 @@
+# Two commands for a newcomer:
+#
+#     make demo    score the real events in examples/data and print who is engaged
+#     make test    run every test
+#
+# Both set up .venv with what they need, once. `make clean` takes away all that make has made.
+# To choose the interpreter: make PYTHON=python3.12 ...   To pass options on: make test ARGS="-k decay"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test bench lint format docs dist clean
+
+PYTHON ?=
+ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --quiet --disable-pip-version-check
+DONE := $(VENV)/done
+DATA := examples/data/completejourney
+
+# What the compiled module is made of, and what says how; Python files need no new installation.
+CORE := setup.py pyproject.toml $(wildcard src/engagekit/*.pyx src/engagekit/*.pxi src/engagekit/*.h)
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+# --- .venv, and a stamp for each thing installed into it ------------------------------------------------
+
+$(DONE)/venv:
+	@python=$$(sh tools/find-python $(PYTHON)) && \
+	echo "Setting up $(VENV) with $$python" && \
+	"$$python" -m venv --clear $(VENV)
+	@$(PIP) install --upgrade "pip>=25.1"
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/package: $(DONE)/venv $(CORE)
+	@echo "Compiling and installing engagekit into $(VENV)"
+	@$(PIP) install --editable ".[files]" --group demo
+	@touch $@
+
+$(DONE)/test $(DONE)/bench $(DONE)/lint $(DONE)/docs $(DONE)/build: $(DONE)/%: $(DONE)/venv pyproject.toml
+	@echo "Installing what '$*' needs into $(VENV)"
+	@$(PIP) install --group $*
+	@touch $@
+
+# --- what one does ---------------------------------------------------------------------------------------
+
+demo: $(DONE)/package
+	@mkdir -p build/demo
+	@$(VENV)/bin/engagekit score $(DATA)/events.parquet --contacts $(DATA)/contacts.parquet \
+	    --model examples/models/grocery.toml --at latest -o build/demo/scores.csv $(ARGS)
+
+test: $(DONE)/package $(DONE)/test
+	@$(RUN) -m pytest $(ARGS)
+
+bench: $(DONE)/package $(DONE)/bench
+	@$(RUN) -m pytest benchmarks -p no:cacheprovider $(ARGS)
+
+lint: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+lint: $(DONE)/package $(DONE)/lint
+	ruff check .
+	ruff format --check .
+	cython-lint src
+	mypy
+	stubtest engagekit._core
+	repo-review --show errskip .
+
+format: $(DONE)/lint
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+docs: $(DONE)/package $(DONE)/docs
+	@$(VENV)/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "The documentation is in docs/_build/html/index.html"
+
+dist: $(DONE)/build
+	@rm -rf dist
+	@$(RUN) -m build --outdir dist .
+
+clean:
+	@rm -rf $(VENV) build dist docs/_build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf src/*.egg-info src/engagekit/_core.c src/engagekit/_core.html src/engagekit/*.so
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

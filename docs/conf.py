@@ -1,0 +1,26 @@
+"""How Sphinx builds the documentation: ``make docs``."""
+
+from importlib.metadata import version as installed_version
+
+project = "engagekit"
+author = "engagekit contributors"
+copyright = "engagekit contributors"
+release = version = installed_version("engagekit")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+root_doc = "index"
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True}
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = "engagekit"
+html_copy_source = False
+html_show_sourcelink = False

@@ -1,0 +1,58 @@
+"""Measure customer engagement: declare scoring rules, score any frame of events, see why.
+
+>>> import engagekit as ek
+>>> import numpy as np
+>>> model = ek.Model(rules=[ek.Rule(name="demo", on="demo_request", points=30, channel="sales")])
+>>> events = {
+...     "contact": ["ann", "bob", "ann"],
+...     "type": ["demo_request", "page_view", "demo_request"],
+...     "time": np.array(["2026-01-01", "2026-01-02", "2026-01-31"], "datetime64[us]"),
+... }
+>>> model.score(events, at="2026-01-31").frame["score"].tolist()
+[45.0, 0.0]
+"""
+
+try:
+    from engagekit import _core as _core
+except ImportError as error:  # pragma: no cover
+    raise ImportError(
+        "engagekit's compiled kernel is missing or does not fit this Python: install the package (pip install "
+        "engagekit, or pip install . in a checkout; a C compiler is needed where there is no wheel)"
+    ) from error
+
+from engagekit.errors import EngagekitError, EventsError, ModelError, StateError
+from engagekit.events import Events
+from engagekit.model import presets
+from engagekit.model.conditions import field
+from engagekit.model.lifecycle import Lifecycle, Momentum, Phase, Scale
+from engagekit.model.model import Model
+from engagekit.model.points import Amount, Channel, Decay, Limit
+from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
+from engagekit.scores import Scores
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Absence",
+    "Amount",
+    "Channel",
+    "Decay",
+    "EngagekitError",
+    "Events",
+    "EventsError",
+    "Exclude",
+    "Lifecycle",
+    "Limit",
+    "Model",
+    "ModelError",
+    "Momentum",
+    "Phase",
+    "Repeat",
+    "Rule",
+    "Scale",
+    "Scores",
+    "Signal",
+    "StateError",
+    "field",
+    "presets",
+]

@@ -1,0 +1,285 @@
+# Finishing: from S(r) to score, engagement, level, momentum and phase at any instant, and the first instant at which
+# level or phase differ.
+#
+# Between two instants without a new event, every S(r) is a falling share (positive points) plus a rising one (negative
+# points), so values at both ends enclose all values between. Terms of one family (the same half-life, or ramps while no
+# part of them ends) are added before they are enclosed: their sum is itself monotone, so opposite points cancel here
+# too. An interval whose enclosure straddles no bound cannot hold a change and is skipped whole; the others are halved,
+# the earlier half first, down to half a second. So no change is passed over, however often the score rises and falls,
+# but for excursions shorter than that.
+
+cdef int64_t SHORTEST = 500000
+
+
+cdef void rest_sums(const RuleSpec* rule, Scratch* scratch, int64_t l, int64_t base) noexcept nogil:
+    """For each part of listed rule `l` the sums over it and all newer ones, life left seen from `base`."""
+    cdef Sum gain, gain_left, loss, loss_left
+    cdef int64_t i
+    cdef double left
+    cdef Part* part
+    memset(&gain, 0, sizeof(Sum))
+    memset(&gain_left, 0, sizeof(Sum))
+    memset(&loss, 0, sizeof(Sum))
+    memset(&loss_left, 0, sizeof(Sum))
+    for i in range(scratch.part_upto[l] - 1, scratch.part_first[l] - 1, -1):
+        part = scratch.parts + i
+        left = <double>(rule.span - (base - part.time))
+        if part.raw >= 0:
+            add(&gain, part.raw)
+            add(&gain_left, part.raw * left)
+        else:
+            add(&loss, part.raw)
+            add(&loss_left, part.raw * left)
+        part.gain = gain.value + gain.rest
+        part.gain_left = gain_left.value + gain_left.rest
+        part.loss = loss.value + loss.rest
+        part.loss_left = loss_left.value + loss_left.rest
+
+
+cdef void listed_value(
+    const RuleSpec* rule, Scratch* scratch, int64_t l, int64_t r, int64_t at, int64_t from_part, Point* point
+) noexcept nogil:
+    """S(r) of a ramp or window at `at`: the parts still alive are always the newest ones."""
+    cdef int64_t lo = from_part, hi = scratch.part_upto[l], middle
+    cdef double since = <double>(at - scratch.base_time[r])
+    cdef Part* part
+    while lo < hi:
+        middle = (lo + hi) // 2
+        if at - scratch.parts[middle].time >= rule.span:
+            lo = middle + 1
+        else:
+            hi = middle
+    point.alive[l] = lo
+    if lo == scratch.part_upto[l]:
+        point.gain[l] = point.loss[l] = 0.0
+    else:
+        part = scratch.parts + lo
+        if rule.decay == WINDOW:
+            point.gain[l] = part.gain
+            point.loss[l] = part.loss
+        else:
+            point.gain[l] = (part.gain_left - part.gain * since) / <double>rule.span
+            point.loss[l] = (part.loss_left - part.loss * since) / <double>rule.span
+    point.value[r] = point.gain[l] + point.loss[l]
+
+
+cdef double momentum_at(const Plan* plan, const Pace* pace, int64_t at) noexcept nogil:
+    """(F - W) / (F + W), from their ratio, which cannot vanish as both sums do."""
+    cdef double gap = <double>(at - pace.mark), fast = <double>plan.fast, slow = <double>plan.slow, ratio
+    if not pace.known:
+        return NAN
+    ratio = pace.fast / pace.slow * (slow / fast) * exp2(-(gap / fast - gap / slow))
+    return (ratio - 1.0) / (ratio + 1.0)
+
+
+cdef void keep_pace(const Plan* plan, Pace* pace, int64_t time, double raw) noexcept nogil:
+    """Take one positive matched event into the momentum's sums."""
+    cdef int64_t gap
+    if raw <= 0:
+        return
+    if not pace.known:
+        pace.known = True
+        pace.mark = time
+        pace.fast = pace.slow = raw
+    elif time <= pace.mark:
+        pace.fast += raw * fading(pace.mark - time, plan.fast)
+        pace.slow += raw * fading(pace.mark - time, plan.slow)
+    else:
+        gap = time - pace.mark
+        pace.fast = pace.fast * fading(gap, plan.fast) + raw
+        pace.slow = pace.slow * fading(gap, plan.slow) + raw
+        pace.mark = time
+
+
+cdef inline double engagement_of(const Plan* plan, double score) noexcept nogil:
+    if score <= 0:
+        return 0.0
+    if plan.linear_scale:
+        return 100.0 if score >= plan.scale else 100.0 * (score / plan.scale)
+    return 100.0 * (1.0 - exp2(-score / plan.scale))
+
+
+cdef inline bint applies(const RuleSpec* rule, int32_t half) noexcept nogil:
+    return rule.half == BOTH or rule.half == half
+
+
+cdef int32_t phase_of(const Plan* plan, double engagement, double momentum, int32_t half, bint ended, bint active) noexcept nogil:
+    """The name of the first phase that holds; -1 without activity."""
+    cdef int64_t p
+    if not active:
+        return -1
+    if ended:
+        return plan.ended_phase
+    for p in range(plan.phases):
+        if (
+            plan.phase[p].half == half
+            and engagement >= plan.phase[p].min_engagement
+            and (isnan(plan.phase[p].min_momentum) or momentum >= plan.phase[p].min_momentum)
+        ):
+            return plan.phase[p].name
+    return -1
+
+
+cdef void evaluate(
+    const Plan* plan, Scratch* scratch, int64_t at, int32_t half, bint ended, bint active, Point* point
+) noexcept nogil:
+    """Everything at `at`; `scratch.channel_sum` is left with C(ch). Cost: one weight a live rule. Sums in rule order."""
+    cdef int64_t j, r, c
+    cdef const RuleSpec* rule
+    point.time = at
+    for c in range(plan.channels):
+        scratch.channel_sum[c] = 0.0
+    for j in range(scratch.live_count):
+        r = scratch.live[j]
+        rule = plan.rule + r
+        if rule.decay == LINEAR or rule.decay == WINDOW:
+            listed_value(rule, scratch, rule.listed, r, at, scratch.part_first[rule.listed], point)
+        elif rule.decay == HALF_LIFE:
+            point.value[r] = scratch.base[r] * fading(at - scratch.base_time[r], rule.span)
+        else:
+            point.value[r] = scratch.base[r]
+        if applies(rule, half):
+            scratch.channel_sum[rule.channel] += clip(point.value[r], rule.cap)
+    point.score = 0.0
+    for c in range(plan.channels):
+        scratch.channel_sum[c] = clip(scratch.channel_sum[c], plan.channel_cap[c])
+        point.score += scratch.channel_sum[c]
+    point.engagement = engagement_of(plan, point.score)
+    point.momentum = momentum_at(plan, &scratch.pace, at)
+    point.level = (
+        (point.engagement >= plan.level[0]) + (point.engagement >= plan.level[1]) + (point.engagement >= plan.level[2])
+    )
+    point.phase = phase_of(plan, point.engagement, point.momentum, half, ended, active)
+
+
+cdef void enclose(
+    const Plan* plan, Scratch* scratch, const Point* a, const Point* b, int32_t half, double* low, double* high
+) noexcept nogil:
+    """Bounds of the score between two points, from their values alone."""
+    cdef int64_t j = 0, r, f, families = plan.families
+    cdef int32_t channel
+    cdef const RuleSpec* rule
+    cdef double lo = 0.0, hi = 0.0, channel_lo, channel_hi, x, y, cap
+    cdef double* family_a = scratch.family_a
+    cdef double* family_b = scratch.family_b
+    for f in range(families):
+        scratch.total_a[f] = scratch.total_b[f] = 0.0
+    while j < scratch.live_count:
+        channel = plan.rule[scratch.live[j]].channel
+        cap = plan.channel_cap[channel]
+        channel_lo = channel_hi = 0.0
+        for f in range(families):
+            family_a[f] = family_b[f] = 0.0
+        while j < scratch.live_count and plan.rule[scratch.live[j]].channel == channel:
+            r = scratch.live[j]
+            rule = plan.rule + r
+            j += 1
+            if not applies(rule, half):
+                continue
+            if rule.decay >= LINEAR and a.alive[rule.listed] != b.alive[rule.listed]:
+                channel_lo += clip(b.gain[rule.listed] + a.loss[rule.listed], rule.cap)
+                channel_hi += clip(a.gain[rule.listed] + b.loss[rule.listed], rule.cap)
+            elif fabs(a.value[r]) <= rule.cap and fabs(b.value[r]) <= rule.cap:
+                family_a[rule.family] += a.value[r]
+                family_b[rule.family] += b.value[r]
+            else:
+                x = clip(a.value[r], rule.cap)
+                y = clip(b.value[r], rule.cap)
+                channel_lo += x if x < y else y
+                channel_hi += y if x < y else x
+        x = channel_lo
+        y = channel_hi
+        for f in range(families):
+            x += family_a[f] if family_a[f] < family_b[f] else family_b[f]
+            y += family_b[f] if family_a[f] < family_b[f] else family_a[f]
+        if -cap <= x and y <= cap:
+            lo += channel_lo
+            hi += channel_hi
+            for f in range(families):
+                scratch.total_a[f] += family_a[f]
+                scratch.total_b[f] += family_b[f]
+        else:
+            lo += clip(x, cap)
+            hi += clip(y, cap)
+    for f in range(families):
+        x = scratch.total_a[f]
+        y = scratch.total_b[f]
+        lo += x if x < y else y
+        hi += y if x < y else x
+    low[0] = lo
+    high[0] = hi
+
+
+cdef bint may_change(
+    const Plan* plan, Scratch* scratch, const Point* a, const Point* b, int32_t half, bint ended, bint active
+) noexcept nogil:
+    """Whether any bound of level or phase may be crossed between two points."""
+    cdef double lo, hi
+    cdef int64_t p
+    enclose(plan, scratch, a, b, half, &lo, &hi)
+    lo = engagement_of(plan, lo)
+    hi = engagement_of(plan, hi)
+    for p in range(3):
+        if lo < plan.level[p] <= hi:
+            return True
+    if not active or ended:
+        return False
+    for p in range(plan.phases):
+        if plan.phase[p].half != half:
+            continue
+        if lo < plan.phase[p].min_engagement <= hi:
+            return True
+        if b.momentum < plan.phase[p].min_momentum <= a.momentum:
+            return True
+    return False
+
+
+cdef int64_t march(
+    const Plan* plan, Scratch* scratch, int64_t upto, int32_t half, bint ended, bint active, const Point* now
+) noexcept nogil:
+    """The first change of level or phase after points[1].time, at most `upto`; NEVER if none.
+
+    Invariant: from points[1] back to the start level and phase are those of `now`. Leaves points[2] at the change.
+    """
+    cdef int64_t bracket = upto, step = upto - scratch.points[1].time, lo, hi, middle
+    cdef Point* a = &scratch.points[1]
+    cdef Point* b = &scratch.points[2]
+    cdef Point spare
+    cdef int64_t l
+    cdef bint jump
+    while a.time < upto:
+        if step > bracket - a.time:
+            step = bracket - a.time
+        evaluate(plan, scratch, a.time + step, half, ended, active, b)
+        if not may_change(plan, scratch, a, b, half, ended, active):
+            pass
+        elif step > SHORTEST:
+            bracket = b.time
+            step = step // 2
+            continue
+        elif b.level != now.level or b.phase != now.phase:
+            jump = False
+            for l in range(plan.listed):
+                if plan.rule[plan.listed_rule[l]].decay >= LINEAR and a.alive[l] != b.alive[l]:
+                    jump = True
+            lo, hi = a.time, b.time
+            while jump and hi - lo > 1:     # the exact instant at which a window ends
+                middle = (lo + hi) // 2
+                evaluate(plan, scratch, middle, half, ended, active, b)
+                if b.level != now.level or b.phase != now.phase:
+                    hi = middle
+                else:
+                    lo = middle
+            evaluate(plan, scratch, hi, half, ended, active, b)
+            return hi
+        spare = a[0]
+        a[0] = b[0]
+        b[0] = spare
+        if a.time == bracket:
+            bracket = upto
+            step = 2 * step
+        else:
+            step = bracket - a.time
+            if step > SHORTEST:
+                step = step // 2
+    return NEVER

@@ -1,0 +1,250 @@
+# The plan as the kernel sees it: structs that match the aligned NumPy dtypes of plan.py field by field (checked by
+# Cython when an array is handed over), and the scratch memory of one thread.
+
+cdef enum:
+    NO_DECAY = 0
+    HALF_LIFE = 1
+    LINEAR = 2
+    WINDOW = 3
+
+cdef enum:
+    RULE = 0
+    ABSENCE = 1
+    REPEAT = 2
+
+cdef enum:              # what a class of events is for an absence, a repeat, an exclusion or a listed rule
+    ON = 1              # on, after
+    UNLESS = 2          # unless; for an exclusion: after
+
+cdef enum:              # what a class of events is for everything else
+    ACTIVITY = 1
+    CUSTOMER_ON = 2
+    ENDS_ON = 4
+    READ = 8
+
+cdef enum:
+    LINEAR_CURVE = 0
+    LOG1P = 1
+    SQRT = 2
+    SATURATING = 3
+
+cdef enum:
+    BOTH = 0
+    PROSPECT = 1
+    CUSTOMER = 2
+
+cdef enum:              # families of terms whose sum is monotone between two instants; half-lives follow
+    CONSTANT_FAMILY = 0
+    LINEAR_FAMILY = 1
+
+cdef int64_t NEVER = INT64_MIN          # a null instant
+cdef int64_t HORIZON = 3155760000000000         # 100 years of microseconds
+cdef int64_t LAST_INSTANT = 253402300799999999  # the end of the year 9999
+
+cdef struct RuleSpec:
+    double points
+    double cap
+    double amount_scale
+    double amount_max
+    int64_t span
+    int64_t within
+    int64_t n
+    int64_t limit_n
+    int64_t limit_per
+    int32_t kind
+    int32_t decay
+    int32_t half
+    int32_t channel
+    int32_t by
+    int32_t curve
+    int32_t amount
+    int32_t negated
+    int32_t weights_first
+    int32_t weights_last
+    int32_t family
+    int32_t listed
+
+cdef struct PhaseSpec:
+    double min_engagement
+    double min_momentum         # NaN: none
+    int32_t half
+    int32_t name
+
+cdef struct ExcludeSpec:
+    int64_t within              # -1: any time before
+    int32_t by
+    int32_t follows
+
+cdef struct Row:
+    double score
+    double engagement
+    double momentum
+    double largest              # of |S(r)|
+    int64_t next_change
+    int64_t events
+    int64_t first_event
+    int64_t last_event
+    int32_t last_type
+    int32_t phase
+    int32_t next_phase
+    int32_t top_channel
+    int8_t level
+    int8_t next_level
+    int8_t half
+    int8_t present
+
+cdef struct Tally:
+    int64_t future
+    int64_t excluded
+    int64_t unmatched
+    int64_t null_amounts
+
+cdef struct Plan:
+    int64_t rules
+    int64_t listed
+    int64_t channels
+    int64_t families
+    int64_t classes
+    int64_t phases
+    const RuleSpec* rule
+    const double* channel_cap
+    const int32_t* by_channel           # the rules, channel by channel
+    const int32_t* listed_rule
+    const uint8_t* roles                # listed x classes
+    const uint8_t* flags                # classes
+    const int32_t* plain_start          # classes + 1, into plain_rule: the rules summed in one pass
+    const int32_t* plain_rule
+    const int32_t* weight_column
+    const int64_t* weight_start
+    const double* weight_factor
+    const int32_t** codes
+    const double** amounts
+    const PhaseSpec* phase
+    int32_t ended_phase
+    int32_t linear_scale
+    double scale
+    double level[3]
+    int64_t fast
+    int64_t slow
+    int32_t lifecycle
+    const int64_t* start
+    const int64_t* time
+    const int32_t* type
+    const int32_t* event_class
+    const int32_t* type_rank
+
+cdef struct Sum:            # Neumaier's compensated sum
+    double value
+    double rest
+
+cdef struct Entry:          # an event on its way through by, limit, absence or repeat
+    int64_t by
+    int64_t time
+    double raw
+    int32_t role
+
+cdef struct Part:           # a matched event of a listed rule; the sums run from here to the newest one
+    int64_t time
+    double raw
+    double gain             # of positive raw
+    double gain_left        # of positive raw * life left at the rule's base instant
+    double loss
+    double loss_left
+
+cdef struct Future:         # an absence that will mature
+    int64_t time
+    double raw
+    int32_t rule
+
+cdef struct Point:          # everything at one instant
+    int64_t time
+    double* value           # S(r)
+    double* gain            # of listed rules: the falling and the rising share
+    double* loss
+    int64_t* alive          # of listed rules: the first part still alive
+    double score
+    double engagement
+    double momentum
+    int32_t level
+    int32_t phase
+
+cdef struct Pace:           # momentum: two sums at the instant `mark`
+    double fast
+    double slow
+    int64_t mark
+    bint known
+
+cdef struct Scratch:
+    Sum* sums
+    double* base                # S(r) of half-lives at base_time
+    int64_t* base_time
+    int64_t* part_first
+    int64_t* part_upto
+    int64_t* part_end
+    int32_t* live               # the rules that have anything, channel by channel
+    int64_t live_count
+    double* channel_sum
+    double* family_a
+    double* family_b
+    double* total_a
+    double* total_b
+    Part* parts
+    int64_t parts_count
+    int64_t parts_room
+    Entry* entries
+    int64_t entries_room
+    int64_t* stack
+    int64_t stack_room
+    Future* futures
+    int64_t futures_count
+    int64_t futures_room
+    Point points[3]
+    Pace pace
+    bint failed
+
+
+cdef inline void add(Sum* sum, double x) noexcept nogil:
+    cdef double total = sum.value + x
+    if fabs(sum.value) >= fabs(x):
+        sum.rest += (sum.value - total) + x
+    else:
+        sum.rest += (x - total) + sum.value
+    sum.value = total
+
+
+cdef inline double clip(double x, double cap) noexcept nogil:
+    return cap if x > cap else (-cap if x < -cap else x)
+
+
+cdef inline int64_t floor_div(int64_t a, int64_t b) noexcept nogil:
+    """a // b of Python for b > 0 (C cuts towards zero, wrong before 1970)."""
+    cdef int64_t q = a // b
+    return q - 1 if q * b > a else q
+
+
+cdef inline double fading(int64_t age, int64_t half_life) noexcept nogil:
+    """2^(-age / half_life): whole half-lives apart from the rest, so that the exponent loses no digits."""
+    cdef int64_t whole = age // half_life
+    if whole > 1100:
+        return 0.0
+    return ldexp(exp2(-(<double>(age - whole * half_life)) / <double>half_life), -<int>whole)
+
+
+cdef inline double weight(const RuleSpec* rule, int64_t age) noexcept nogil:
+    """decay_r(age), one half-open step or ramp included."""
+    if rule.decay == HALF_LIFE:
+        return fading(age, rule.span)
+    if rule.decay == NO_DECAY:
+        return 1.0
+    if age >= rule.span:
+        return 0.0
+    return 1.0 if rule.decay == WINDOW else <double>(rule.span - age) / <double>rule.span
+
+
+cdef void* larger(void* memory, int64_t* room, int64_t wanted, size_t size) noexcept nogil:
+    """Room for `wanted` items of `size` bytes, at least doubled; NULL where there is none."""
+    cdef int64_t more = 2 * room[0] if 2 * room[0] > wanted else wanted
+    cdef void* moved = realloc(memory, more * size)
+    if moved is not NULL:
+        room[0] = more
+    return moved

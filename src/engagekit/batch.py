@@ -1,0 +1,351 @@
+"""Scoring a whole table: every contact at one instant, or one contact and instant a row."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from attrs import define
+from numpy.typing import NDArray
+
+from engagekit import _core
+from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name, single
+from engagekit.errors import EventsError
+from engagekit.events import Events, Mapped
+from engagekit.frames import Frame, Out, build, frame_of
+from engagekit.instants import EPOCH, LATEST, microseconds_of, now
+from engagekit.matching import match
+from engagekit.model import Model
+from engagekit.plan import ROW, TALLY, Plan, lower
+from engagekit.scores import Scores, Stats, ids_out, result_columns
+
+SMALL = 4096
+"""Jobs below which threads cost more than they save."""
+NOTHING = 1e-6
+"""Decayed points that no reader of a score would take for anything."""
+
+
+@define(kw_only=True)
+class Jobs:
+    """What the kernel is to score: contacts by code (-1: none of the events'), each at its instant."""
+
+    contacts: NDArray[np.int64]
+    at: NDArray[np.int64]
+    since: NDArray[np.int64]
+    counted: NDArray[np.uint8]
+
+
+@define(kw_only=True)
+class Numbers:
+    """What the kernel made of the jobs."""
+
+    rows: NDArray[Any]
+    channels: NDArray[np.float64]
+    sums: NDArray[np.float64] | None
+    tally: NDArray[Any]
+
+
+@define(kw_only=True)
+class Asked:
+    """Jobs, and how their results become rows: which jobs, under which ids, beside which columns."""
+
+    jobs: Jobs
+    order: NDArray[np.int64] | None
+    """The jobs of the result's rows; None: those with an event, then the contacts table's others."""
+    others: NDArray[np.int64]
+    """The contacts table's rows by job, in its order."""
+    contacts: Contacts | None
+    base: Frame | None
+    instant: int | None
+
+
+def score(
+    model: Model,
+    events: Any,
+    *,
+    at: Any = None,
+    contacts: Any = None,
+    threads: int | None = None,
+    mapping: Mapping[str, str | None],
+) -> Scores:
+    """Score events by a model; see `Model.score`."""
+    plan = lower(model)
+    coded = _events(model, events, mapping)
+    asked = _asked(coded, at, contacts)
+    numbers = _run(plan, coded, asked.jobs, threads=threads, sums=False, ahead=True)
+    _refuse_overflow(numbers, coded, asked)
+    if at is None:
+        _warn_if_faded(numbers)
+    rows = _result_rows(asked, numbers, coded)
+    key = coded.mapping.contact
+    columns = result_columns(plan, coded, numbers.rows[rows], numbers.channels[rows], asked.jobs.at[rows])
+    if asked.base is None:
+        columns = {key: ids_out(coded, asked.contacts, asked.jobs.contacts, rows, len(coded.contacts)), **columns}
+    _refuse_collision(key, asked.base, columns)
+    tally = numbers.tally[0]
+    return Scores(
+        model=model,
+        at=_at(asked.instant, coded),
+        stats=Stats(
+            rows=coded.rows,
+            contacts=len(rows) if asked.base is None else len(np.unique(asked.jobs.contacts[rows])),
+            future=int(tally["future"]),
+            duplicates=coded.duplicates,
+            excluded=int(tally["excluded"]),
+            unmatched=int(tally["unmatched"]),
+            null_amounts=int(tally["null_amounts"]),
+        ),
+        key=key,
+        columns=columns,
+        kind=asked.base.kind if asked.base else _kind(coded),
+        base=asked.base,
+    )
+
+
+def features(
+    model: Model, events: Any, *, at: Any = None, threads: int | None = None, mapping: Mapping[str, str | None]
+) -> Any:
+    """Give S(r) per contact or per row of `at`; see `Model.features`."""
+    plan = lower(model)
+    coded = _events(model, events, mapping)
+    asked = _asked(coded, at, None)
+    numbers = _run(plan, coded, asked.jobs, threads=threads, sums=True, ahead=False)
+    _refuse_overflow(numbers, coded, asked)
+    rows = _result_rows(asked, numbers, coded)
+    assert numbers.sums is not None
+    columns = {
+        name: Out(kind="float", values=np.ascontiguousarray(numbers.sums[rows, r]))
+        for r, name in enumerate(plan.names)
+    }
+    key = coded.mapping.contact
+    _refuse_collision(key, asked.base, columns)
+    if asked.base is None:
+        columns = {key: ids_out(coded, None, asked.jobs.contacts, rows, len(coded.contacts)), **columns}
+    return build(asked.base.kind if asked.base else _kind(coded), columns, base=asked.base)
+
+
+def _kind(events: Events) -> str:
+    assert events.source is not None
+    return events.source.kind
+
+
+def _events(model: Model, events: Any, mapping: Mapping[str, str | None]) -> Events:
+    given = {name: column for name, column in mapping.items() if column is not None}
+    if isinstance(events, Events):
+        if given:
+            raise EventsError(f"{', '.join(given)}: say which column is which when the Events are made")
+        return events
+    mapped = Mapped.of(model.columns, given)
+    return Events._of(events, mapped, sorted(model.fields - {"contact", "type", "time"}))
+
+
+def _asked(events: Events, at: Any, source: Any) -> Asked:
+    contacts = None if source is None else Contacts(source, events)
+    if at is None or isinstance(at, str) or not _is_table(at):
+        return _everyone(events, _instant(events, at), contacts)
+    return _each_row(events, single(at, "at"), contacts)
+
+
+def _is_table(at: Any) -> bool:
+    try:
+        frame_of(at)
+    except EventsError:
+        return False
+    return True
+
+
+def _instant(events: Events, at: Any) -> int:
+    if at is None:
+        return now()
+    if not (isinstance(at, str) and at == "latest"):
+        return microseconds_of(at)
+    present = now()
+    past = events.times[events.times <= present] if events.times.size else events.times
+    return int(past.max()) if past.size else present
+
+
+def _everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
+    known = len(events.contacts)
+    since = np.full(known, NO_INSTANT, np.int64)
+    others = np.empty(0, np.int64)
+    if contacts is not None:
+        attributes, met = contacts.since(), contacts.codes >= 0
+        since[contacts.codes[met]] = attributes[met]
+        others = np.where(met, contacts.codes, 0).astype(np.int64)
+        others[~met] = known + np.arange(int((~met).sum()))
+        since = np.concatenate([since, attributes[~met]])
+    jobs = Jobs(
+        contacts=np.concatenate([np.arange(known), np.full(len(since) - known, -1)]),
+        at=np.full(len(since), at, np.int64),
+        since=since,
+        counted=np.ones(len(since), np.uint8),
+    )
+    return Asked(jobs=jobs, order=None, others=others, contacts=contacts, base=None, instant=at)
+
+
+def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
+    key = key_name(frame, events, "at")
+    if "at" not in frame.names:
+        raise EventsError(f"at: expected a column 'at' of instants beside {key!r}, got {', '.join(frame.names)}")
+    column, instants = frame.column(key), frame.column("at")
+    what = f"at column {key!r}"
+    codes = codes_of(column, events.contacts, insert=False, what=what, rows=frame.rows)
+    if frame.rows and instants.kind != "instant":
+        raise EventsError(f"at column 'at': expected timestamps, got {instants.dtype}")
+    if instants.null is not None and instants.null.any():
+        raise EventsError(
+            f"at column 'at', row {int(instants.null.argmax()):,}: null; {int(instants.null.sum()):,} rows in all"
+        )
+    at = np.ascontiguousarray(instants.values, np.int64) if frame.rows else np.empty(0, np.int64)
+    since = np.full(frame.rows, NO_INSTANT, np.int64)
+    if contacts is not None and len(contacts.coder):
+        rows = codes_of(column, contacts.coder, insert=False, what=what, rows=frame.rows)
+        since[rows >= 0] = contacts.since()[rows[rows >= 0]]
+    # the stats count each contact once, at its last instant
+    counted = np.zeros(frame.rows, np.uint8)
+    order = np.lexsort((at, codes))
+    final = np.append(codes[order][1:] != codes[order][:-1], True)[: frame.rows]
+    counted[order[final]] = 1
+    jobs = Jobs(contacts=codes.astype(np.int64), at=at, since=since, counted=counted)
+    return Asked(
+        jobs=jobs, order=np.arange(frame.rows), others=np.empty(0, np.int64), contacts=contacts, base=frame, instant=None
+    )
+
+
+def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool) -> Numbers:
+    matched = match(plan, events)
+    model = plan.model
+    scorer = _core.Scorer(
+        rules=plan.rules,
+        channel_caps=plan.channel_caps,
+        by_channel=plan.by_channel,
+        families=plan.families,
+        listed_rules=plan.listed,
+        roles=matched.roles,
+        flags=matched.flags,
+        plain_start=matched.plain_start,
+        plain_rules=matched.plain_rules,
+        weight_columns=matched.weight_columns,
+        weight_starts=matched.weight_starts,
+        weight_factors=matched.weight_factors,
+        codes=matched.codes,
+        amounts=matched.amounts,
+        phases=plan.phases,
+        ended_phase=plan.ended_phase,
+        linear_scale=model.scale.kind == "linear",
+        scale=model.scale.value,
+        levels=np.array([model.levels.low, model.levels.medium, model.levels.high], np.float64),
+        fast=plan.fast_us,
+        slow=plan.slow_us,
+        lifecycle=model.lifecycle is not None,
+        starts=events.starts,
+        times=events.times,
+        types=events.types,
+        classes=matched.classes,
+        type_ranks=events.type_ranks,
+    )
+    count = len(jobs.contacts)
+    numbers = Numbers(
+        rows=np.zeros(count, ROW),
+        channels=np.zeros((count, len(plan.channels))),
+        sums=np.zeros((count, len(plan.names))) if sums else None,
+        tally=np.zeros(1, TALLY),
+    )
+
+    def part(first: int, last: int) -> NDArray[Any]:
+        tally = np.zeros(1, TALLY)
+        scorer.run(
+            jobs.contacts, jobs.at, jobs.since, jobs.counted, first, last, ahead,
+            numbers.rows, numbers.channels, numbers.sums, tally,
+        )  # fmt: skip
+        return tally
+
+    edges = _edges(events, jobs, _threads(threads, count))
+    with ThreadPoolExecutor(max(1, len(edges) - 1)) if len(edges) > 2 else _Inline() as pool:
+        for tally in pool.map(part, edges[:-1], edges[1:]):
+            for name in TALLY.names or ():
+                numbers.tally[name] += tally[name]
+    return numbers
+
+
+class _Inline:
+    """Maps in the calling thread, where others would cost more than they save."""
+
+    def __enter__(self) -> _Inline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    map = staticmethod(map)
+
+
+def _threads(threads: int | None, jobs: int) -> int:
+    if threads is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cores if jobs >= SMALL else 1
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise EventsError(f"threads=: expected a whole number of at least 1, got {threads!r}")
+    return threads
+
+
+def _edges(events: Events, jobs: Jobs, parts: int) -> list[int]:
+    """Cut the jobs into contiguous parts of about the same number of events."""
+    count = len(jobs.contacts)
+    if parts == 1 or count < 2:
+        return [0, count]
+    sizes = np.append(np.diff(events.starts), 0)[jobs.contacts] + 1
+    ends = np.cumsum(sizes)
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts)
+    return sorted({0, count, *cuts.tolist()})
+
+
+def _result_rows(asked: Asked, numbers: Numbers, events: Events) -> NDArray[np.int64]:
+    if asked.order is not None:
+        return asked.order
+    present = numbers.rows["present"].astype(bool)
+    rest = asked.others[~present[asked.others]]
+    return np.concatenate([np.flatnonzero(present), rest])
+
+
+def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
+    finite = np.isfinite(numbers.rows["score"]) & np.isfinite(numbers.rows["largest"])
+    if not finite.all():
+        contact = int(asked.jobs.contacts[int((~finite).argmax())])
+        raise EventsError(
+            f"events of contact {events.contacts.strings()[contact]!r}: their points overflow; expected amounts and "
+            "points whose sum a 64-bit float can hold"
+        )
+
+
+def _warn_if_faded(numbers: Numbers) -> None:
+    rows = numbers.rows
+    if rows["largest"].max(initial=0.0) < NOTHING and not np.isnan(rows["momentum"]).all():
+        warnings.warn(
+            "every contribution has decayed to nothing by now; score old events as of their newest one "
+            'with at="latest", or name an instant',
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _refuse_collision(key: str, base: Frame | None, columns: Mapping[str, Out]) -> None:
+    taken = set(base.names) if base is not None else {key}
+    both = sorted(taken & (set(columns) if base is not None else set(list(columns)[1:])))
+    if both:
+        raise EventsError(
+            f"expected names that the result does not use itself, got {', '.join(map(repr, both))}; rename them"
+        )
+
+
+def _at(instant: int | None, events: Events) -> Any:
+    from datetime import timedelta
+
+    if instant is None:
+        return None
+    at = EPOCH + timedelta(microseconds=min(instant, LATEST))
+    return at if events.aware else at.replace(tzinfo=None)

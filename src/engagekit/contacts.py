@@ -1,0 +1,105 @@
+"""The contacts table: whose attributes are known, and how its rows meet the contacts of the events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engagekit.coding import Coder, Codes
+from engagekit.errors import EventsError
+from engagekit.events import Events, row_count
+from engagekit.frames import Frame, RawColumn, frames_of
+
+NO_INSTANT = np.iinfo(np.int64).max
+"""An instant that never comes: the customer's half is not known from attributes."""
+
+
+def key_name(frame: Frame, events: Events, what: str) -> str:
+    """Return the name of a table's key: as in the events, or ``contact``."""
+    for name in (events.mapping.contact, "contact"):
+        if name in frame.names:
+            return name
+    names = ", ".join(repr(name) for name in frame.names[:20])
+    raise EventsError(f"{what}: expected a column {events.mapping.contact!r} or 'contact', got {names}")
+
+
+def codes_of(column: RawColumn, coder: Coder, *, insert: bool, what: str, rows: int) -> Codes:
+    """Code a table's key by a coder made for other ids, or by its own; ids must be there and of the same kind."""
+    if rows == 0:
+        return np.empty(0, np.int32)
+    if column.null is not None and column.null.any():
+        null = column.null
+    elif column.kind == "text":
+        null = Coder(what).code(column) < 0
+    else:
+        null = np.zeros(rows, bool)
+    if null.any():
+        raise EventsError(f"{what}, row {int(null.argmax()):,}: null; {row_count(int(null.sum()))}")
+    named, coder.what = coder.what, what
+    try:
+        return coder.code(column, insert=insert)
+    finally:
+        coder.what = named
+
+
+class Contacts:
+    """A contacts table beside events.
+
+    Parameters
+    ----------
+    source
+        A frame with one row a contact: the key and attributes.
+    events
+        The events it goes with; ids must be of the same kind.
+
+    Raises
+    ------
+    EventsError
+        If the key is missing, null or there twice, or its ids are of another kind than the events'.
+    """
+
+    def __init__(self, source: Any, events: Events) -> None:
+        self.frame = single(source, "contacts")
+        key = key_name(self.frame, events, "contacts")
+        self.what = f"contacts column {key!r}"
+        column = self.frame.column(key)
+        self.coder = Coder(self.what)
+        own = codes_of(column, self.coder, insert=True, what=self.what, rows=self.frame.rows)
+        repeated = own != np.arange(len(own))
+        if repeated.any():
+            # codes are in order of first appearance, so the first that lags behind is the first repetition
+            first = int(repeated.argmax())
+            name = self.coder.strings()[int(own[first])]
+            raise EventsError(
+                f"{self.what}, row {first:,}: expected each contact once, got {name!r} again; "
+                f"{row_count(len(own) - len(self.coder))}"
+            )
+        self.codes = (
+            codes_of(column, events.contacts, insert=False, what=self.what, rows=self.frame.rows)
+            if len(events.contacts)
+            else np.full(self.frame.rows, -1, np.int32)
+        )
+
+    def since(self) -> NDArray[np.int64]:
+        """Return each row's `customer_since` in microseconds, `NO_INSTANT` where it is null or not there at all."""
+        since = np.full(self.frame.rows, NO_INSTANT, np.int64)
+        if "customer_since" in self.frame.names and self.frame.rows:
+            column = self.frame.column("customer_since")
+            if column.null is not None and column.null.all():
+                return since
+            if column.kind != "instant":
+                raise EventsError(f"contacts column 'customer_since': expected timestamps, got {column.dtype}")
+            since = column.values.astype(np.int64, copy=True)
+            if column.null is not None:
+                since[column.null] = NO_INSTANT
+        return since
+
+
+def single(source: Any, what: str) -> Frame:
+    """Return the one frame that a table is."""
+    frames = list(frames_of(source))
+    if len(frames) != 1:
+        raise EventsError(f"{what}: expected one frame, got a stream of {len(frames)}")
+    return frames[0]

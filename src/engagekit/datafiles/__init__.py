@@ -1,0 +1,11 @@
+"""Read events and contacts from files, write scores to files.
+
+Parquet, CSV and JSON lines, by the file's ending; needs pyarrow (``pip install engagekit[files]``), which is
+imported only when a file is touched.
+"""
+
+from engagekit.datafiles.paths import expand
+from engagekit.datafiles.reading import read_events, read_table, row_count
+from engagekit.datafiles.saved import check_target, read_saved, write
+
+__all__ = ["check_target", "expand", "read_events", "read_saved", "read_table", "row_count", "write"]

@@ -1,0 +1,319 @@
+"""Result columns in the caller's kind of frame."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engagekit.errors import EngagekitError, EventsError
+from engagekit.frames.arrow import number_type
+from engagekit.frames.capsule import Field
+from engagekit.frames.export import ArrowColumns, Out, filled, required_pyarrow, to_arrow
+from engagekit.frames.frame import DuckdbFrame, Frame, NarwhalsFrame, PyarrowFrame, StreamFrame, quoted
+
+_aliases = itertools.count(1)
+
+
+def build(kind: str, columns: Mapping[str, Out], base: Frame | None = None) -> Any:
+    """Return columns as a frame of some kind.
+
+    Parameters
+    ----------
+    kind
+        The `kind` of the caller's `Frame`. What came lazily goes back as it would be collected.
+    columns
+        By name, all of one length. One that is `like` a column of the caller takes its type where nothing is
+        lost, so that the result can be joined with the caller's frame.
+    base
+        A frame (of `frame_of`) whose own columns, as they are, come before these.
+
+    Returns
+    -------
+    frame
+        pandas: the default index, or that of `base`; gaps make integers ``Int64`` and flags ``boolean``. A
+        dict: NumPy arrays, of objects where there are gaps in integers or flags. DuckDB: a relation of the
+        caller's connection. ``"arrow"``: a pyarrow Table, or without pyarrow an object with an Arrow stream.
+
+    Raises
+    ------
+    EventsError
+        If `base` has a column of the same name already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from engagekit.frames import Out, build, frame_of
+    >>> at = frame_of({"contact": [7, 8]})
+    >>> build(at.kind, {"score": Out("float", np.array([1.5, 2.5]))}, at)
+    {'contact': [7, 8], 'score': array([1.5, 2.5])}
+    """
+    if base is not None:
+        # To SQL, names that differ in case alone are the same.
+        folded = str.lower if kind == "duckdb" else str
+        theirs = set(map(folded, base.names))
+        taken = [name for name in columns if folded(name) in theirs]
+        if taken:
+            raise EventsError(
+                f"expected no column with the name of a result, got {', '.join(map(repr, taken))}: rename it"
+            )
+    builders: dict[str, Callable[[Mapping[str, Out], Frame | None], Any]] = {
+        "pandas": _pandas,
+        "polars": _polars,
+        "pyarrow": _pyarrow,
+        "duckdb": _duckdb,
+        "dict": _dict,
+        "arrow": _arrow,
+    }
+    return builders[kind](columns, base) if kind in builders else _narwhals(kind, columns, base)
+
+
+def _pandas(columns: Mapping[str, Out], base: Frame | None) -> Any:
+    import pandas as pd
+
+    index = None if base is None else base.native.index
+    made = {name: pd.Series(_pandas_array(column), index=index) for name, column in columns.items()}
+    for name, column in columns.items():
+        if column.like is not None:
+            frame, key = column.like
+            made[name] = _pandas_like(made[name], frame.native.dtypes.iloc[frame.names.index(key)])
+    result = pd.DataFrame(made, index=index)
+    return result if base is None else pd.concat([base.native, result], axis=1)
+
+
+def _pandas_array(column: Out) -> Any:
+    import pandas as pd
+
+    # pandas 3 has a type of its own for text, pandas 2 has objects.
+    text = pd.Series(["text"]).dtype
+    null = column.nulls()
+    if column.kind == "category":
+        codes = column.values if null is None else filled(column.values, null, -1)
+        return pd.Categorical.from_codes(codes, categories=pd.Index(column.categories or [], dtype=text))
+    if column.kind == "text":
+        return pd.array(column.objects(), dtype=text)
+    if column.kind == "instant":
+        stamps = pd.Series(_datetimes(column))
+        return (stamps.dt.tz_localize("UTC") if column.aware else stamps).array
+    if null is None or column.kind == "float":
+        return _plain(column, null)
+    made = pd.arrays.BooleanArray if column.kind == "boolean" else pd.arrays.IntegerArray
+    return made(column.values.copy(), null.copy())
+
+
+def _pandas_like(series: Any, dtype: Any) -> Any:
+    """Return the key in the type of the caller's own column; as it is where that would lose something."""
+    import pandas as pd
+
+    if series.dtype == dtype:
+        return series
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes = dtype.categories.get_indexer(pd.Index(series))
+        if (codes < 0).sum() > series.isna().sum():
+            return series
+        return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), index=series.index)
+    try:
+        cast = series.astype(dtype)
+    except (TypeError, ValueError, ArithmeticError, NotImplementedError):
+        return series
+    there = series[series.notna()]
+    same = cast.notna().sum() == len(there) and (cast[series.notna()].astype(series.dtype) == there).all()
+    return cast if same else series
+
+
+def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
+    import polars as pl
+
+    result = pl.DataFrame(ArrowColumns(columns)) if columns else pl.DataFrame()
+    for name, column in columns.items():
+        if column.like is not None:
+            frame, key = column.like
+            plain = result.get_column(name)
+            cast = plain.cast(frame.native.schema[key], strict=False)
+            if cast.null_count() == plain.null_count():
+                result = result.with_columns(cast)
+    return result if base is None else base.native.hstack(result)
+
+
+def _pyarrow(columns: Mapping[str, Out], base: Frame | None) -> Any:
+    result = to_arrow(columns)
+    for place, (name, column) in enumerate(columns.items()):
+        if column.like is not None:
+            frame, key = column.like
+            result = result.set_column(place, name, _pyarrow_like(result.column(place), frame, key))
+    if base is None:
+        return result
+    if not isinstance(base, PyarrowFrame):
+        raise EngagekitError("expected a base that frame_of() made, got a stream that was consumed")
+    whole = base.table
+    for name in columns:
+        whole = whole.append_column(name, result.column(name))
+    return whole
+
+
+def _pyarrow_like(column: Any, frame: Frame, key: str) -> Any:
+    import pyarrow as pa
+
+    if isinstance(frame, StreamFrame):
+        # Only the type of a consumed stream is left.
+        theirs = pa.chunked_array([], _pyarrow_type(frame.field(key)) or column.type)
+    else:
+        assert isinstance(frame, PyarrowFrame)
+        theirs = frame.table.column(key)
+    try:
+        if not pa.types.is_dictionary(theirs.type):
+            return column.cast(theirs.type)
+        if theirs.num_chunks == 0:
+            return column.cast(theirs.type.value_type)
+        return _with_dictionary(column, theirs)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return column
+
+
+def _with_dictionary(column: Any, theirs: Any) -> Any:
+    """Return the key coded by the dictionary of the caller's column: only then can pyarrow join the two."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    words = theirs.unify_dictionaries().chunk(0).dictionary
+    plain = column.cast(words.type)
+    indices = pc.index_in(plain, value_set=words)
+    if indices.null_count > column.null_count:
+        return plain
+    coded = [
+        pa.DictionaryArray.from_arrays(chunk.cast(theirs.type.index_type), words, ordered=theirs.type.ordered)
+        for chunk in indices.chunks
+    ]
+    return pa.chunked_array(coded, theirs.type)
+
+
+def _pyarrow_type(field: Field) -> Any:
+    import pyarrow as pa
+
+    text = {"u": pa.string(), "U": pa.large_string(), "vu": pa.string_view()}
+    if field.dictionary is not None:
+        return None
+    dtype = number_type(field.format)
+    return text.get(field.format) if dtype is None else pa.from_numpy_dtype(dtype)
+
+
+def _arrow(columns: Mapping[str, Out], base: Frame | None) -> Any:
+    if base is None:
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            return ArrowColumns(columns)
+    else:
+        required_pyarrow("appending columns to an Arrow stream")
+    return _pyarrow(columns, base)
+
+
+def _duckdb(columns: Mapping[str, Out], base: Frame | None) -> Any:
+    import duckdb
+
+    likes = {name: column.like for name, column in columns.items() if column.like is not None}
+    ours = [_duckdb_column(name, column) for name, column in columns.items()]
+    # The query finds the columns as a variable of this function, and the relation keeps them from then on.
+    engagekit_result = ArrowColumns(columns)
+    if base is not None:
+        if not isinstance(base, DuckdbFrame) or not base.held:
+            raise EngagekitError("expected a base that frame_of() made, whose rows are held in their order")
+        chosen = ", ".join(["engagekit_base.*", *ours])
+        query = f"select {chosen} from engagekit_base positional join engagekit_result"  # noqa: S608
+        result = base.native.query("engagekit_base", query)
+    elif likes:
+        native = next(iter(likes.values()))[0].native
+        query = f"select {', '.join(ours)} from engagekit_result"  # noqa: S608 (the names are quoted)
+        result = native.query("engagekit_source", query)
+    else:
+        result = duckdb.from_arrow(engagekit_result)
+    # Relations of one name cannot be joined with each other.
+    return result.set_alias(f"engagekit_{next(_aliases)}")
+
+
+def _duckdb_column(name: str, column: Out) -> str:
+    """Return the SQL of a result column, which a key's type may need a cast for."""
+    own = f"engagekit_result.{quoted(name)}"
+    if column.like is None:
+        return own
+    frame, key = column.like
+    theirs = frame.native.types[frame.names.index(key)]
+    integers = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT"]
+    widths = {name: f"i{2**power}" for power, name in enumerate(integers)}
+    widths |= {f"U{name}": f"u{2**power}" for power, name in enumerate(integers)}
+    sql = str(theirs)
+    if column.kind == "integer":
+        kept = sql in widths and _fits(column.values, np.dtype(widths[sql]))
+    elif theirs.id == "enum":
+        kept = set(column.objects()) <= {*dict(theirs.children)["values"], None}
+    else:
+        kept = sql == "UUID"
+    return f"cast({own} as {sql}) as {quoted(name)}" if kept else own
+
+
+def _dict(columns: Mapping[str, Out], base: Frame | None) -> dict[str, Any]:
+    made = {} if base is None else dict(base.native)
+    for name, column in columns.items():
+        array = _dict_array(column)
+        if column.like is not None:
+            frame, key = column.like
+            array = _dict_like(array, getattr(frame.native[key], "dtype", None))
+        made[name] = array
+    return made
+
+
+def _dict_array(column: Out) -> NDArray[Any]:
+    if column.kind in ("text", "category"):
+        return column.objects()
+    if column.kind == "instant":
+        return _datetimes(column)
+    null = column.nulls()
+    plain = _plain(column, null)
+    if null is None or column.kind == "float":
+        return plain
+    return filled(plain.astype(np.object_), null, None)
+
+
+def _dict_like(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    if not isinstance(dtype, np.dtype) or None in array:
+        return array
+    if array.dtype.kind == "O" and dtype.kind in "UT":
+        # An itemsize of the caller's might cut a longer text off.
+        return array.astype(np.str_ if dtype.kind == "U" else dtype)
+    if array.dtype.kind in "iu" and dtype.kind in "iu" and _fits(array, dtype):
+        return array.astype(dtype)
+    return array
+
+
+def _narwhals(kind: str, columns: Mapping[str, Out], base: Frame | None) -> Any:
+    import narwhals as nw
+
+    backend: Any = kind
+    result = nw.from_arrow(to_arrow(columns), backend=backend)
+    for name, column in columns.items():
+        if column.like is not None:
+            frame, key = column.like
+            result = result.with_columns(nw.col(name).cast(frame.frame.schema[key]))
+    if base is not None:
+        assert isinstance(base, NarwhalsFrame)
+        result = nw.concat([base.frame, result], how="horizontal")
+    return result.to_native()
+
+
+def _plain(column: Out, null: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """Return numbers or flags; floats with NaN for null."""
+    values: NDArray[Any] = column.values
+    return values if null is None or column.kind != "float" else filled(values, null, np.nan)
+
+
+def _datetimes(column: Out) -> NDArray[np.datetime64]:
+    stamps: NDArray[np.datetime64] = column.values.view("datetime64[us]")
+    return stamps if column.null is None else filled(stamps, column.null, np.datetime64("NaT"))
+
+
+def _fits(values: NDArray[Any], dtype: np.dtype[Any]) -> bool:
+    bounds = np.iinfo(dtype)
+    return not len(values) or bool(bounds.min <= int(values.min()) and int(values.max()) <= bounds.max)

@@ -1,0 +1,233 @@
+"""Result columns as an Arrow stream, over NumPy's own memory and without pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from engagekit.errors import EngagekitError
+from engagekit.frames.capsule import move_dictionary
+
+OutKind = Literal["integer", "float", "instant", "boolean", "text", "category"]
+
+
+@attrs.define(eq=False)
+class Out:
+    """One column of a result.
+
+    Parameters
+    ----------
+    kind
+        What it holds.
+    values
+        ``"integer"``: int64 or uint64; ``"float"``: float64; ``"boolean"``: bool; ``"instant"``: int64
+        microseconds since 1970, UTC; ``"text"``: an object array of str and None, or a pair of int64 offsets
+        and UTF-8 bytes (uint8); ``"category"``: int32 codes into `categories`, -1 for null.
+    null
+        A mask of the nulls; None: there are none (but None and -1 are nulls anyway).
+    categories
+        The words that a category's codes mean.
+    aware
+        Whether instants carry the time zone UTC.
+    like
+        A frame and the name of a column in it whose own type the column takes, where nothing is lost.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Out("category", np.array([1, -1], np.int32), categories=["low", "high"]).objects()
+    array(['high', None], dtype=object)
+    """
+
+    kind: OutKind
+    values: Any
+    null: NDArray[np.bool_] | None = None
+    categories: list[str] | None = None
+    aware: bool = False
+    like: tuple[Any, str] | None = None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.values[0]) - 1 if isinstance(self.values, tuple) else len(self.values)
+
+    def nulls(self) -> NDArray[np.bool_] | None:
+        """Return the mask of all nulls, or None when there are none."""
+        null = self.null
+        if self.kind == "category":
+            null = self.values < 0 if null is None else null | (self.values < 0)
+        elif self.kind == "text" and not isinstance(self.values, tuple):
+            gaps = np.fromiter((text is None for text in self.values), np.bool_, len(self.values))
+            null = gaps if null is None else null | gaps
+        return null if null is not None and null.any() else None
+
+    def objects(self) -> NDArray[np.object_]:
+        """Return text or categories as an array of str and None."""
+        objects: NDArray[np.object_]
+        if self.kind == "category":
+            words = np.array([*(self.categories or ()), None], np.object_)
+            objects = words[self.values]
+        elif isinstance(self.values, tuple):
+            offsets, data = self.values
+            memory, ends = memoryview(data), offsets.tolist()
+            texts = (str(memory[ends[i] : ends[i + 1]], "utf-8") for i in range(self.rows))
+            objects = np.fromiter(texts, np.object_, self.rows)
+        else:
+            objects = np.asarray(self.values, np.object_)
+        return objects if self.null is None else filled(objects, self.null, None)
+
+
+def filled(values: NDArray[Any], null: NDArray[np.bool_], gap: object) -> NDArray[Any]:
+    """Return a copy of the values with a gap where they are null.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> filled(np.array([1.5, 2.5]), np.array([True, False]), np.nan)
+    array([nan, 2.5])
+    """
+    values = values.copy()
+    values[null] = gap
+    return values
+
+
+class ArrowColumns:
+    """Result columns that show themselves as an Arrow stream, as often as they are asked to."""
+
+    def __init__(self, columns: Mapping[str, Out]) -> None:
+        self.columns = dict(columns)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
+        """Return a new stream; a requested schema is only ever a wish."""
+        return arrow_stream(self.columns)
+
+
+def arrow_stream(columns: Mapping[str, Out]) -> Any:
+    """Return columns as the PyCapsule of an Arrow stream, for an ``__arrow_c_stream__``.
+
+    Integers, floats, instants, codes and pairs of offsets and bytes are not copied: the stream keeps the
+    arrays alive, which must not change any more.
+
+    Parameters
+    ----------
+    columns
+        By name, all of one length.
+
+    Returns
+    -------
+    PyCapsule
+        Of one chunk.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> arrow_stream({"score": Out("float", np.array([1.5, 2.5]))})
+    <capsule object "arrow_array_stream" at ...>
+    """
+    import nanoarrow as na
+    from nanoarrow.c_array_stream import CArrayStream
+
+    rows = next((column.rows for column in columns.values()), 0)
+    types, children = {}, []
+    for name, column in columns.items():
+        types[name], array = _array(column)
+        children.append(array)
+    # The stream moves its schema out of the object that it is given, so the batch has one of its own.
+    of_batch, of_stream = (na.c_schema(na.struct(types, nullable=False)) for _ in range(2))
+    batch = na.c_array_from_buffers(of_batch, rows, [None], null_count=0, children=children, move=True)
+    return CArrayStream.from_c_arrays([batch], of_stream, move=True).__arrow_c_stream__()
+
+
+def _array(column: Out) -> tuple[Any, Any]:
+    """Return the nanoarrow type and array of a column."""
+    import nanoarrow as na
+
+    null = column.nulls()
+    validity = None if null is None else np.packbits(~null, bitorder="little")
+    kinds = {
+        "float": na.float64,
+        "boolean": na.bool_,
+        "instant": lambda: na.timestamp("us", "UTC" if column.aware else None),
+        "text": na.large_string,
+        "category": lambda: na.dictionary(na.int32(), na.string()),
+    }
+    if column.kind == "integer":
+        made = na.uint64() if column.values.dtype == np.uint64 else na.int64()
+    else:
+        made = kinds[column.kind]()
+    buffers = [validity, *_buffers(column)]
+    array = na.c_array_from_buffers(
+        made, column.rows, buffers, null_count=0 if null is None else int(null.sum())
+    )
+    if column.kind == "category":
+        words = np.array(column.categories or (), np.object_)
+        offsets, data = encoded(words)
+        values = na.c_array_from_buffers(
+            na.string(), len(words), [None, offsets.astype(np.int32), data], null_count=0
+        )
+        move_dictionary(values._addr(), into=array._addr())  # noqa: SLF001 (the documented way to the struct)
+    return made, array
+
+
+def _buffers(column: Out) -> Iterator[NDArray[Any]]:
+    if column.kind == "boolean":
+        yield np.packbits(column.values, bitorder="little")
+    elif column.kind == "text":
+        yield from column.values if isinstance(column.values, tuple) else encoded(column.objects())
+    else:
+        yield np.ascontiguousarray(column.values)
+
+
+def encoded(objects: NDArray[np.object_]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Return texts as offsets and UTF-8 bytes; a null is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> encoded(np.array(["low", None, "high"], object))[0]
+    array([0, 3, 3, 7])
+    """
+    pieces = ["" if text is None else text for text in objects.tolist()]
+    try:
+        raw = [piece.encode() for piece in pieces]
+    except UnicodeEncodeError as error:
+        raise EngagekitError(f"expected text that UTF-8 can hold, got {error.object!a}") from None
+    offsets = np.zeros(len(raw) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, raw), np.int64, len(raw)), out=offsets[1:])
+    return offsets, np.frombuffer(b"".join(raw), np.uint8)
+
+
+def to_arrow(columns: Mapping[str, Out]) -> Any:
+    """Return columns as a pyarrow Table.
+
+    Parameters
+    ----------
+    columns
+        By name, all of one length.
+
+    Raises
+    ------
+    EngagekitError
+        If pyarrow is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> to_arrow({"score": Out("float", np.array([1.5, 2.5]))}).to_pydict()
+    {'score': [1.5, 2.5]}
+    """
+    pyarrow = required_pyarrow("an Arrow table")
+    return pyarrow.RecordBatchReader.from_stream(ArrowColumns(columns)).read_all()
+
+
+def required_pyarrow(purpose: str) -> Any:
+    """Return pyarrow, or say how to get it."""
+    try:
+        import pyarrow
+    except ImportError:
+        raise EngagekitError(f"{purpose} needs pyarrow: pip install engagekit[files]") from None
+    return pyarrow

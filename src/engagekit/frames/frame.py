@@ -1,0 +1,361 @@
+"""One table of any library, seen through a small window: its names, its rows, and its columns on demand."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from engagekit.errors import EventsError
+from engagekit.frames.arrays import array_column, pyarrow_column, series_column
+from engagekit.frames.arrow import arrow_column
+from engagekit.frames.capsule import Chunk, Field, read_stream
+from engagekit.frames.columns import RawColumn
+
+EXPECTED = (
+    "expected a frame (of pandas, polars, pyarrow, DuckDB, a dict of arrays, any with __arrow_c_stream__)"
+)
+
+
+class Frame(ABC):
+    """A table of some library.
+
+    Attributes
+    ----------
+    kind
+        ``"pandas"``, ``"polars"``, ``"pyarrow"``, ``"duckdb"``, ``"dict"``, ``"arrow"`` (anything else with
+        an Arrow stream) or the name that narwhals has for its library.
+    names
+        The columns' names, as text.
+
+    Notes
+    -----
+    A lazy frame and a DuckDB relation run when the first column, the rows or `native` are asked for.
+    """
+
+    kind = "arrow"
+
+    def __init__(self, native: Any, names: Iterable[Any]) -> None:
+        self._native = native
+        self.names = tuple(str(name) for name in names)
+        self._place = {name: place for place, name in enumerate(self.names)}
+        if len(self._place) < len(self.names):
+            twice = ", ".join(repr(name) for name, count in Counter(self.names).items() if count > 1)
+            raise EventsError(f"expected columns of different names, got some twice: {twice}")
+
+    @property
+    def native(self) -> Any:
+        """The caller's object; a lazy one collected."""
+        return self._native
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return self._count()
+
+    def column(self, name: str) -> RawColumn:
+        """Return a column, without a copy where its memory can be used as it is.
+
+        Parameters
+        ----------
+        name
+            One of `names`.
+
+        Raises
+        ------
+        EventsError
+            If there is no such column or an instant in it leaves the range of 64-bit microseconds.
+
+        Examples
+        --------
+        >>> from engagekit.frames import frame_of
+        >>> frame = frame_of({"contact": [7, 8], "type": ["open", "click"]})
+        >>> frame.column("contact").values
+        array([7, 8])
+        >>> frame.column("typ")
+        Traceback (most recent call last):
+        ...
+        engagekit.errors.EventsError: expected a column 'typ' (did you mean 'type'?), got 'contact', 'type'
+        """
+        self._known(name)
+        return self._read(self._place[name], name)
+
+    def narrow(self, names: Iterable[str]) -> Frame:
+        """Return a frame that has at least these columns, so that what runs lazily need not make the others.
+
+        Parameters
+        ----------
+        names
+            Some of `names`; once each.
+
+        Examples
+        --------
+        >>> from engagekit.frames import frame_of
+        >>> import polars as pl
+        >>> frame_of(pl.LazyFrame({"contact": [7], "type": ["open"]})).narrow(["contact"]).names
+        ('contact',)
+        """
+        names = list(names)
+        for name in names:
+            self._known(name)
+        return self._narrowed(names)
+
+    @abstractmethod
+    def _count(self) -> int: ...
+
+    @abstractmethod
+    def _read(self, place: int, name: str) -> RawColumn: ...
+
+    def _narrowed(self, names: list[str]) -> Frame:  # noqa: ARG002
+        return self
+
+    def _known(self, name: str) -> None:
+        if name in self._place:
+            return
+        names = ", ".join(repr(known) for known in self.names[:20]) or "none"
+        more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
+        raise EventsError(f"expected a column {name!r}{self._hint(name)}, got {names}{more}")
+
+    def _hint(self, name: str) -> str:
+        import difflib
+
+        close = difflib.get_close_matches(name, self.names, 1)
+        return f" (did you mean {close[0]!r}?)" if close else ""
+
+    def __repr__(self) -> str:
+        return f"Frame({self.kind}, {self.rows:,} rows, {', '.join(self.names)})"
+
+
+class DictFrame(Frame):
+    """A mapping of names to NumPy arrays, lists, or columns of other libraries."""
+
+    kind = "dict"
+
+    def __init__(self, native: Mapping[Any, Any]) -> None:
+        super().__init__(native, native)
+        self._columns = [_one_dimensional(name, column) for name, column in native.items()]
+        lengths = {name: len(column) for name, column in zip(self.names, self._columns, strict=True)}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{name!r} {length:,}" for name, length in lengths.items())
+            raise EventsError(f"expected columns of one length, got {listed}")
+        self._rows = next(iter(lengths.values()), 0)
+
+    def _count(self) -> int:
+        return self._rows
+
+    def _read(self, place: int, name: str) -> RawColumn:
+        column = self._columns[place]
+        if isinstance(column, (list, np.ndarray)):
+            return array_column(column, name=name)
+        if is_of(column, "pandas"):
+            return series_column(column, name=name)
+        if is_of(column, "pyarrow"):
+            return pyarrow_column(column, name=name, dtype=str(column.type))
+        dtype = getattr(column, "dtype", None)
+        return arrow_column(*read_stream(column), name=name, dtype=None if dtype is None else str(dtype))
+
+
+def _one_dimensional(name: Any, column: Any) -> Any:
+    expected = f"column {name!r}: expected a one-dimensional array or a list"
+    if isinstance(column, (str, bytes, Mapping, set, frozenset)) or not hasattr(column, "__len__"):
+        raise EventsError(f"{expected}, got {described(column)}")
+    shape = getattr(column, "shape", None)
+    if isinstance(shape, tuple) and len(shape) != 1:
+        raise EventsError(f"{expected}, got {described(column)} of shape {shape}")
+    if is_of(column, "narwhals"):
+        return _one_dimensional(name, column.to_native())
+    if is_of(column, "pandas"):
+        import pandas as pd
+
+        return column if isinstance(column, (pd.Series, pd.Index)) else pd.Series(column)
+    if isinstance(column, (list, np.ndarray)) or is_of(column, "pyarrow"):
+        return column
+    if hasattr(column, "__arrow_c_stream__"):
+        return column
+    if hasattr(column, "__array__"):
+        return _one_dimensional(name, np.asarray(column))
+    if hasattr(column, "__iter__"):
+        return list(column)
+    raise EventsError(f"{expected}, got {described(column)}")
+
+
+class PandasFrame(Frame):
+    """A pandas DataFrame."""
+
+    kind = "pandas"
+
+    def __init__(self, native: Any) -> None:
+        super().__init__(native, native.columns)
+
+    def _count(self) -> int:
+        return len(self._native)
+
+    def _read(self, place: int, name: str) -> RawColumn:
+        return series_column(self._native.iloc[:, place], name=name)
+
+    def _hint(self, name: str) -> str:
+        if name in self._native.index.names:
+            return " (it is in the index: reset_index() makes it a column)"
+        return super()._hint(name)
+
+
+class PolarsFrame(Frame):
+    """A polars DataFrame, or a LazyFrame until it has run."""
+
+    kind = "polars"
+
+    def __init__(self, native: Any) -> None:
+        self._lazy = type(native).__name__ == "LazyFrame"
+        super().__init__(native, native.collect_schema().names() if self._lazy else native.columns)
+
+    @property
+    def native(self) -> Any:
+        """The DataFrame; a LazyFrame is collected first."""
+        if self._lazy:
+            self._native, self._lazy = self._native.collect(), False
+        return self._native
+
+    def _count(self) -> int:
+        return int(self.native.height)
+
+    def _narrowed(self, names: list[str]) -> Frame:
+        return PolarsFrame(self._native.select(names))
+
+    def _read(self, place: int, name: str) -> RawColumn:  # noqa: ARG002
+        series = self.native.get_column(name)
+        return arrow_column(*read_stream(series), name=name, dtype=str(series.dtype))
+
+
+class PyarrowFrame(Frame):
+    """A pyarrow Table or RecordBatch, or what was read into one."""
+
+    kind = "pyarrow"
+
+    def __init__(self, native: Any, *, kind: str = "pyarrow") -> None:
+        super().__init__(native, native.schema.names)
+        import pyarrow
+
+        self.kind = kind
+        # Record batches have columns without a stream.
+        self.table = native if isinstance(native, pyarrow.Table) else pyarrow.Table.from_batches([native])
+
+    def _count(self) -> int:
+        return int(self._native.num_rows)
+
+    def _read(self, place: int, name: str) -> RawColumn:
+        column = self.table.column(place)
+        return pyarrow_column(column, name=name, dtype=str(column.type))
+
+
+class StreamFrame(Frame):
+    """A table behind an Arrow stream of struct chunks, drained once."""
+
+    def __init__(self, native: Any) -> None:
+        self._field, self._chunks = read_stream(native)
+        _check_table(native, self._field, self._chunks)
+        super().__init__(native, (child.name for child in self._field.children))
+
+    def _count(self) -> int:
+        return sum(chunk.length for chunk in self._chunks)
+
+    def field(self, name: str) -> Field:
+        """Return the Arrow type of a column."""
+        return self._field.children[self._place[name]]
+
+    def _read(self, place: int, name: str) -> RawColumn:
+        children = [chunk.child(place) for chunk in self._chunks]
+        return arrow_column(self._field.children[place], children, name=name)
+
+
+def _check_table(source: Any, field: Field, chunks: list[Chunk]) -> None:
+    """Refuse a stream that is no table: of a single column, or with rows that are null as a whole."""
+    if field.format != "+s":
+        raise EventsError(f"{EXPECTED}, got a single column ({described(source)})")
+    before = 0
+    for chunk in chunks:
+        null = chunk.null_mask()
+        if null is not None:
+            raise EventsError(f"expected rows, got a null in place of row {before + int(null.argmax()):,}")
+        before += chunk.length
+
+
+class DuckdbFrame(Frame):
+    """A DuckDB relation, run once.
+
+    `held` says that its rows are kept, so that running it again gives them in the same order.
+    """
+
+    kind = "duckdb"
+
+    def __init__(self, native: Any, *, held: bool = False) -> None:
+        super().__init__(native, native.columns)
+        self.held = held
+        self._drained: tuple[Field, list[Chunk]] | None = None
+
+    def _count(self) -> int:
+        return sum(chunk.length for chunk in self._stream()[1])
+
+    def _narrowed(self, names: list[str]) -> Frame:
+        if self._drained is not None or not names:
+            return self
+        return DuckdbFrame(self._native.project(", ".join(map(quoted, names))), held=self.held)
+
+    def _stream(self) -> tuple[Field, list[Chunk]]:
+        # The connection is busy until the stream has come to its end, so it is drained in one go.
+        if self._drained is None:
+            self._drained = read_stream(self._native)
+        return self._drained
+
+    def _read(self, place: int, name: str) -> RawColumn:
+        field, chunks = self._stream()
+        children = [chunk.child(place) for chunk in chunks]
+        return arrow_column(field.children[place], children, name=name, dtype=str(self._native.types[place]))
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as SQL wants it.
+
+    Examples
+    --------
+    >>> print(quoted('the "type" of it'))
+    "the ""type"" of it"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+class NarwhalsFrame(Frame):
+    """An eager frame of any other library that narwhals knows (modin, cuDF), read as pandas."""
+
+    def __init__(self, frame: Any) -> None:
+        super().__init__(frame.to_native(), frame.columns)
+        self.kind = str(frame.implementation)
+        self.frame = frame
+
+    def _count(self) -> int:
+        return len(self.frame)
+
+    def _read(self, place: int, name: str) -> RawColumn:
+        return series_column(self.frame[:, place].to_pandas(), name=name)
+
+
+def is_of(source: Any, *libraries: str) -> bool:
+    """Return whether a base of the object's type is of a library, without importing that."""
+    return any(base.__module__.partition(".")[0] in libraries for base in type(source).__mro__)
+
+
+def described(source: Any) -> str:
+    """Return what an object is, in a few words.
+
+    Examples
+    --------
+    >>> described(7), described([7])
+    ('7', 'a list')
+    """
+    if source is None or isinstance(source, (str, bytes, int, float)):
+        text = repr(source)
+        return text if len(text) <= 40 else f"{text[:37]}..."
+    name = type(source).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

@@ -1,0 +1,71 @@
+"""Instants: whatever names one becomes int64 microseconds since 1970, UTC."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from engagekit.errors import EventsError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST = -62135596800000000
+"""The beginning of the year 1."""
+LATEST = 253402300799999999
+"""The end of the year 9999."""
+
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+
+
+def microseconds_of(value: Any, what: str = "at") -> int:
+    """Return an instant as microseconds since 1970, UTC.
+
+    Parameters
+    ----------
+    value
+        A `datetime` (naive means UTC), a `date` (its midnight, UTC), a `numpy.datetime64` or ISO 8601 text.
+    what
+        What the value is for, for the error's text.
+
+    Raises
+    ------
+    EventsError
+        If the value is none of these, not a time, or outside the years 1 to 9999.
+
+    Examples
+    --------
+    >>> microseconds_of("1970-01-02"), microseconds_of("1970-01-01T01:00:00+01:00")
+    (86400000000, 0)
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(_FRACTION.sub(r"\1", value))
+        except ValueError:
+            raise EventsError(
+                f"{what}: expected an instant such as '2026-01-31' or '2026-01-31T12:00:00Z', got {value!r}"
+            ) from None
+    if isinstance(value, datetime) and value == value:  # pandas' NaT is unequal to itself
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return (aware - EPOCH) // timedelta(microseconds=1)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return microseconds_of(datetime(value.year, value.month, value.day), what)
+    if type(value).__name__ == "datetime64" and value == value:
+        micros = value.astype("datetime64[us]")
+        if micros.astype(value.dtype) <= value and EARLIEST <= int(micros.astype("i8")) <= LATEST:
+            return int(micros.astype("i8"))
+    raise EventsError(
+        f"{what}: expected an instant of the years 1 to 9999 (a datetime, a date, a numpy.datetime64 or ISO 8601 text), "
+        f"got {value!r} ({type(value).__name__})"
+    )
+
+
+def text_of(micros: int) -> str:
+    """Return an instant as ISO 8601 text in UTC, as short as it can be.
+
+    >>> text_of(0), text_of(86_400_000_001)
+    ('1970-01-01T00:00:00Z', '1970-01-02T00:00:00.000001Z')
+    """
+    return (EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
+
+
+def now() -> int:
+    """Return the present instant."""
+    return microseconds_of(datetime.now(UTC))

@@ -1,0 +1,266 @@
+"""Which events a plan's rules take: conditions on columns, and classes of events that are alike to the model.
+
+Two events are of one class when they have the same type and the same answers to the conditions that the model asks of
+that type. What the rules make of a class is looked up once a class, not once an event.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from attrs import define
+from numpy.typing import NDArray
+
+from engagekit import _core
+from engagekit.errors import EventsError
+from engagekit.events import Column, Events
+from engagekit.model.conditions import All, AnyOf, Condition, Not, Test
+from engagekit.model.scalars import TEXT_OPERATORS, holds, instant_us, kind_of
+from engagekit.plan import ACTIVITY, CUSTOMER_ON, ENDS_ON, ON, READ, UNLESS, Plan, Selector
+
+Mask = NDArray[np.bool_]
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
+}  # fmt: skip
+_KINDS = {"integer": "number", "float": "number", "boolean": "boolean", "text": "text", "instant": "instant"}
+_BITS = 24
+"""Conditions taken into account at once when classes are made: the keys stay within 64 bits."""
+
+
+def truth(condition: Condition, column: Callable[[str], Column], rows: int, what: Callable[[str], str]) -> Mask:
+    """Evaluate a condition on whole columns.
+
+    Parameters
+    ----------
+    condition
+        A condition of a checked model.
+    column
+        Gives a field's column, of `rows` rows.
+    rows
+        The number of rows.
+    what
+        How errors name a field, such as ``"events column 'url'"``.
+
+    Returns
+    -------
+    ndarray of bool
+        Whether it holds, row by row; the same as `condition.matches` of each row.
+    """
+    if isinstance(condition, Test):
+        return _test(condition, column(condition.field), what(condition.field))
+    if isinstance(condition, Not):
+        return ~truth(condition.part, column, rows, what)
+    assert isinstance(condition, (All, AnyOf))
+    held = np.full(rows, isinstance(condition, All))
+    for part in condition.parts:
+        one = truth(part, column, rows, what)
+        held = held & one if isinstance(condition, All) else held | one
+    return held
+
+
+def _test(test: Test, column: Column, what: str) -> Mask:
+    null = column.null
+    if test.op == "is_null":
+        empty = np.zeros(len(column.values), bool) if null is None else null
+        return empty if test.value else ~empty
+    if null is not None and null.all():
+        return np.zeros(len(null), bool)
+    _refuse_other_kinds(test, column, what)
+    if column.kind == "text":
+        # once a distinct value; the last entry answers for null (code -1)
+        assert column.categories is not None
+        answers = [holds(test.op, test.value, text, field=test.field) for text in column.categories]
+        return np.array([*answers, False], bool)[column.values]
+    value = _instants(test.value, what) if column.kind == "instant" else test.value
+    held = _compared(test.op, value, column.values)
+    return held if null is None else held & ~null
+
+
+def _compared(op: str, operand: Any, values: NDArray[Any]) -> Mask:
+    if op in ("in", "not_in"):
+        found = np.zeros(len(values), bool)
+        for item in operand:
+            found |= values == item
+        return found if op == "in" else ~found
+    if op == "between":
+        held: Mask = (values >= operand[0]) & (values <= operand[1])
+        return held
+    return np.asarray(_COMPARE[op](values, operand), bool)
+
+
+def _instants(operand: Any, what: str) -> Any:
+    if isinstance(operand, tuple):
+        return tuple(_instants(item, what) for item in operand)
+    try:
+        return instant_us(operand)
+    except ValueError:
+        raise EventsError(
+            f"{what}: holds instants, the model compares it with {operand!r}; "
+            'expected ISO 8601 text such as "2024-01-01T00:00:00Z"'
+        ) from None
+
+
+def _refuse_other_kinds(test: Test, column: Column, what: str) -> None:
+    operands = test.value if isinstance(test.value, tuple) else (test.value,)
+    asked = {kind_of(item) for item in operands}
+    kind = _KINDS.get(column.kind)
+    if kind == "instant" and asked == {"text"} and test.op not in TEXT_OPERATORS:
+        return
+    if asked != {kind} or (test.op in TEXT_OPERATORS and kind != "text"):
+        listed = " and ".join(sorted(asked))
+        raise EventsError(f"{what}: expected {listed} as in {test!r}, got {column.dtype}")
+
+
+@define(kw_only=True)
+class Match:
+    """What the kernel has to know of one plan and one Events."""
+
+    classes: NDArray[np.int32]
+    flags: NDArray[np.uint8]
+    plain_start: NDArray[np.int32]
+    plain_rules: NDArray[np.int32]
+    roles: NDArray[np.uint8]
+    weight_columns: NDArray[np.int32]
+    weight_starts: NDArray[np.int64]
+    weight_factors: NDArray[np.float64]
+    codes: list[NDArray[np.int32]]
+    amounts: list[NDArray[np.float64]]
+
+
+def match(plan: Plan, events: Events) -> Match:
+    """Apply a plan's selectors, weights, amounts and exclusions to events.
+
+    Raises
+    ------
+    EventsError
+        If a column that the model names is missing or of a kind that does not fit.
+    """
+    coded = [events.codes(name) for name in plan.codes]
+    classes, table = _classes(plan, events)
+    view = _View(table, events.types_by_code)
+    plain_start, plain_rules = _plain(plan, view)
+    starts, factors = _factors(plan, [labels for _, labels in coded])
+    result = Match(
+        classes=classes,
+        flags=_flags(plan, view),
+        plain_start=plain_start,
+        plain_rules=plain_rules,
+        roles=_roles(plan, view),
+        weight_columns=np.array([column for column, _ in plan.weights], np.int32),
+        weight_starts=starts,
+        weight_factors=factors,
+        codes=[codes for codes, _ in coded],
+        amounts=[events.numbers(name) for name in plan.amounts],
+    )
+    if len(plan.excludes):
+        roles = np.zeros((len(plan.excludes), len(table)), np.uint8)
+        for x, (taken, followed) in enumerate(plan.excluded):
+            roles[x, view.where(taken)] |= ON
+            roles[x, view.where(followed)] |= UNLESS
+        result.classes = classes.copy() if classes is events.types else classes
+        if len(table):
+            _core.exclude(plan.excludes, roles, events.starts, events.times, result.codes, result.classes)
+    return result
+
+
+def _selectors(plan: Plan) -> Iterable[Selector]:
+    for group in (*plan.matches, *plan.unless.values(), plan.passive, plan.customer_on, plan.ends_on):
+        yield from group
+    for taken, followed in plan.excluded:
+        yield from taken
+        yield from followed
+
+
+def _classes(plan: Plan, events: Events) -> tuple[NDArray[np.int32], list[tuple[int, frozenset[int]]]]:
+    """The class of each event, and by class its type's code and the conditions that hold."""
+    asked: dict[str, set[int]] = {}
+    for selector in _selectors(plan):
+        asked.setdefault(selector.type, set()).update(selector.conditions)
+    by_type = [asked.get(name, set()) for name in events.types_by_code]
+    table: list[tuple[int, frozenset[int]]] = [(t, frozenset()) for t in range(len(by_type))]
+    classes = events.types
+    # every condition is evaluated, so that a missing column shows whatever types have come
+    answers = [
+        truth(condition, events.column, len(events.times), lambda name: f"events column {events.mapping.column(name)!r}")
+        for condition in plan.conditions
+    ]
+    wanted = sorted(set().union(*by_type)) if by_type else []
+    for first in range(0, len(wanted), _BITS):
+        some = wanted[first : first + _BITS]
+        masks = np.array([sum(1 << b for b, c in enumerate(some) if c in by_type[t]) for t, _ in table], np.int64)
+        bits = np.zeros(len(classes), np.int64)
+        for b, c in enumerate(some):
+            bits |= answers[c].astype(np.int64) << b
+        keys = (classes.astype(np.int64) << _BITS) | (bits & masks[classes])
+        ids, classes = _core.IntegerIds(), np.empty(len(keys), np.int32)
+        ids.code(keys, None, classes)
+        distinct = np.empty(len(ids), np.int64)
+        ids.export(distinct)
+        table = [
+            (table[key >> _BITS][0], table[key >> _BITS][1] | {c for b, c in enumerate(some) if key >> b & 1})
+            for key in distinct.tolist()
+        ]
+    return classes, table
+
+
+class _View:
+    """Finds the classes that selectors select."""
+
+    def __init__(self, table: list[tuple[int, frozenset[int]]], types: list[str]) -> None:
+        self.size = len(table)
+        self._by_type: dict[str, list[tuple[int, frozenset[int]]]] = {}
+        for number, (code, held) in enumerate(table):
+            self._by_type.setdefault(types[code], []).append((number, held))
+
+    def where(self, selectors: Iterable[Selector]) -> list[int]:
+        found = {
+            number
+            for selector in selectors
+            for number, held in self._by_type.get(selector.type, ())
+            if selector.conditions <= held
+        }
+        return sorted(found)
+
+
+def _flags(plan: Plan, view: _View) -> NDArray[np.uint8]:
+    flags = np.full(view.size, ACTIVITY, np.uint8)
+    flags[view.where(plan.passive)] &= 255 - ACTIVITY
+    flags[view.where(plan.customer_on)] |= CUSTOMER_ON
+    flags[view.where(plan.ends_on)] |= ENDS_ON
+    for group in (*plan.matches, *plan.unless.values()):
+        flags[view.where(group)] |= READ
+    return flags
+
+
+def _plain(plan: Plan, view: _View) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """By class the rules that need no order, as starts into one list."""
+    rules: list[list[int]] = [[] for _ in range(view.size)]
+    for r, group in enumerate(plan.matches):
+        if plan.rules["listed"][r] < 0:
+            for number in view.where(group):
+                rules[number].append(r)
+    starts = np.concatenate([[0], np.cumsum([len(some) for some in rules])]).astype(np.int32)
+    return starts, np.array([r for some in rules for r in some], np.int32)
+
+
+def _roles(plan: Plan, view: _View) -> NDArray[np.uint8]:
+    roles = np.zeros((len(plan.listed), view.size), np.uint8)
+    for number, r in enumerate(plan.listed.tolist()):
+        roles[number, view.where(plan.matches[r])] |= ON
+        roles[number, view.where(plan.unless.get(r, ()))] |= UNLESS
+    return roles
+
+
+def _factors(plan: Plan, labels: list[list[str]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Per weight a table by code, its first entry (code -1, a null) 1; one after the other."""
+    starts, tables = [], [np.empty(0)]
+    size = 0
+    for column, factors in plan.weights:
+        starts.append(size)
+        tables.append(np.array([1.0, *(factors.get(label, 1.0) for label in labels[column])]))
+        size += len(tables[-1])
+    return np.array(starts, np.int64), np.concatenate(tables)

@@ -1,0 +1,463 @@
+"""The model: everything that turns a contact's events into a score, a level and a phase."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import islice
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import attrs
+
+from engagekit.errors import ModelError
+from engagekit.model.across import joint_faults
+from engagekit.model.declared import (
+    Declared,
+    ListKind,
+    NestedKind,
+    TableKind,
+    built,
+    built_list,
+    unknown_keys,
+)
+from engagekit.model.frozen import FrozenDict
+from engagekit.model.kinds import (
+    OPTIONAL_TYPES,
+    TEXT,
+    WEIGHTS,
+    Factors,
+    Kind,
+    as_text,
+    as_types,
+    as_weights,
+    text_faults,
+)
+from engagekit.model.lifecycle import (
+    CUSTOMER_ENGAGEMENT_INDEX,
+    Levels,
+    Lifecycle,
+    Momentum,
+    Phase,
+    Scale,
+    as_levels,
+    as_momentum,
+    as_optional_lifecycle,
+    as_phases,
+    as_scale,
+)
+from engagekit.model.points import Channel, Decay, DecayKind, as_decay
+from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
+from engagekit.model.wording import join, listed, shown, suggestion
+
+if TYPE_CHECKING:
+    from engagekit.scores import Scores
+
+__all__ = ["Model"]
+
+COLUMNS = ("contact", "type", "time", "value", "id", "unit")
+"""What `columns` may map."""
+
+UNITS = ("s", "ms", "us", "ns")
+"""What the numbers of an integer time column may count."""
+
+MOST_FAULTS = 1_000
+"""How many faults one error lists; only a file made to hurt has more."""
+
+
+def _as_rules(values: Iterable[Rule | Mapping[str, Any]]) -> tuple[Rule, ...]:
+    return built_list(Rule, values)
+
+
+def _as_absences(values: Iterable[Absence | Mapping[str, Any]]) -> tuple[Absence, ...]:
+    return built_list(Absence, values)
+
+
+def _as_repeats(values: Iterable[Repeat | Mapping[str, Any]]) -> tuple[Repeat, ...]:
+    return built_list(Repeat, values)
+
+
+def _as_signals(values: Iterable[Signal | Mapping[str, Any]]) -> tuple[Signal, ...]:
+    return built_list(Signal, values)
+
+
+def _as_excludes(values: Iterable[Exclude | Mapping[str, Any]]) -> tuple[Exclude, ...]:
+    return built_list(Exclude, values)
+
+
+def _as_channels(values: Mapping[str, Channel | Mapping[str, Any]]) -> Mapping[str, Channel]:
+    given: object = values
+    if not isinstance(given, Mapping):
+        return values
+    return FrozenDict({as_text(name): built(Channel, channel) for name, channel in given.items()})
+
+
+def _as_columns(values: Mapping[str, str]) -> Mapping[str, str]:
+    given: object = values
+    if not isinstance(given, Mapping):
+        return values
+    return FrozenDict({as_text(key): as_text(column) for key, column in given.items()})
+
+
+class _ColumnsKind(Kind):
+    """Which columns of the caller's table hold what."""
+
+    __slots__ = ()
+
+    def _faults(self, value: object, path: str) -> Iterator[str]:
+        if not isinstance(value, Mapping):
+            yield f"{path}: expected a table, got {shown(value)}"
+            return
+        yield from unknown_keys(value, list(COLUMNS), path)
+        for key, column in value.items():
+            if key == "unit" and column not in UNITS:
+                near = suggestion(column, UNITS)
+                yield f"{join(path, key)}: expected {listed(UNITS)}, got {shown(column)}{near}"
+            elif key in COLUMNS:
+                yield from text_faults(column, join(path, key))
+
+    def plain(self, value: Any) -> Any:
+        """Return a plain table."""
+        return dict(value)
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Model(Declared):
+    """Everything that turns a contact's events into a score, a level and a phase.
+
+    A model is checked whole when it is made. Wherever one of the classes is taken, so is the table
+    that a model file has in its place.
+
+    Parameters
+    ----------
+    name
+        The name.
+    rules, absences, repeats
+        What gives points; at least one of them all.
+    signals
+        Names for some events, which stand wherever an event type may.
+    excludes
+        Events that are none.
+    channels
+        The caps of channels, by name.
+    passive
+        Event types or signals that are no activity of the contact, such as an e-mail sent.
+    decay
+        How the points of rules that do not say it fade.
+    scale
+        How the score becomes the engagement.
+    levels
+        The bounds of the levels.
+    momentum
+        The half-lives that the momentum compares.
+    lifecycle
+        What makes a customer. None: all contacts are prospects.
+    phases
+        The phases in the order they are tried. None given: those of the Customer Engagement Index.
+    weights
+        Factors by field and value, for every rule.
+    columns
+        Which columns of the caller's tables hold contact, type, time, value and id, and the unit of
+        an integer time; not part of the fingerprint.
+
+    Raises
+    ------
+    ModelError
+        With every fault that the model has.
+
+    Examples
+    --------
+    >>> model = Model(
+    ...     name="shop",
+    ...     rules=[
+    ...         Rule(name="visit", on="page_view", points=1, channel="web"),
+    ...         Rule(name="order", on="order", points=10, decay=Decay.half_life("90d")),
+    ...     ],
+    ...     channels={"web": Channel(cap=20)},
+    ... )
+    >>> model.channel_names
+    ('web', 'other')
+    >>> Model.from_dict(model.to_dict()) == model
+    True
+    >>> Model(rules=[Rule(name="visit", on="page_view", points="six", channel="web")], channels={"wbe": {}})
+    Traceback (most recent call last):
+        ...
+    engagekit.errors.ModelError: rules[0].points: expected a number, got 'six' [rule 'visit']
+    channels.wbe: no rule, absence or repeat is in this channel, did you mean "web"?
+    """
+
+    noun: ClassVar[str] = "model"
+
+    name: str = attrs.field(default="model", converter=as_text, metadata=TEXT)
+    columns: Mapping[str, str] = attrs.field(
+        default=FrozenDict(), converter=_as_columns, metadata={"kind": _ColumnsKind()}
+    )
+    passive: tuple[str, ...] = attrs.field(default=(), converter=as_types, metadata=OPTIONAL_TYPES)
+    decay: Decay = attrs.field(
+        default=Decay(half_life="30d"), converter=as_decay, metadata={"kind": DecayKind()}
+    )
+    scale: Scale = attrs.field(
+        default=Scale(saturating=50), converter=as_scale, metadata={"kind": NestedKind(Scale)}
+    )
+    levels: Levels = attrs.field(
+        default=Levels(), converter=as_levels, metadata={"kind": NestedKind(Levels)}
+    )
+    momentum: Momentum = attrs.field(
+        default=Momentum(), converter=as_momentum, metadata={"kind": NestedKind(Momentum)}
+    )
+    lifecycle: Lifecycle | None = attrs.field(
+        default=None,
+        converter=as_optional_lifecycle,
+        metadata={"kind": NestedKind(Lifecycle, optional=True)},
+    )
+    weights: Mapping[str, Factors] = attrs.field(
+        default=FrozenDict(), converter=as_weights, metadata=WEIGHTS
+    )
+    channels: Mapping[str, Channel] = attrs.field(
+        default=FrozenDict(), converter=_as_channels, metadata={"kind": TableKind(Channel)}
+    )
+    signals: tuple[Signal, ...] = attrs.field(
+        default=(), converter=_as_signals, metadata={"kind": ListKind(Signal)}
+    )
+    excludes: tuple[Exclude, ...] = attrs.field(
+        default=(), converter=_as_excludes, metadata={"kind": ListKind(Exclude)}
+    )
+    rules: tuple[Rule, ...] = attrs.field(default=(), converter=_as_rules, metadata={"kind": ListKind(Rule)})
+    absences: tuple[Absence, ...] = attrs.field(
+        default=(), converter=_as_absences, metadata={"kind": ListKind(Absence)}
+    )
+    repeats: tuple[Repeat, ...] = attrs.field(
+        default=(), converter=_as_repeats, metadata={"kind": ListKind(Repeat)}
+    )
+    phases: tuple[Phase, ...] = attrs.field(
+        default=CUSTOMER_ENGAGEMENT_INDEX, converter=as_phases, metadata={"kind": ListKind(Phase)}
+    )
+
+    def __attrs_post_init__(self) -> None:
+        faults = list(islice(self.faults(), MOST_FAULTS + 1))
+        if len(faults) > MOST_FAULTS:
+            faults[-1] = f"there are more than {MOST_FAULTS:,} faults; the rest is not listed"
+        if faults:
+            raise ModelError(faults)
+
+    def _joint_faults(self, path: str) -> Iterator[str]:  # noqa: ARG002 - a model stands in nothing
+        yield from joint_faults(
+            rules=self.rules,
+            absences=self.absences,
+            repeats=self.repeats,
+            signals=self.signals,
+            excludes=self.excludes,
+            channels=self.channels,
+            phases=self.phases,
+        )
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Self:
+        """Make a model of what a model file has.
+
+        Parameters
+        ----------
+        table
+            The keys of a model file; `extends` may name a preset here, and no file.
+
+        Raises
+        ------
+        ModelError
+            With every fault that the model has.
+
+        Examples
+        --------
+        >>> Model.from_dict({"rules": [{"name": "visit", "on": ["page_view"], "points": 1}]})
+        Model(rules=[Rule(name='visit', on=('page_view',), points=1.0)])
+        """
+        from engagekit.model.inherit import MEMORY, resolved
+
+        return cls._resolved(*resolved(table, MEMORY))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read a model file.
+
+        Parameters
+        ----------
+        path
+            A file whose name ends in .toml or .json.
+
+        Raises
+        ------
+        ModelError
+            When the file cannot be read, or with every fault that the model has.
+        """
+        from engagekit.model.inherit import FileOrigin, resolved
+
+        origin = FileOrigin(path)
+        return cls._resolved(*resolved(origin.read(), origin))
+
+    @classmethod
+    def _resolved(cls, table: Mapping[str, Any], faults: list[str]) -> Self:
+        names = [attribute.name for attribute in attrs.fields(cls)]
+        faults = [*faults, *islice(unknown_keys(table, names, ""), MOST_FAULTS)]
+        try:
+            model = cls(**{name: table[name] for name in names if name in table})
+        except ModelError as error:
+            raise ModelError([*faults, *error.faults]) from None
+        if faults:
+            raise ModelError(faults)
+        return model
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a model file, wholly or not at all.
+
+        Parameters
+        ----------
+        path
+            The file; a name that ends in .toml or .json says what is written.
+
+        Raises
+        ------
+        ModelError
+            When the name ends otherwise, or the file cannot be written.
+        """
+        from engagekit.model.files import write_table
+
+        write_table(path, self.to_dict())
+
+    def evolve(self, **changes: Any) -> Self:
+        """Return a copy with some attributes changed, checked as a new model is.
+
+        Examples
+        --------
+        >>> model = Model(rules=[Rule(name="visit", on="page_view", points=1)])
+        >>> model.evolve(decay="none").decay
+        Decay.none()
+        """
+        return attrs.evolve(self, **changes)
+
+    def score(
+        self,
+        events: Any,
+        *,
+        at: Any = None,
+        contacts: Any = None,
+        threads: int | None = None,
+        contact: str | None = None,
+        type: str | None = None,
+        time: str | None = None,
+        value: str | None = None,
+        id: str | None = None,
+        unit: str | None = None,
+    ) -> "Scores":
+        """Score events.
+
+        Parameters
+        ----------
+        events
+            A frame of any library, a stream of frames, or `Events`.
+        at
+            The instant for which everything is computed: a datetime (naive means UTC), a date, a `numpy.datetime64` or
+            ISO 8601 text; None: now; ``"latest"``: the newest event not after now. Or a frame with the contacts'
+            key and a column ``at``: then one result a row, its other columns kept.
+        contacts
+            A frame with the key (named as in the events, or ``contact``) and attributes: a timestamp
+            `customer_since` makes a customer. Contacts without events get a row too.
+        threads
+            How many threads score; None: as many as there are cores. The numbers do not depend on it.
+        contact, type, time, value, id, unit
+            Names of the events' columns, over those of `columns`; see `Events`.
+
+        Returns
+        -------
+        Scores
+            A row a contact with an event at or before `at`, in order of first appearance, then the contacts
+            table's others.
+
+        Raises
+        ------
+        EventsError
+            When a table cannot be read as what it is given for, or a column that the model names is missing.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> events = {
+        ...     "user": ["ann", "bob"],
+        ...     "type": ["order", "page_view"],
+        ...     "time": np.array(["2026-01-01", "2026-01-31"], "datetime64[s]"),
+        ... }
+        >>> model = Model(rules=[Rule(name="order", on="order", points=10)])
+        >>> scores = model.score(events, at="2026-01-31", contact="user")
+        >>> scores.frame["user"].tolist(), scores.frame["score"].tolist()
+        (['ann', 'bob'], [5.0, 0.0])
+        """
+        from engagekit import batch
+
+        mapping = {"contact": contact, "type": type, "time": time, "value": value, "id": id, "unit": unit}
+        return batch.score(self, events, at=at, contacts=contacts, threads=threads, mapping=mapping)
+
+    def features(
+        self,
+        events: Any,
+        *,
+        at: Any,
+        threads: int | None = None,
+        contact: str | None = None,
+        type: str | None = None,
+        time: str | None = None,
+        value: str | None = None,
+        id: str | None = None,
+        unit: str | None = None,
+    ) -> Any:
+        """Give the decayed points of every rule, as columns to learn from.
+
+        Parameters
+        ----------
+        events, at, threads, contact, type, time, value, id, unit
+            As for `score`.
+
+        Returns
+        -------
+        frame
+            Of the caller's kind: the key (with a frame for `at`: that frame's columns) and a float64 column S(r) by
+            the name of each rule, absence and repeat, after limits and before caps, whatever the half.
+
+        Raises
+        ------
+        EventsError
+            As `score`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> events = {"contact": [7], "type": ["order"], "time": np.array(["2026-01-01"], "datetime64[s]")}
+        >>> model = Model(rules=[Rule(name="order", on="order", points=10)])
+        >>> model.features(events, at="2026-01-31")["order"].tolist()
+        [5.0]
+        """
+        from engagekit import batch
+
+        mapping = {"contact": contact, "type": type, "time": time, "value": value, "id": id, "unit": unit}
+        return batch.features(self, events, at=at, threads=threads, mapping=mapping)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 of what the model means, in hexadecimal: of all but `columns`, defaults left out."""
+        from hashlib import sha256
+        from json import dumps
+
+        meaning = {key: value for key, value in self.to_dict().items() if key != "columns"}
+        canonical = dumps(meaning, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return sha256(canonical.encode()).hexdigest()
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The channels in the order in which rules, then absences, then repeats first name them."""
+        return tuple(dict.fromkeys(entry.channel for entry in (*self.rules, *self.absences, *self.repeats)))
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields of an event that the model reads in `where`, `amount`, `weights` and `by`."""
+        asked = [entry.where for entry in (*self.rules, *self.repeats, *self.signals, *self.excludes)]
+        conditions = [condition.fields for condition in asked if condition is not None]
+        weighed = [frozenset(weights) for weights in (self.weights, *(rule.weights for rule in self.rules))]
+        named = [rule.amount.field for rule in self.rules if rule.amount is not None]
+        named += [rule.limit.by for rule in self.rules if rule.limit is not None and rule.limit.by is not None]
+        named += [part.by for part in (*self.absences, *self.repeats, *self.excludes) if part.by is not None]
+        return frozenset(named).union(*conditions, *weighed)

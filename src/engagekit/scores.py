@@ -1,0 +1,283 @@
+"""Scores: what a model says of every contact, as a table that knows its model and its instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import asdict, define
+from numpy.typing import NDArray
+
+from engagekit import _core
+from engagekit.errors import StateError
+from engagekit.events import Events
+from engagekit.frames import Frame, Out, arrow_stream, build, frame_of, to_arrow
+from engagekit.model import Model
+from engagekit.plan import LEVELS, Plan
+
+if TYPE_CHECKING:
+    from engagekit.contacts import Contacts
+
+NEVER = np.iinfo(np.int64).min
+DAY = 86_400_000_000
+
+COLUMNS = (
+    "score", "engagement", "level", "half", "phase", "momentum", "next_change", "next_level", "next_phase", "events",
+    "first_event", "last_event", "last_type", "silent_days", "top_channel",
+)  # fmt: skip
+"""The result's columns after the key; the channels' follow."""
+
+
+@define(frozen=True, kw_only=True)
+class Stats:
+    """What was read, and what of it did not count.
+
+    Attributes
+    ----------
+    rows
+        Rows of events read.
+    contacts
+        Contacts with a row in the result.
+    future
+        Events later than `at`.
+    duplicates
+        Rows dropped because the contact has an earlier one with the same id.
+    excluded
+        Events up to `at` taken away by the model's exclusions.
+    unmatched
+        Events up to `at` that no rule, absence or repeat reads.
+    null_amounts
+        Matched events whose amount was null, once per rule.
+    """
+
+    rows: int
+    contacts: int
+    future: int
+    duplicates: int
+    excluded: int
+    unmatched: int
+    null_amounts: int
+
+
+class Scores:
+    """The scores of contacts at one instant, or of one contact and instant a row; made by `Model.score`.
+
+    Attributes
+    ----------
+    model
+        The model that scored.
+    at
+        The instant (tz-aware where the events' times were); None where each row has its own.
+    stats
+        What was read and what did not count.
+    key
+        The name of the key column.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Model,
+        at: datetime | None,
+        stats: Stats,
+        key: str,
+        columns: Mapping[str, Out],
+        kind: str,
+        base: Frame | None = None,
+    ) -> None:
+        self.model = model
+        self.at = at
+        self.stats = stats
+        self.key = key
+        self._columns = dict(columns)
+        self._kind = kind
+        self._base = base
+        self._frame: Any = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the model that scored."""
+        return self.model.fingerprint
+
+    @property
+    def frame(self) -> Any:
+        """The table in the caller's kind of frame."""
+        if self._frame is None:
+            self._frame = build(self._kind, self._columns, base=self._base)
+        return self._frame
+
+    def __len__(self) -> int:
+        return len(self._columns["score"])
+
+    def to_arrow(self) -> Any:
+        """Return the table as a `pyarrow.Table`; needs pyarrow.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> times = np.array(["2026-01-01"], "datetime64[us]")
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
+        >>> scores = model.score({"contact": [7], "type": ["visit"], "time": times}, at="2026-01-31")
+        >>> scores.to_arrow()["score"].to_pylist()
+        [1.0]
+        """
+        return to_arrow(self._all())
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return arrow_stream(self._all())
+
+    def _all(self) -> dict[str, Out]:
+        if self._base is None:
+            return self._columns
+        return {**outs_of(self._base), **self._columns}
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the table as NumPy arrays: text and categories as object arrays of str and None.
+
+        Instants are ``datetime64[us]`` (null: NaT), numbers float64 (null: NaN) or int64.
+        """
+        arrays: dict[str, NDArray[Any]] = build("dict", self._all())
+        return arrays
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the table to Parquet, CSV or JSON lines, by the file's ending; needs pyarrow.
+
+        Parquet carries the model, its fingerprint, `at` and the stats in its metadata; CSV and JSON lines have them
+        in a file ``<name>-metadata.json`` beside them (as W3C's CSV on the Web does).
+
+        Parameters
+        ----------
+        path
+            A file name ending in ``.parquet``, ``.csv`` or ``.jsonl``. An existing file is replaced as a whole.
+        """
+        from engagekit import datafiles
+
+        metadata = {
+            "fingerprint": self.fingerprint,
+            "at": None if self.at is None else self.at.isoformat(),
+            "key": self.key,
+            "stats": asdict(self.stats),
+            "model": self.model.to_dict(),
+        }
+        datafiles.write(path, self.to_arrow(), metadata)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Scores:
+        """Read what `save` wrote; its `frame` is a `pyarrow.Table`.
+
+        Raises
+        ------
+        StateError
+            If the file is no saved Scores, damaged, or of a newer version.
+        """
+        from engagekit import datafiles
+
+        table, metadata = datafiles.read_saved(path)
+        try:
+            model = Model.from_dict(metadata["model"])
+            at = None if metadata["at"] is None else datetime.fromisoformat(metadata["at"])
+            stats = Stats(**metadata["stats"])
+            key = metadata["key"]
+            if metadata["fingerprint"] != model.fingerprint or key not in table.column_names:
+                raise KeyError("fingerprint")
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateError(f"{path}: expected saved scores, got a file whose metadata does not fit ({error})") from None
+        return cls(model=model, at=at, stats=stats, key=key, columns=outs_of(frame_of(table)), kind="pyarrow")
+
+    def __repr__(self) -> str:
+        from engagekit.summary import summary
+
+        return summary(self.columns(), model=self.model, at=self.at, stats=self.stats, key=self.key)
+
+    def _repr_html_(self) -> str:
+        from engagekit.summary import summary_html
+
+        return summary_html(self.columns(), model=self.model, at=self.at, stats=self.stats, key=self.key)
+
+
+def result_columns(
+    plan: Plan, events: Events, rows: NDArray[Any], channels: NDArray[np.float64], at: NDArray[np.int64]
+) -> dict[str, Out]:
+    """Name the kernel's numbers as the result's columns, the key aside."""
+
+    def number(name: str) -> Out:
+        values = np.ascontiguousarray(rows[name])
+        null = np.isnan(values)
+        return Out(kind="float", values=values, null=null if null.any() else None)
+
+    def instant(name: str) -> Out:
+        values = np.ascontiguousarray(rows[name])
+        null = values == NEVER
+        return Out(kind="instant", values=values, null=null if null.any() else None, aware=events.aware)
+
+    def category(name: str, names: tuple[str, ...] | list[str], first: int = 0) -> Out:
+        return Out(kind="category", values=rows[name].astype(np.int32) - np.int32(first), categories=list(names))
+
+    silent = np.where(rows["events"] > 0, (at - np.where(rows["events"] > 0, rows["last_event"], 0)) / DAY, np.nan)
+    quiet = np.isnan(silent)
+    return {
+        "score": number("score"),
+        "engagement": number("engagement"),
+        "level": category("level", LEVELS),
+        "half": category("half", ("prospect", "customer"), 1),
+        "phase": category("phase", plan.phase_names),
+        "momentum": number("momentum"),
+        "next_change": instant("next_change"),
+        "next_level": category("next_level", LEVELS),
+        "next_phase": category("next_phase", plan.phase_names),
+        "events": Out(kind="integer", values=np.ascontiguousarray(rows["events"])),
+        "first_event": instant("first_event"),
+        "last_event": instant("last_event"),
+        "last_type": category("last_type", events.types_by_code),
+        "silent_days": Out(kind="float", values=silent, null=quiet if quiet.any() else None),
+        "top_channel": category("top_channel", plan.channels),
+        **{
+            f"channel_{name}": Out(kind="float", values=np.ascontiguousarray(channels[:, c]))
+            for c, name in enumerate(plan.channels)
+        },
+    }
+
+
+def ids_out(
+    events: Events, contacts: Contacts | None, codes: NDArray[np.int64], rows: NDArray[np.int64], known: int
+) -> Out:
+    """Give the key of the result's rows, in the caller's own type.
+
+    `codes` are the jobs' contacts; jobs from `known` on are the contacts table's rows that the events do not know.
+    """
+    like = (events.source, events.mapping.contact)
+    unknown = [] if contacts is None else np.flatnonzero(contacts.codes < 0)
+    coders = [events.contacts] if contacts is None else [events.contacts, contacts.coder]
+    kind = next((coder.kind for coder in coders if coder.kind is not None), "text")
+    index = rows.copy()
+    if len(unknown):
+        index[rows >= known] = known + np.asarray(unknown)[rows[rows >= known] - known]
+    if kind == "integer":
+        pieces = [coder.integers() for coder in coders if coder.kind is not None]
+        if len({piece.dtype for piece in pieces}) > 1:
+            pieces = [piece.astype(np.uint64) for piece in pieces]
+        return Out(kind="integer", values=np.concatenate(pieces)[index], like=like)
+    starts, data = np.zeros(1, np.int64), np.empty(0, np.uint8)
+    for coder in coders:
+        if coder.kind is not None:
+            more, bytes_ = coder.buffers()
+            starts, data = np.concatenate([starts[:-1], more + starts[-1]]), np.concatenate([data, bytes_])
+    taken = np.empty(len(index) + 1, np.int64)
+    content = _core.take_text(starts, data, index, taken)
+    return Out(kind="text", values=(taken, np.frombuffer(content, np.uint8)), like=like)
+
+
+def outs_of(frame: Frame) -> dict[str, Out]:
+    """Return a frame's columns as result columns."""
+    outs = {}
+    for name in frame.names:
+        column = frame.column(name)
+        if column.kind == "text":
+            strings = np.array([string for text in column.text for string in text.strings()], object)
+            outs[name] = Out(kind="text", values=strings)
+        else:
+            outs[name] = Out(kind=column.kind, values=column.values, null=column.null, aware=column.aware)
+    return outs
