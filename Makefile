@@ -8,7 +8,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench lint format docs dist clean
+.PHONY: compiled-module-is-gone help demo test bench lint format docs dist clean
 
 PYTHON ?=
 ARGS ?=
@@ -33,7 +33,7 @@ $(DONE)/venv:
 	@$(PIP) install --upgrade "pip>=25.1"
 	@mkdir -p $(DONE) && touch $@
 
-$(DONE)/package: $(DONE)/venv $(CORE)
+$(DONE)/package: $(DONE)/venv $(CORE) $(if $(wildcard src/engagekit/_core*.so),,compiled-module-is-gone)
 	@echo "Compiling and installing engagekit into $(VENV)"
 	@$(PIP) install --editable ".[files]" --group demo
 	@touch $@

@@ -38,14 +38,14 @@ def folder_of_a_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
 
 def run_console(example: Example) -> str | None:
     """Run the ``$ engagekit ...`` commands of a block and compare what they print with what the block shows."""
-    from engagekit.cli import main
-
     checker = OutputChecker()
     for part in ("\n" + example.parsed).split("\n$ ")[1:]:
         command, _, want = part.replace("\\\n", " ").partition("\n")
         program, *arguments = shlex.split(command, comments=True)
         if program != "engagekit":
             continue
+        from engagekit.cli import main
+
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             try:

@@ -14,7 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def size(request: pytest.FixtureRequest) -> Size:
     """Return ten million events of half a million contacts, or a tenth of that."""
     if request.config.getoption("--short"):
-        return Size(1_000_000, 50_000, 1.0, 96 << 20)
+        return Size(1_000_000, 50_000, 10.0, 96 << 20)
     return Size(10_000_000, 500_000, 0.0, 0)
 
 

@@ -16,11 +16,7 @@ DAY_US = 86_400_000_000
 SECONDS = 3.0
 TIMES_THE_INPUT = 2.5
 CHANNEL_CAP = 60.0
-
-
-def half_life_days(number: int) -> int:
-    """Spread the rules' half-lives over a quarter."""
-    return 7 + 5 * number
+HALF_LIVES = (7, 14, 30, 90)  # days, of the rules of web, email, social and shop
 
 
 def declared() -> ek.Model:
@@ -31,7 +27,7 @@ def declared() -> ek.Model:
             on=name,
             points=1 + number % 5,
             channel=name.partition("_")[0],
-            decay=ek.Decay.half_life(f"{half_life_days(number)}d"),
+            decay=ek.Decay.half_life(f"{HALF_LIVES[number // 4]}d"),
             amount=ek.Amount(curve="log1p", scale=20) if number % 4 == 0 else None,
             cap=10 if number % 3 == 0 else None,
         )
@@ -43,17 +39,22 @@ def declared() -> ek.Model:
 def by_polars(frame: pl.DataFrame) -> pl.DataFrame:
     """Compute score and engagement of the same model by a query."""
     number = pl.col("number")
+    known = {
+        "type": TYPES,
+        "number": range(len(TYPES)),
+        "half_life": [DAY_US * HALF_LIVES[number // 4] for number in range(len(TYPES))],
+    }
     weighed = (
         frame.lazy()
         .with_columns(pl.col("type").cast(pl.String))
-        .join(pl.LazyFrame({"type": TYPES, "number": range(len(TYPES))}), on="type")
+        .join(pl.LazyFrame(known), on="type")
         .with_columns(age=END_US - pl.col("time").cast(pl.Int64))
         .select(
             "contact",
             "number",
             raw=(1 + number % 5)
             * pl.when(number % 4 == 0).then((pl.col("value") / 20).log1p()).otherwise(1.0)
-            * 2.0 ** (-pl.col("age") / (DAY_US * half_life_days(number))),  # type: ignore[arg-type]
+            * 2.0 ** (-pl.col("age") / pl.col("half_life")),  # type: ignore[arg-type]
         )
     )
     per_rule = weighed.group_by("contact", "number").agg(pl.col("raw").sum())

@@ -16,9 +16,13 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True}
+# What a class offers to its neighbours in the package is not for its users.
+autodoc_default_options = {"members": True, "exclude-members": "faults, keys, noun"}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_attr_annotations = False
+maximum_signature_line_length = 80
+python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = "engagekit"

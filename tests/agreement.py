@@ -53,7 +53,10 @@ def assert_agrees(scores, case, expected=None):
     """Assert that rows, their order and the counts are the oracle's."""
     expected = expected or expect(case)
     rows = rows_of(scores.frame)
-    assert [row["contact"] for row in rows] == [row["contact"] for row in expected.rows]
+    keys, right_keys = ([row["contact"] for row in table] for table in (rows, expected.rows))
+    assert keys == right_keys, f"contacts {keys} should be {right_keys}"
     for row, right in zip(rows, expected.rows, strict=True):
-        assert not differences(row, right, case.model), f"contact {right['contact']!r}"
-    assert {name: getattr(scores.stats, name) for name in expected.stats} == expected.stats
+        found = differences(row, right, case.model)
+        assert not found, f"contact {right['contact']!r}: " + "; ".join(found)
+    stats = {name: getattr(scores.stats, name) for name in expected.stats}
+    assert stats == expected.stats, f"{stats} should be {expected.stats}"

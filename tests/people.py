@@ -1,8 +1,8 @@
 """Simulated people: what a typical contact leaves behind in a year, so that a model's numbers can be judged.
 
 A person is a function of a random generator that returns events; the same seed gives the same year. Days
-count from `START`, a Monday. No person is drawn to suit a model: the rhythms are those one would tell a
-colleague ("buys once a month, give or take five days").
+count from `START`, a Monday. The rhythms are those one would tell a colleague ("buys once a month, give or
+take five days"). The presets were tuned on these people: they show what a preset does, not that it is right.
 """
 
 import random
@@ -89,11 +89,11 @@ def purchases(rng: random.Random, period: float, jitter: float, start: float, en
     return events
 
 
-def work(rng: random.Random, days: Iterator[int]) -> list[Event]:
+def work(rng: random.Random, days: Iterator[int], present: float = 0.9) -> list[Event]:
     """Log in on nine of ten of these days and do up to three things."""
     events = []
     for day in days:
-        if rng.random() < 0.9:
+        if rng.random() < present:
             login = day + rng.uniform(0.3, 0.45)
             events.append(Event(login, "login"))
             events += [Event(login + rng.uniform(0, 0.2), "feature_used") for _ in range(rng.randint(0, 3))]
@@ -157,8 +157,9 @@ def trial_user(rng: random.Random) -> list[Event]:
 
 
 def robot(rng: random.Random) -> list[Event]:
-    """Fetches 10,000 pages within an hour of one day in July."""
-    return [Event(FAREWELL + rng.uniform(0, 1 / 24), "page_view") for _ in range(10_000)]
+    """Fetches 10,000 pages within an hour of one day in July, prices and searches among them."""
+    pages = ["page_view", "page_view", "product_view", "pricing_view", "search"]
+    return [Event(FAREWELL + rng.uniform(0, 1 / 24), rng.choice(pages)) for _ in range(10_000)]
 
 
 def scanned(rng: random.Random) -> list[Event]:
@@ -189,8 +190,10 @@ def weekly_buyer(rng: random.Random, end: float = YEAR) -> list[Event]:
 
 
 def silent_monthly_buyer(rng: random.Random) -> list[Event]:
-    """Buys monthly until July, then never again; the mails go on."""
-    return monthly_buyer(rng, FAREWELL)
+    """Buys monthly until July, then never again; the mails go on, unread."""
+    events = monthly_buyer(rng, FAREWELL)
+    last = max(event.day for event in events if event.type == "purchase")
+    return [event for event in events if event.day <= last or event.type == "email_sent"]
 
 
 def silent_weekly_buyer(rng: random.Random) -> list[Event]:
@@ -230,10 +233,10 @@ def buyer_who_cancels(rng: random.Random) -> list[Event]:
 # Users of a product.
 
 
-def subscriber(rng: random.Random, days: Callable[[int], bool]) -> list[Event]:
+def subscriber(rng: random.Random, days: Callable[[int], bool], present: float = 0.9) -> list[Event]:
     """Research, a trial, a subscription in the third week, and work on the days for which `days` holds."""
     start = [*research(rng, 0), Event(4.7, "trial_started"), Event(18.4, "subscription_started")]
-    return [*start, *work(rng, (day for day in workdays(7, YEAR) if days(day)))]
+    return [*start, *work(rng, (day for day in workdays(7, YEAR) if days(day)), present)]
 
 
 def daily_user(rng: random.Random) -> list[Event]:
@@ -247,8 +250,8 @@ def silent_daily_user(rng: random.Random) -> list[Event]:
 
 
 def weekly_user(rng: random.Random) -> list[Event]:
-    """Works with the product on one day a week, but for two weeks of holiday in July."""
-    return subscriber(rng, lambda day: day % 7 == 1 and not 196 <= day < 210)
+    """Works with the product every Tuesday, but for two weeks of holiday in July."""
+    return subscriber(rng, lambda day: day % 7 == 1 and not 196 <= day < 210, present=1.0)
 
 
 def user_who_cancels(rng: random.Random) -> list[Event]:
@@ -272,7 +275,7 @@ def never_user(rng: random.Random) -> list[Event]:
 
 
 def account(rng: random.Random, end: float = YEAR) -> list[Event]:
-    """Decides in two months; then a visit, a ticket or a mail clicked about twice a month, and a renewal."""
+    """Decides in two months; then a visit, a ticket or a login every two weeks, and a meeting a quarter."""
     start = [*research(rng, 7), Event(20, "demo_requested"), Event(34, "appointment"), Event(48, "quote")]
     events = [*start, Event(60, "deal_won"), *mails(rng, opens=0.5, clicks=0.2, end=end)]
     for day in every(rng, 14, 5, 75, end):
@@ -354,8 +357,8 @@ def log_of(people: list[Person]) -> pl.DataFrame:
         for seed in SEEDS
         for event in year_of(person, seed)
     ]
-    schema = {"contact": pl.String, "type": pl.String, "time": pl.Datetime("us"), "seconds": pl.Float64}
-    return pl.DataFrame(rows, schema, orient="row")
+    names = ["contact", "type", "time", "seconds"]
+    return pl.DataFrame(rows, names, orient="row", infer_schema_length=None)
 
 
 @cache

@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 
 KINDS = ["pandas", "polars", "pyarrow", "duckdb", "dict"]
 INSTANTS = {"time", "at", "customer_since", "first_event", "last_event", "next_change"}
-INTEGERS = {"seconds", "campaign"}
-FLOATS = {"value"}
-BOOLEANS = {"vip"}
+NUMBERS = {"seconds": "integer", "campaign": "integer", "value": "float", "vip": "boolean"}
 CATEGORICAL = {"type", "device"}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +32,7 @@ class Shape:
 
 
 PLAIN = Shape()
+
 
 def shapes(grain=1, kinds=KINDS):
     """Draw a shape whose instants can hold multiples of `grain` microseconds."""
@@ -56,10 +55,10 @@ def moment(micros):
 
 def micros_of(when):
     """Count the microseconds since the epoch of a datetime or datetime64, naive being UTC."""
+    if isinstance(when, pd.Timestamp):
+        when = when.to_datetime64()
     if isinstance(when, np.datetime64):
         return int(when.astype("datetime64[us]").astype(np.int64))
-    if isinstance(when, pd.Timestamp):
-        return int(when.as_unit("us").value)
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
     return (when - EPOCH) // timedelta(microseconds=1)
 
@@ -77,14 +76,24 @@ def ticks_of(values, unit):
     return when
 
 
-def frame_of(rows, names, shape=PLAIN):
-    """Build one frame with these columns."""
+def frame_of(rows, names, shape=PLAIN, like=()):
+    """Build one frame with these columns; without rows their kinds are those of the rows `like`."""
     columns = {name: [row.get(name) for row in rows] for name in names}
+    kinds = {name: kind_of(name, [row.get(name) for row in (*like, *rows)]) for name in names}
     build = {"pandas": pandas_of, "polars": polars_of, "dict": dict_of}.get(shape.kind)
     if build:
-        return build(columns, shape)
-    table = arrow_of(columns, shape)
+        return build(columns, kinds, shape)
+    table = arrow_of(columns, kinds, shape)
     return table if shape.kind == "pyarrow" else duckdb.from_arrow(table)
+
+
+def kind_of(name, values):
+    """Tell what a column holds; ids by their first value, the rest by name."""
+    if name in INSTANTS:
+        return "instant"
+    if name in NUMBERS:
+        return NUMBERS[name]
+    return "key" if values and isinstance(values[0], int) else "text"
 
 
 def frames_of(rows, names, shape):
@@ -93,7 +102,7 @@ def frames_of(rows, names, shape):
         return frame_of(rows, names, shape)
     edges = [len(rows) * k // shape.parts for k in range(shape.parts + 1)]
     pieces = [rows[a:b] for a, b in pairwise(edges)]
-    return (frame_of(piece, names, shape) for piece in pieces)
+    return (frame_of(piece, names, shape, like=rows) for piece in pieces)
 
 
 def is_whole(values):
@@ -101,79 +110,76 @@ def is_whole(values):
     return all(value is not None for value in values)
 
 
-def pandas_of(columns, shape):
+def pandas_of(columns, kinds, shape):
     """Build a pandas frame; without `nullable`, missing numbers are NaN."""
+    types = {
+        "integer": "Int64" if shape.nullable else "float64",
+        "boolean": "boolean" if shape.nullable else object,
+        "float": "float64",
+        "key": "int64",
+        "text": "category" if shape.categorical else "str",
+    }
     made = {}
     for name, values in columns.items():
-        if name in INSTANTS:
+        if kinds[name] == "instant":
             series = pd.Series(ticks_of(values, shape.unit))
             made[name] = series.dt.tz_localize("UTC") if shape.aware else series
-        elif name in BOOLEANS:
-            made[name] = pd.Series(values, dtype="boolean" if shape.nullable else object)
-        elif name in INTEGERS:
-            made[name] = pd.Series(values, dtype="Int64" if shape.nullable else "float64")
-        elif name in FLOATS:
-            made[name] = pd.Series(values, dtype="float64")
-        elif values and isinstance(values[0], int):
-            made[name] = pd.Series(values, dtype="int64")
         else:
-            made[name] = pd.Series(values, dtype="category" if shape.categorical else "str")
+            made[name] = pd.Series(values, dtype=types[kinds[name]])
     return pd.DataFrame(made)
 
 
-def polars_of(columns, shape):
+def polars_of(columns, kinds, shape):
     """Build a polars frame."""
+    types = {
+        "integer": pl.Int64,
+        "key": pl.Int64,
+        "boolean": pl.Boolean,
+        "float": pl.Float64,
+        "text": pl.String,
+    }
     made = {}
     for name, values in columns.items():
-        if name in INSTANTS:
-            unit = shape.unit if shape.unit != "s" else "ms"
-            series = pl.Series(name, ticks_of(values, unit))
+        if kinds[name] == "instant":
+            # There are no whole seconds in polars.
+            series = pl.Series(name, ticks_of(values, shape.unit if shape.unit != "s" else "ms"))
             made[name] = series.dt.replace_time_zone("UTC") if shape.aware else series
-        elif name in INTEGERS or (values and isinstance(values[0], int) and name not in BOOLEANS):
-            made[name] = pl.Series(name, values, dtype=pl.Int64)
-        elif name in BOOLEANS:
-            made[name] = pl.Series(name, values, dtype=pl.Boolean)
-        elif name in FLOATS:
-            made[name] = pl.Series(name, values, dtype=pl.Float64)
+        elif shape.categorical and name in CATEGORICAL:
+            made[name] = pl.Series(name, values, dtype=pl.Categorical)
         else:
-            categorical = shape.categorical and name in CATEGORICAL
-            made[name] = pl.Series(name, values, dtype=pl.Categorical if categorical else pl.String)
+            made[name] = pl.Series(name, values, dtype=types[kinds[name]])
     return pl.DataFrame(made)
 
 
-def arrow_of(columns, shape):
+def arrow_of(columns, kinds, shape):
     """Build an Arrow table; text in dictionaries or as large strings by its shape."""
+    types = {"integer": pa.int64(), "key": pa.int64(), "boolean": pa.bool_(), "float": pa.float64()}
+    types["text"] = pa.large_string() if shape.nullable else pa.string()
     made = {}
     for name, values in columns.items():
-        if name in INSTANTS:
+        if kinds[name] == "instant":
             kind = pa.timestamp(shape.unit, "UTC" if shape.aware else None)
             made[name] = pa.array(ticks_of(values, shape.unit)).cast(kind)
-        elif name in INTEGERS or (values and isinstance(values[0], int) and name not in BOOLEANS):
-            made[name] = pa.array(values, pa.int64())
-        elif name in BOOLEANS:
-            made[name] = pa.array(values, pa.bool_())
-        elif name in FLOATS:
-            made[name] = pa.array(values, pa.float64())
         else:
-            text = pa.array(values, pa.large_string() if shape.nullable else pa.string())
-            made[name] = text.dictionary_encode() if shape.categorical else text
+            made[name] = pa.array(values, types[kinds[name]])
+            if shape.categorical and kinds[name] == "text":
+                made[name] = made[name].dictionary_encode()
     return pa.table(made)
 
 
-def dict_of(columns, shape):
+def dict_of(columns, kinds, shape):
     """Build a dict of NumPy arrays; missing numbers are NaN, missing text and booleans None."""
+    types = {"boolean": object, "key": np.int64, "text": object}
     made = {}
     for name, values in columns.items():
-        if name in INSTANTS:
+        if kinds[name] == "instant":
             made[name] = ticks_of(values, shape.unit)
-        elif name in INTEGERS or name in FLOATS:
+        elif kinds[name] in ("integer", "float"):
             made[name] = np.array([math.nan if value is None else value for value in values], float)
-        elif values and isinstance(values[0], int) and name not in BOOLEANS:
-            made[name] = np.array(values, np.int64)
-        elif name in BOOLEANS or not is_whole(values) or not shape.categorical:
-            made[name] = np.array(values, object)
-        else:
+        elif kinds[name] == "text" and shape.categorical and None not in values:
             made[name] = np.array(values, np.str_)
+        else:
+            made[name] = np.array(values, types[kinds[name]])
     return made
 
 

@@ -317,7 +317,7 @@ def cases(draw, max_contacts=6):
     grain = draw(st.sampled_from([1, 1, 1000, 10**6]))
     keys = draw(st.sampled_from([TEXT_KEYS, INTEGER_KEYS]))[: draw(st.integers(1, max_contacts))]
     events = draw(event_lists(model, at=at, keys=keys, grain=grain))
-    identity = draw(st.sampled_from([None, None, "message", "campaign"]))
+    identity = draw(st.sampled_from([None, None, "message"]))
     events = with_clear_ids(events, identity) if identity else events
     contacts = None
     if draw(st.booleans()):

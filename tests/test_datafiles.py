@@ -120,9 +120,9 @@ def test_the_first_time_decides_whether_all_are_aware(put: Put) -> None:
     """Times with and without an offset may stand together, across files too; those without are UTC."""
     first = put("1.csv", "contact,type,time\na,t,2024-01-01T00:00Z\na,t,2024-01-01T01:00\n")
     second = put("2.csv", "contact,type,time\na,t,2024-01-01T02:00\n")
-    tables = list(datafiles.read_events([first, second]))
-    assert {str(table["time"].type) for table in tables if table.num_rows} == {"timestamp[us, tz=UTC]"}
-    assert [time.hour for time in pa.concat_tables(tables[1:2] + tables[3:])["time"].to_pylist()] == [0, 1, 2]
+    tables = list(datafiles.read_events([first, put("0.csv", "contact,type,time\n"), second]))
+    assert {str(table["time"].type) for table in tables} == {"timestamp[us, tz=UTC]"}
+    assert [time.hour for time in pa.concat_tables(tables)["time"].to_pylist()] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_integer_times_with_a_unit(put: Put) -> None:
 
 
 def test_malformed_numbers_are_named(put: Put) -> None:
-    """A number that is none is an error with its line, also after values that span lines; a comma gets a hint."""
+    """A number that is none is an error with its line, also after a value that spans lines."""
     path = put("e.csv", 'contact,type,time,value\n"a\nb",t,2024-01-01,1\n\na,t,2024-01-01,"1,5"\n')
     assert refused(path, fields={"value"}) == (
         "e.csv, line 5, column 'value': expected a number such as 12.5 (with a point, not a comma), got '1,5'"
@@ -186,7 +186,7 @@ def test_nulls_where_there_must_be_none(tmp_path: Path, column: str, ending: str
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
 def test_csv_dialects(put: Put, newline: str, bom: str) -> None:
-    """A byte order mark, either line end, quoted line ends and quotes, and a last line without an end are read."""
+    """A byte order mark, either line end, quoted line ends and quotes, and an open last line are read."""
     rows = ["contact,type,time,page", 'a,t,2024-01-01,"x,\ny"', 'b,"t",2024-01-02,"say ""hi"""']
     got = read(put("e.csv", bom + newline.join(rows)), fields={"page"})
     assert got["contact"] == ["a", "b"]
@@ -343,8 +343,7 @@ def test_files_of_json_lines_agree(put: Put) -> None:
     [
         (
             lines({"contact": "7"}, {"contact": 7}, {"contact": 8}),
-            "e.jsonl, line 2, column 'contact': expected text as in the lines before, got a whole number: 7; "
-            "2 such lines in all",
+            "line 2, column 'contact': expected text as in the lines before, got a whole number: 7; 2 such",
         ),
         (lines({"contact": 7}, {"contact": 7.5}), "line 2, column 'contact': expected a whole number"),
         (lines({"value": "12"}), "line 1, column 'value': expected a number"),
@@ -374,9 +373,8 @@ def test_files_of_json_lines_agree(put: Put) -> None:
 )
 def test_json_lines_that_are_none(put: Put, content: str | bytes, message: str) -> None:
     """What is no JSON lines is an error that names the line."""
-    assert message in refused(
-        put("e.jsonl", content), fields={"value", "page"} if "page" in message else {"value"}
-    )
+    fields = {name for name in ("value", "page") if f"'{name}'" in message}
+    assert message in refused(put("e.jsonl", content), fields=fields)
 
 
 def test_faults_beyond_the_first_lines_are_found(put: Put) -> None:
@@ -422,8 +420,7 @@ def test_a_small_parquet_of_huge_text_stays_small(tmp_path: Path) -> None:
     long = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), ["x" * 100_000])
     table = pa.table({"contact": long, "type": ["t"] * 100_000, "time": range(100_000)})
     path = tmp_path / "e.parquet"
-    pq.write_table(table.cast(pa.schema([("contact", long.type), ("type", "string"), ("time", "int64")])), path,
-                   store_schema=False)  # fmt: skip
+    pq.write_table(table, path, store_schema=False)
     assert sum(table.nbytes for table in datafiles.read_events(path)) < 10_000_000
 
 
@@ -436,7 +433,7 @@ def test_unreadable_parquet(put: Put) -> None:
 
 
 def test_folders_and_patterns(put: Put, tmp_path: Path) -> None:
-    """A folder stands for its data files at any depth, a pattern for its matches, each file once, in order."""
+    """A folder stands for its data files at any depth, a pattern for its matches, each file once."""
     for name in (
         "b.csv",
         "sub/a.jsonl",
@@ -461,7 +458,7 @@ def test_folders_and_patterns(put: Put, tmp_path: Path) -> None:
     ("asked", "message"),
     [
         ("none.csv", "none.csv: no such file or folder"),
-        ("*.csv", "*.csv: no file matches this pattern"),
+        ("*.tsv", "*.tsv: no file matches this pattern"),
         ("empty", "no data file in this folder; expected an ending of .parquet, .csv or .jsonl"),
         ("notes.txt", "notes.txt: unknown ending; expected .parquet, .csv or .jsonl"),
         ("void.csv", "void.csv: the file is empty (0 bytes)"),
@@ -504,7 +501,7 @@ def test_contacts_table(put: Put) -> None:
 
 
 def test_contacts_of_csv_take_the_kind_of_the_events(put: Put, tmp_path: Path) -> None:
-    """A CSV key becomes an integer where the events' contacts are, and integers become text where those are."""
+    """A CSV key becomes an integer where the events have integers; integers become text for CSV events."""
     path = put("c.csv", "contact\n7\n")
     assert datafiles.read_table(path, keys=["contact"], key_kind="integer")["contact"].to_pylist() == [7]
     pq.write_table(pa.table({"contact": [7]}), tmp_path / "c.parquet")

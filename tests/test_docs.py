@@ -45,7 +45,8 @@ def test_reference_lists_every_public_name() -> None:
     """The Python reference documents each name of ``engagekit.__all__``, and no name that is none."""
     page = (ROOT / "docs/reference/python.md").read_text("utf-8")
     documented = re.findall(r"^\.\. auto\w+:: engagekit\.(\w+)$", page, re.MULTILINE)
-    assert sorted(documented) == sorted(ek.__all__)
+    assert sorted(documented) == sorted(set(ek.__all__) - {"presets"})
+    assert ".. automodule:: engagekit.model.presets" in page
 
 
 @pytest.mark.parametrize("name", sorted(set(ek.__all__) - {"presets"}))

@@ -16,17 +16,22 @@ PACKAGE = Path(__file__).resolve().parent.parent / "src" / "engagekit"
 # A room is a module or folder directly in the package; it may import these others, and nothing else of ours.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
+    "instants": {"errors"},
     "model": {"errors"},
-    "plan": {"errors", "model"},
+    "plan": {"model"},
     "frames": {"errors"},
-    "events": {"errors", "frames", "_core"},
-    "matching": {"errors", "model", "frames", "events"},
-    "batch": {"errors", "model", "plan", "frames", "events", "matching", "_core", "scores"},
-    "datafiles": {"errors", "frames"},
-    "scores": {"errors", "model", "frames", "datafiles"},
-    "presets": {"errors", "model"},
+    "coding": {"errors", "frames", "_core"},
+    "events": {"errors", "instants", "frames", "coding", "_core"},
+    "contacts": {"errors", "frames", "coding", "events"},
+    "matching": {"errors", "model", "plan", "events", "_core"},
+    "datafiles": {"errors"},
+    "summary": set(),
+    "scores": {"errors", "model", "plan", "frames", "events", "datafiles", "summary", "_core"},
+    "batch": {
+        "errors", "instants", "model", "plan", "frames", "events", "contacts", "matching", "scores", "_core",
+    },
     "__main__": {"cli"},
-}
+}  # fmt: skip
 
 # These see everything: one gives the names away, the other is where a person comes in.
 ABOVE_ALL = {"__init__", "cli"}
@@ -35,19 +40,13 @@ ABOVE_ALL = {"__init__", "cli"}
 CALLS_BACK = {("model", "batch")}
 
 # Slow to load or not always installed: imported only inside the functions that need them.
-LATE = {
-    "argparse",
-    "difflib",
-    "duckdb",
-    "nanoarrow",
-    "narwhals",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "tomli_w",
-    "tomllib",
-    "tqdm",
-}
+LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tomli_w", "tqdm"}
+
+# Parts of the standard library that `import engagekit` does not need: imported inside functions too, but for rooms
+# that are themselves imported only when they are needed.
+UNNEEDED = {"argparse", "difflib", "tomllib"}
+ON_DEMAND = {"cli", "datafiles"}
+
 EAGER_THIRD_PARTY = {"attr", "attrs", "numpy"}
 
 
@@ -176,15 +175,25 @@ def test_arrows_make_no_circle() -> None:
     assert left == {}
 
 
-def test_frame_libraries_are_imported_late() -> None:
+def test_libraries_are_imported_late() -> None:
     """Libraries that are slow to load or optional are imported only inside functions, or for types."""
-    early = [one.where for one in IMPORTS if one.top in LATE and not (one.late or one.for_types)]
-    assert [where for where in early if not where.startswith("cli.py") or "argparse" not in where] == []
+    early = [one for one in IMPORTS if not (one.late or one.for_types)]
+    assert [one.where for one in early if one.top in LIBRARIES] == []
+    assert [one.where for one in early if one.top in UNNEEDED and one.room not in ON_DEMAND] == []
+
+
+def test_rooms_on_demand_are_imported_late() -> None:
+    """The command line and the files are loaded only by those who use them."""
+    rooms = {f"engagekit.{room}" for room in ON_DEMAND}
+    early = [one for one in IMPORTS if not (one.late or one.for_types) and one.room not in ON_DEMAND]
+    assert [
+        one.where for one in early if ".".join(one.name.split(".")[:2]) in rooms and one.room != "__main__"
+    ] == []
 
 
 def test_third_party_imports_are_declared() -> None:
     """Everything that is imported is the standard library, ours, or a library this test knows of."""
-    known = sys.stdlib_module_names | LATE | EAGER_THIRD_PARTY | {"engagekit", "typing_extensions"}
+    known = sys.stdlib_module_names | LIBRARIES | EAGER_THIRD_PARTY | {"engagekit", "typing_extensions"}
     assert [one.where for one in IMPORTS if one.top not in known] == []
 
 
@@ -210,10 +219,10 @@ def test_importing_loads_no_frame_library() -> None:
     """A fresh ``import engagekit`` loads NumPy and attrs, and no library that waits for its use."""
     loaded = modules_after("import engagekit")
     assert {"engagekit", "numpy", "attr"} <= loaded
-    assert loaded & LATE == set()
+    assert loaded & (LIBRARIES | UNNEEDED) == set()
 
 
 def test_declaring_a_model_loads_no_frame_library() -> None:
     """Declaring a model in Python needs none of them either."""
     declare = "import engagekit as ek; ek.Model(rules=[ek.Rule(name='visit', on='visit', points=1)])"
-    assert modules_after(declare) & (LATE - {"difflib"}) == set()
+    assert modules_after(declare) & LIBRARIES == set()

@@ -60,7 +60,7 @@ def test_any_case(case):
     check_next_change(case.model, case.events, case.contacts or (), at=case.at, rows=rows, id=case.id)
 
 
-@given(models(), st.lists(st.tuples(st.integers(0, 7), st.floats(0, 17)), min_size=1, max_size=12))
+@given(models(), st.lists(st.tuples(st.integers(0, 7), st.floats(0, 15.5)), min_size=1, max_size=12))
 def test_any_ages(model, drawn):
     """Ages from microseconds to years, in no round numbers, make no difference."""
     names = ["open", "click", "visit", "sent", "buy", "deal", "end", "été"]

@@ -15,7 +15,8 @@ AT = 1_709_294_400_000_000
 YEARS = 20 * 365 * DAY
 SMALLEST = 1022
 """Half-lives after which what is left of one point is no normal double."""
-HALF_LIVES = st.integers(1, YEARS // UNITS["s"]).map(lambda s: s * UNITS["s"]) | st.integers(UNITS["s"], YEARS)
+WHOLE_SECONDS = st.integers(1, YEARS // UNITS["s"]).map(lambda s: s * UNITS["s"])
+HALF_LIVES = WHOLE_SECONDS | st.integers(UNITS["s"], YEARS)
 
 
 def remainder(age, half_life):

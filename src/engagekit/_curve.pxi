@@ -9,6 +9,8 @@
 # but for excursions shorter than that.
 
 cdef int64_t SHORTEST = 500000
+cdef int MOST_HINTS = 64
+cdef double LN2 = 0.6931471805599453
 
 
 cdef void rest_sums(const RuleSpec* rule, Scratch* scratch, int64_t l, int64_t base) noexcept nogil:
@@ -36,11 +38,11 @@ cdef void rest_sums(const RuleSpec* rule, Scratch* scratch, int64_t l, int64_t b
         part.loss_left = loss_left.value + loss_left.rest
 
 
-cdef void listed_value(
-    const RuleSpec* rule, Scratch* scratch, int64_t l, int64_t r, int64_t at, int64_t from_part, Point* point
+cdef double listed_value(
+    const RuleSpec* rule, Scratch* scratch, int64_t l, int64_t r, int64_t at, Point* point
 ) noexcept nogil:
-    """S(r) of a ramp or window at `at`: the parts still alive are always the newest ones."""
-    cdef int64_t lo = from_part, hi = scratch.part_upto[l], middle
+    """S(r) of a ramp or window at `at`: the parts still alive are always the newest ones. Returns its slope."""
+    cdef int64_t lo = scratch.part_first[l], hi = scratch.part_upto[l], middle
     cdef double since = <double>(at - scratch.base_time[r])
     cdef Part* part
     while lo < hi:
@@ -61,6 +63,7 @@ cdef void listed_value(
             point.gain[l] = (part.gain_left - part.gain * since) / <double>rule.span
             point.loss[l] = (part.loss_left - part.loss * since) / <double>rule.span
     point.value[r] = point.gain[l] + point.loss[l]
+    return -(part.gain + part.loss) * rule.inverse if rule.decay == LINEAR and lo < scratch.part_upto[l] else 0.0
 
 
 cdef double momentum_at(const Plan* plan, const Pace* pace, int64_t at) noexcept nogil:
@@ -82,12 +85,12 @@ cdef void keep_pace(const Plan* plan, Pace* pace, int64_t time, double raw) noex
         pace.mark = time
         pace.fast = pace.slow = raw
     elif time <= pace.mark:
-        pace.fast += raw * fading(pace.mark - time, plan.fast)
-        pace.slow += raw * fading(pace.mark - time, plan.slow)
+        pace.fast += raw * fading(pace.mark - time, plan.fast, plan.fast_inverse)
+        pace.slow += raw * fading(pace.mark - time, plan.slow, plan.slow_inverse)
     else:
         gap = time - pace.mark
-        pace.fast = pace.fast * fading(gap, plan.fast) + raw
-        pace.slow = pace.slow * fading(gap, plan.slow) + raw
+        pace.fast = pace.fast * fading(gap, plan.fast, plan.fast_inverse) + raw
+        pace.slow = pace.slow * fading(gap, plan.slow, plan.slow_inverse) + raw
         pace.mark = time
 
 
@@ -126,22 +129,30 @@ cdef void evaluate(
     """Everything at `at`; `scratch.channel_sum` is left with C(ch). Cost: one weight a live rule. Sums in rule order."""
     cdef int64_t j, r, c
     cdef const RuleSpec* rule
+    cdef double slope
     point.time = at
     for c in range(plan.channels):
-        scratch.channel_sum[c] = 0.0
+        scratch.channel_sum[c] = scratch.channel_slope[c] = 0.0
     for j in range(scratch.live_count):
         r = scratch.live[j]
         rule = plan.rule + r
         if rule.decay == LINEAR or rule.decay == WINDOW:
-            listed_value(rule, scratch, rule.listed, r, at, scratch.part_first[rule.listed], point)
+            slope = listed_value(rule, scratch, rule.listed, r, at, point)
         elif rule.decay == HALF_LIFE:
-            point.value[r] = scratch.base[r] * fading(at - scratch.base_time[r], rule.span)
+            # the digits that a long age costs here matter to no bound, and at base_time nothing is lost
+            point.value[r] = scratch.base[r] * exp2(-<double>(at - scratch.base_time[r]) * rule.inverse)
+            slope = -LN2 * point.value[r] * rule.inverse
         else:
             point.value[r] = scratch.base[r]
+            slope = 0.0
         if applies(rule, half):
             scratch.channel_sum[rule.channel] += clip(point.value[r], rule.cap)
-    point.score = 0.0
+            if fabs(point.value[r]) <= rule.cap:
+                scratch.channel_slope[rule.channel] += slope
+    point.score = point.slope = 0.0
     for c in range(plan.channels):
+        if fabs(scratch.channel_sum[c]) <= plan.channel_cap[c]:
+            point.slope += scratch.channel_slope[c]
         scratch.channel_sum[c] = clip(scratch.channel_sum[c], plan.channel_cap[c])
         point.score += scratch.channel_sum[c]
     point.engagement = engagement_of(plan, point.score)
@@ -234,20 +245,61 @@ cdef bint may_change(
     return False
 
 
+cdef double hint(const Plan* plan, const Pace* pace, const Point* point, int32_t half, bint phases) noexcept nogil:
+    """About how long (microseconds) until a bound is met; from the left where the score only falls by half-lives.
+
+    Newton's step for ln(score): that is convex for a sum of positive terms with half-lives, so the step falls short.
+    The momentum's bounds are met when F / W is their (1 + m) / (1 - m).
+    """
+    cdef double soonest = INFINITY, bound, below = -INFINITY, above = INFINITY, ratio
+    cdef int64_t p
+    for p in range(3 + plan.phases if phases else 3):
+        if p >= 3 and plan.phase[p - 3].half != half:
+            continue
+        bound = plan.bound[p]
+        if below < bound <= point.score:
+            below = bound
+        elif point.score < bound < above:
+            above = bound
+    if point.slope < 0 and below > 0:
+        soonest = log(point.score / below) * point.score / -point.slope
+    elif point.slope > 0 and above < INFINITY:
+        soonest = (above - point.score) / point.slope
+    if phases and pace.known:
+        for p in range(plan.phases):
+            bound = plan.phase[p].min_momentum
+            if plan.phase[p].half == half and -1.0 < bound <= point.momentum and bound < 1.0:
+                ratio = (1.0 + point.momentum) * (1.0 - bound) / ((1.0 - point.momentum) * (1.0 + bound))
+                ratio = log(ratio) / (LN2 * (plan.fast_inverse - plan.slow_inverse))
+                if ratio < soonest:
+                    soonest = ratio
+    return soonest
+
+
 cdef int64_t march(
     const Plan* plan, Scratch* scratch, int64_t upto, int32_t half, bint ended, bint active, const Point* now
 ) noexcept nogil:
     """The first change of level or phase after points[1].time, at most `upto`; NEVER if none.
 
     Invariant: from points[1] back to the start level and phase are those of `now`. Leaves points[2] at the change.
+    However far a step goes, it is taken only where the enclosure shows that nothing can change; hints make the steps
+    long, and where they mislead, halving and doubling take over.
     """
     cdef int64_t bracket = upto, step = upto - scratch.points[1].time, lo, hi, middle
     cdef Point* a = &scratch.points[1]
     cdef Point* b = &scratch.points[2]
     cdef Point spare
-    cdef int64_t l
-    cdef bint jump
+    cdef int hints = 0
+    cdef double near
+    cdef bint phases = active and not ended
     while a.time < upto:
+        if hints < MOST_HINTS:
+            hints += 1
+            near = hint(plan, &scratch.pace, a, half, phases)
+            if near < <double>SHORTEST:
+                step = SHORTEST
+            elif near < <double>step:
+                step = <int64_t>near - SHORTEST // 4
         if step > bracket - a.time:
             step = bracket - a.time
         evaluate(plan, scratch, a.time + step, half, ended, active, b)
@@ -258,12 +310,9 @@ cdef int64_t march(
             step = step // 2
             continue
         elif b.level != now.level or b.phase != now.phase:
-            jump = False
-            for l in range(plan.listed):
-                if plan.rule[plan.listed_rule[l]].decay >= LINEAR and a.alive[l] != b.alive[l]:
-                    jump = True
             lo, hi = a.time, b.time
-            while jump and hi - lo > 1:     # the exact instant at which a window ends
+            middle = jump(plan, scratch, a, b)
+            while middle and hi - lo > 1:       # the exact instant at which a window ends
                 middle = (lo + hi) // 2
                 evaluate(plan, scratch, middle, half, ended, active, b)
                 if b.level != now.level or b.phase != now.phase:
@@ -276,10 +325,21 @@ cdef int64_t march(
         a[0] = b[0]
         b[0] = spare
         if a.time == bracket:
+            step = 2 * step if bracket < upto and hints == MOST_HINTS else upto - a.time
             bracket = upto
-            step = 2 * step
         else:
             step = bracket - a.time
-            if step > SHORTEST:
+            if step > SHORTEST and (bracket < upto or hints == MOST_HINTS):
                 step = step // 2
     return NEVER
+
+
+cdef bint jump(const Plan* plan, const Scratch* scratch, const Point* a, const Point* b) noexcept nogil:
+    """Whether a ramp or window of anything live ends between two points."""
+    cdef int64_t j
+    cdef const RuleSpec* rule
+    for j in range(scratch.live_count):
+        rule = plan.rule + scratch.live[j]
+        if rule.decay >= LINEAR and a.alive[rule.listed] != b.alive[rule.listed]:
+            return True
+    return False

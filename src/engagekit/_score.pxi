@@ -66,7 +66,7 @@ cdef void ripen(const Plan* plan, Scratch* scratch, const Future* future) noexce
         rest_sums(rule, scratch, l, future.time)
     else:
         if rule.decay == HALF_LIFE:
-            scratch.base[r] *= fading(future.time - scratch.base_time[r], rule.span)
+            scratch.base[r] *= fading(future.time - scratch.base_time[r], rule.span, rule.inverse)
             scratch.base_time[r] = future.time
         scratch.base[r] += future.raw
     keep_pace(plan, &scratch.pace, future.time, future.raw)
@@ -234,6 +234,15 @@ cdef void score_one(
         next_change(plan, scratch, at, since, last_customer, last_end, half, ended, active, row)
 
 
+cdef double score_of(const Plan* plan, double engagement) noexcept nogil:
+    """The score that reads `engagement`."""
+    if engagement <= 0:
+        return 0.0
+    if plan.linear_scale:
+        return INFINITY if engagement > 100 else plan.scale * engagement / 100.0
+    return INFINITY if engagement >= 100 else -plan.scale * log2(1.0 - engagement / 100.0)
+
+
 cdef void* zeros(int64_t n, size_t size, bint* failed) noexcept nogil:
     cdef void* memory = calloc(n + 1, size)
     if memory is NULL:
@@ -256,8 +265,10 @@ cdef class Scorer:
     def __cinit__(self):
         self.codes = NULL
         self.amounts = NULL
+        self.plan.bound = NULL
 
     def __dealloc__(self):
+        free(self.plan.bound)
         free(self.codes)
         free(self.amounts)
 
@@ -326,6 +337,8 @@ cdef class Scorer:
             plan.level[i] = levels[i]
         plan.fast = fast
         plan.slow = slow
+        plan.fast_inverse = 1.0 / <double>fast
+        plan.slow_inverse = 1.0 / <double>slow
         plan.lifecycle = lifecycle
         plan.start = &starts[0]
         plan.time = &times[0] if times.shape[0] else NULL
@@ -342,6 +355,11 @@ cdef class Scorer:
         for i in range(len(amounts)):
             amount_column = amounts[i]
             self.amounts[i] = &amount_column[0] if amount_column.shape[0] else NULL
+        plan.bound = <double*>malloc((3 + phases.shape[0]) * sizeof(double))
+        if plan.bound is NULL:
+            raise MemoryError
+        for i in range(3 + phases.shape[0]):
+            plan.bound[i] = score_of(plan, levels[i] if i < 3 else phases[i - 3].min_engagement)
         plan.codes = self.codes
         plan.amounts = self.amounts
 
@@ -358,6 +376,7 @@ cdef class Scorer:
         scratch.part_end = <int64_t*>zeros(plan.listed, sizeof(int64_t), &failed)
         scratch.live = <int32_t*>zeros(plan.rules, sizeof(int32_t), &failed)
         scratch.channel_sum = <double*>zeros(plan.channels, sizeof(double), &failed)
+        scratch.channel_slope = <double*>zeros(plan.channels, sizeof(double), &failed)
         scratch.family_a = <double*>zeros(plan.families, sizeof(double), &failed)
         scratch.family_b = <double*>zeros(plan.families, sizeof(double), &failed)
         scratch.total_a = <double*>zeros(plan.families, sizeof(double), &failed)
@@ -379,6 +398,7 @@ cdef class Scorer:
         free(scratch.part_end)
         free(scratch.live)
         free(scratch.channel_sum)
+        free(scratch.channel_slope)
         free(scratch.family_a)
         free(scratch.family_b)
         free(scratch.total_a)

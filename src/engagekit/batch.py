@@ -17,7 +17,7 @@ from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name, single
 from engagekit.errors import EventsError
 from engagekit.events import Events, Mapped
 from engagekit.frames import Frame, Out, build, frame_of
-from engagekit.instants import EPOCH, LATEST, microseconds_of, now
+from engagekit.instants import EARLIEST, EPOCH, LATEST, microseconds_of, now
 from engagekit.matching import match
 from engagekit.model import Model
 from engagekit.plan import ROW, TALLY, Plan, lower
@@ -87,14 +87,15 @@ def score(
         columns = {key: ids_out(coded, asked.contacts, asked.jobs.contacts, rows, len(coded.contacts)), **columns}
     _refuse_collision(key, asked.base, columns)
     tally = numbers.tally[0]
+    duplicates, later = _dropped(coded, asked.jobs)
     return Scores(
         model=model,
         at=_at(asked.instant, coded),
         stats=Stats(
             rows=coded.rows,
             contacts=len(rows) if asked.base is None else len(np.unique(asked.jobs.contacts[rows])),
-            future=int(tally["future"]),
-            duplicates=coded.duplicates,
+            future=int(tally["future"]) + later,
+            duplicates=duplicates,
             excluded=int(tally["excluded"]),
             unmatched=int(tally["unmatched"]),
             null_amounts=int(tally["null_amounts"]),
@@ -310,6 +311,16 @@ def _result_rows(asked: Asked, numbers: Numbers, events: Events) -> NDArray[np.i
     present = numbers.rows["present"].astype(bool)
     rest = asked.others[~present[asked.others]]
     return np.concatenate([np.flatnonzero(present), rest])
+
+
+def _dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
+    """Count the dropped duplicates up to each contact's last instant, and those after it."""
+    last = np.full(len(events.contacts), EARLIEST - 1, np.int64)
+    asked = jobs.contacts >= 0
+    np.maximum.at(last, jobs.contacts[asked], jobs.at[asked])
+    until = last[events.dropped_codes]
+    later = (events.dropped_times > until) & (until >= EARLIEST)
+    return int((events.dropped_times <= until).sum()), int(later.sum())
 
 
 def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:

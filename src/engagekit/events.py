@@ -221,7 +221,7 @@ class Events:
         self.type_ranks = np.empty(len(order), np.int32)
         self.type_ranks[order] = np.arange(len(order), dtype=np.int32)
         self._group(_joined(codes, np.int32), _joined(type_codes, np.int32), _joined(times, np.int64))
-        self.duplicates = 0
+        self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
         if mapping.id is not None:
             self._drop_duplicates(_joined(id_codes, np.int32))
 
@@ -239,9 +239,10 @@ class Events:
         if value is not None and value.kind in ("integer", "float"):
             values = _floats(value)
         ranks = self.type_ranks[self.types]
-        self.duplicates = _core.duplicates(self.starts, self.times, ids[self.order], ranks, values, keep)
-        if self.duplicates:
+        if _core.duplicates(self.starts, self.times, ids[self.order], ranks, values, keep):
             kept = keep.view(bool)
+            codes = np.repeat(np.arange(len(self.contacts), dtype=np.int32), np.diff(self.starts))
+            self.dropped_codes, self.dropped_times = codes[~kept], self.times[~kept]
             before = np.concatenate([[0], np.cumsum(kept)])
             self.starts = before[self.starts]
             self.times, self.types, self.order = self.times[kept], self.types[kept], self.order[kept]

@@ -28,7 +28,7 @@ ON, UNLESS = 1, 2
 ACTIVITY, CUSTOMER_ON, ENDS_ON, READ = 1, 2, 4, 8
 
 RULE = np.dtype(
-    [(name, "f8") for name in ("points", "cap", "amount_scale", "amount_max")]
+    [(name, "f8") for name in ("points", "cap", "amount_scale", "amount_max", "inverse")]
     + [(name, "i8") for name in ("span", "within", "n", "limit_n", "limit_per")]
     + [
         (name, "i4")
@@ -159,6 +159,7 @@ def lower(model: Model) -> Plan:
         spec["cap"] = np.inf if source.cap is None else source.cap
         spec["decay"] = DECAYS[decay.kind]
         spec["span"] = 0 if decay.span is None else microseconds(decay.span)
+        spec["inverse"] = 1 / spec["span"] if spec["span"] else 0.0
         spec["half"] = HALVES[source.half]
         spec["channel"] = channels.index(source.channel)
         spec["family"] = _family(decay, spans)

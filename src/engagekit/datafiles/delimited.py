@@ -64,11 +64,14 @@ def _blocks(path: Path, delimiter: str, names: list[str]) -> Iterator["pa.Table"
             strings_can_be_null=True,
         ),
     }
+    if not _more_than_a_line(path):
+        yield pa.table({name: pa.array([], pa.string()) for name in names})
+        return
     with (
         pa.input_stream(str(path), compression="gzip" if zipped(path) else None) as stream,
         arrow_csv.open_csv(stream, **options) as blocks,
     ):
-        yield blocks.schema.empty_table()
+        yield blocks.schema.empty_table()  # so that a header alone is a table too
         for batch in blocks:
             yield pa.Table.from_batches([batch])
 
@@ -92,6 +95,13 @@ def header(path: Path, columns: Sequence[Column]) -> tuple[list[str], str]:
     if not names:
         raise EventsError(f"{path}: no line with column names in it; expected CSV")
     return names, delimiter
+
+
+def _more_than_a_line(path: Path) -> bool:
+    """Tell whether a line ends: Arrow takes a header that does not end for no header."""
+    with open_bytes(path) as stream:
+        head = stream.read(_HEADER_BYTES)
+    return b"\n" in head or b"\r" in head
 
 
 def _first_record(text: str, delimiter: str) -> list[str]:

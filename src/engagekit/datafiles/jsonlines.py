@@ -44,6 +44,7 @@ class Peek:
     def look(self, path: Path, columns: Sequence[Column]) -> None:
         """Look into a file: its first lines, and on to the line that shows what is not known by then."""
         unknown: dict[str, bytes] = {}
+        line = 0
         for line, raw in _lines(path):
             if line == _PEEK_LINES:
                 unknown = {c.name: json.dumps(c.name).encode() for c in columns if c.name not in self.kinds}
@@ -55,6 +56,8 @@ class Peek:
             self._take(_parsed(path, line, raw), columns)
             if line >= _PEEK_LINES:
                 unknown = {name: key for name, key in unknown.items() if name not in self.kinds}
+        if not line:
+            raise EventsError(f"{path}: no line with a JSON object in it")
 
     def _take(self, record: Mapping[str, Any], columns: Sequence[Column]) -> None:
         self.names.update(dict.fromkeys(record))
@@ -62,8 +65,9 @@ class Peek:
             value = record.get(column.name)
             if value is not None:
                 kind, known = kind_of(value), self.kinds.get(column.name)
-                # Numbers widen; any other mixture is left to be found, with its line, when the file is read.
-                if known is None or (known in _NUMBERS and kind in _NUMBERS):
+                # Numbers widen, but no contact's; any other mixture is found when the file is read.
+                wider = known in _NUMBERS and kind in _NUMBERS and not (column.role and kind == "number")
+                if known is None or wider:
                     self.kinds[column.name] = max((known or kind), kind, key=[*_WORDS].index)
 
     def expected(self, column: Column) -> Kind:

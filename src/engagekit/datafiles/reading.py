@@ -140,16 +140,26 @@ def _stream(files: Sequence[Path], wanted: Sequence[Column]) -> Iterator["pa.Tab
     columns: dict[str, Column] = {}
     for column in wanted:
         columns.setdefault(column.name, column)
-    each_once = list(columns.values())
+    # A table without rows knows less of its types than the others (is the time aware?): it stands only alone.
+    table, rows = None, 0
+    for table in _tables(files, list(columns.values())):
+        rows += table.num_rows
+        if table.num_rows:
+            yield table
+    if table is not None and not rows:
+        yield table
+
+
+def _tables(files: Sequence[Path], columns: Sequence[Column]) -> Iterator["pa.Table"]:
     clock, peek = Clock(), jsonlines.Peek()
     for file in files:
         if format_of(file) == "jsonl":
-            peek.look(file, each_once)
+            peek.look(file, columns)
     for file in files:
         match format_of(file):
             case "parquet":
-                yield from parquet.read(file, each_once)
+                yield from parquet.read(file, columns)
             case "csv":
-                yield from delimited.read(file, each_once, clock)
+                yield from delimited.read(file, columns, clock)
             case "jsonl":
-                yield from jsonlines.read(file, each_once, clock, peek)
+                yield from jsonlines.read(file, columns, clock, peek)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
-_WHOLE = r"^-?\d+$"
+_WHOLE = r"^-?\d{1,19}$"
 _ZONE = r"\d[T ]\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 _ISO_CHARACTERS = re.compile(r"[0-9]{4}[0-9TWZ:.+ -]*")
 _DIGITS = re.compile(r"[0-9]+")
@@ -76,9 +76,12 @@ def _numbers(text: "pa.ChunkedArray", target: "pa.DataType", pattern: str) -> "p
     try:
         return numbers.cast(target)
     except pa.ArrowInvalid:  # whole numbers beyond 64 bits
-        fitting = range(-(2**63), 2**63)
-        found = (None if text is None else int(text) for text in numbers.to_pylist())
-        return pa.chunked_array([pa.array([n if n in fitting else None for n in found], target)])
+        return pa.chunked_array([pa.array([_within_64_bits(text) for text in numbers.to_pylist()], target)])
+
+
+def _within_64_bits(text: str | None) -> int | None:
+    number = None if text is None else int(text)
+    return number if number is not None and -(2**63) <= number < 2**63 else None
 
 
 def _flags(text: "pa.ChunkedArray") -> "pa.ChunkedArray":

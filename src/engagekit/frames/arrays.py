@@ -12,8 +12,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from engagekit.frames.arrow import arrow_column
-from engagekit.frames.capsule import read_stream
+from engagekit.frames.arrow import only_column
 from engagekit.frames.columns import (
     RawColumn,
     Text,
@@ -285,8 +284,7 @@ def pyarrow_column(array: Any, *, name: str, dtype: str) -> RawColumn:
     name, dtype
         The column's name, and what its owner calls its type.
     """
-    if not hasattr(array, "__arrow_c_stream__"):
-        import pyarrow
+    import pyarrow
 
-        array = pyarrow.chunked_array([array])
-    return arrow_column(*read_stream(array), name=name, dtype=dtype)
+    # Of all that pyarrow has, tables were the first to stream themselves.
+    return only_column(pyarrow.Table.from_arrays([array], [name]), name=name, dtype=dtype)

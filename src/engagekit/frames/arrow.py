@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engagekit.errors import EventsError
-from engagekit.frames.capsule import Chunk, Field, unpacked
+from engagekit.frames.capsule import Chunk, Field, read_stream, unpacked
 from engagekit.frames.columns import (
     RawColumn,
     Text,
@@ -148,6 +148,12 @@ def arrow_column(field: Field, chunks: Sequence[Chunk], *, name: str, dtype: str
     return other_column(dtype, rows)
 
 
+def only_column(table: Any, *, name: str, dtype: str) -> RawColumn:
+    """Return the column of a table that has no other, by way of its stream."""
+    field, chunks = read_stream(table)
+    return arrow_column(field.children[0], [chunk.child(0) for chunk in chunks], name=name, dtype=dtype)
+
+
 def _fixed(chunks: Sequence[Chunk], dtype: np.dtype[Any]) -> NDArray[Any]:
     parts: list[NDArray[Any]] = [
         chunk.buffer(1, dtype, chunk.offset, chunk.offset + chunk.length) for chunk in chunks
@@ -166,22 +172,17 @@ def _bits(chunks: Sequence[Chunk]) -> NDArray[np.bool_]:
 def _decimals(chunks: Sequence[Chunk], form: str, null: NDArray[np.bool_] | None) -> NDArray[np.float64]:
     """Return decimals of any width as the nearest float64."""
     scale, width = ([int(part) for part in form[2:].split(",")[1:]] + [128])[:2]
-    if width in (32, 64):
-        units = _fixed(chunks, np.dtype(f"i{width // 8}")).astype(np.int64)
-        wide = np.zeros(len(units), np.bool_)
-        limbs = units.reshape(-1, 1)
-    else:
-        limbs = _fixed(chunks, np.dtype(f"V{width // 8}")).view(np.int64).reshape(-1, width // 64)
-        units = limbs[:, 0]
-        # The higher limbs of a number that fits the lowest one repeat its sign.
-        wide = (limbs[:, 1:] != (units >> 63)[:, None]).any(axis=1)
-    # A division by an exact power of ten rounds once; so do Python's integers for what is wider.
-    wide |= np.abs(units) > 2**53
-    values = np.asarray(units / 10.0**scale if 0 <= scale <= 22 else np.zeros(len(units)), np.float64)
-    exact = wide if 0 <= scale <= 22 else np.ones(len(units), np.bool_)
+    raw = _fixed(chunks, np.dtype(f"V{width // 8}"))
+    limbs = raw.view(np.int32 if width == 32 else np.int64).reshape(-1, max(width // 64, 1))
+    units = limbs[:, 0].astype(np.int64)
+    # The higher limbs of a number that fits the lowest one repeat its sign.
+    wide = (limbs[:, 1:] != (units >> 63)[:, None]).any(axis=1)
+    # What float64 holds exactly, over an exact power of ten, is rounded once; Python's integers do for the rest.
+    slow = wide | (units > 2**53) | (units < -(2**53)) | (not 0 <= scale <= 22)
     if null is not None:
-        exact = exact & ~null
-    for row in np.flatnonzero(exact).tolist():
+        slow &= ~null
+    values: NDArray[np.float64] = units / 10.0**scale
+    for row in np.flatnonzero(slow).tolist():
         number = int.from_bytes(limbs[row].tobytes(), "little", signed=True)
         values[row] = number / 10**scale if scale >= 0 else float(number * 10**-scale)
     return values

@@ -51,6 +51,10 @@ def build(kind: str, columns: Mapping[str, Out], base: Frame | None = None) -> A
     >>> build(at.kind, {"score": Out("float", np.array([1.5, 2.5]))}, at)
     {'contact': [7, 8], 'score': array([1.5, 2.5])}
     """
+    lengths = {name: column.rows for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name!r} {length:,}" for name, length in lengths.items())
+        raise EngagekitError(f"expected result columns of one length, got {listed}")
     if base is not None:
         # To SQL, names that differ in case alone are the same.
         folded = str.lower if kind == "duckdb" else str
@@ -193,11 +197,13 @@ def _with_dictionary(column: Any, theirs: Any) -> Any:
 def _pyarrow_type(field: Field) -> Any:
     import pyarrow as pa
 
-    text = {"u": pa.string(), "U": pa.large_string(), "vu": pa.string_view()}
     if field.dictionary is not None:
         return None
+    text = {"u": "string", "U": "large_string", "vu": "string_view"}
+    if field.format in text:
+        return pa.type_for_alias(text[field.format])
     dtype = number_type(field.format)
-    return text.get(field.format) if dtype is None else pa.from_numpy_dtype(dtype)
+    return None if dtype is None else pa.from_numpy_dtype(dtype)
 
 
 def _arrow(columns: Mapping[str, Out], base: Frame | None) -> Any:
@@ -217,7 +223,9 @@ def _duckdb(columns: Mapping[str, Out], base: Frame | None) -> Any:
     likes = {name: column.like for name, column in columns.items() if column.like is not None}
     ours = [_duckdb_column(name, column) for name, column in columns.items()]
     # The query finds the columns as a variable of this function, and the relation keeps them from then on.
-    engagekit_result = ArrowColumns(columns)
+    # DuckDB 1 cannot run twice over what streams itself, and its database does not survive the attempt.
+    again = hasattr(duckdb.DuckDBPyRelation, "materialize")
+    engagekit_result = ArrowColumns(columns) if again else to_arrow(columns)
     if base is not None:
         if not isinstance(base, DuckdbFrame) or not base.held:
             raise EngagekitError("expected a base that frame_of() made, whose rows are held in their order")

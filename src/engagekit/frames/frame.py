@@ -11,9 +11,9 @@ import numpy as np
 
 from engagekit.errors import EventsError
 from engagekit.frames.arrays import array_column, pyarrow_column, series_column
-from engagekit.frames.arrow import arrow_column
+from engagekit.frames.arrow import arrow_column, only_column
 from engagekit.frames.capsule import Chunk, Field, read_stream
-from engagekit.frames.columns import RawColumn
+from engagekit.frames.columns import RawColumn, other_column
 
 EXPECTED = (
     "expected a frame (of pandas, polars, pyarrow, DuckDB, a dict of arrays, any with __arrow_c_stream__)"
@@ -154,8 +154,9 @@ class DictFrame(Frame):
             return series_column(column, name=name)
         if is_of(column, "pyarrow"):
             return pyarrow_column(column, name=name, dtype=str(column.type))
-        dtype = getattr(column, "dtype", None)
-        return arrow_column(*read_stream(column), name=name, dtype=None if dtype is None else str(dtype))
+        if is_of(column, "polars"):
+            return _polars_column(column, name)
+        return arrow_column(*read_stream(column), name=name)
 
 
 def _one_dimensional(name: Any, column: Any) -> Any:
@@ -225,8 +226,19 @@ class PolarsFrame(Frame):
         return PolarsFrame(self._native.select(names))
 
     def _read(self, place: int, name: str) -> RawColumn:  # noqa: ARG002
-        series = self.native.get_column(name)
-        return arrow_column(*read_stream(series), name=name, dtype=str(series.dtype))
+        return _polars_column(self.native.get_column(name), name)
+
+
+def _polars_column(series: Any, name: str) -> RawColumn:
+    dtype = str(series.dtype)
+    if dtype.startswith(("Int", "UInt", "Float", "String", "Boolean")) and "128" not in dtype:
+        # Chunk by chunk as they are, where a frame might put them together first.
+        return arrow_column(*read_stream(series), name=name, dtype=dtype)
+    if dtype.startswith(("Date", "Categorical", "Enum", "Decimal", "Null")):
+        # Early polars 1 cannot stream a Series of these, only a frame that holds it.
+        return only_column(series.to_frame(), name=name, dtype=dtype)
+    # The others are no kind that we read, and early polars 1 ends the process when asked to stream objects.
+    return other_column(dtype, len(series))
 
 
 class PyarrowFrame(Frame):
@@ -306,7 +318,8 @@ class DuckdbFrame(Frame):
     def _stream(self) -> tuple[Field, list[Chunk]]:
         # The connection is busy until the stream has come to its end, so it is drained in one go.
         if self._drained is None:
-            self._drained = read_stream(self._native)
+            # DuckDB 1 streams a relation once, but any number of relations derived from it.
+            self._drained = read_stream(self._native.project("*"))
         return self._drained
 
     def _read(self, place: int, name: str) -> RawColumn:
@@ -347,15 +360,14 @@ def is_of(source: Any, *libraries: str) -> bool:
 
 
 def described(source: Any) -> str:
-    """Return what an object is, in a few words.
+    """Return what an object is: a short one itself, of any other the type.
 
     Examples
     --------
     >>> described(7), described([7])
-    ('7', 'a list')
+    ('7', 'list')
     """
     if source is None or isinstance(source, (str, bytes, int, float)):
         text = repr(source)
         return text if len(text) <= 40 else f"{text[:37]}..."
-    name = type(source).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+    return type(source).__name__

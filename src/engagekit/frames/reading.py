@@ -47,7 +47,8 @@ def frame_of(source: Any) -> Frame:
     engagekit.errors.EventsError: expected a frame (of pandas, polars, ...), got 7
     """
     if _is_relation(source):
-        return DuckdbFrame(_held(source), held=True)
+        held = _held(source)
+        return DuckdbFrame(source if held is None else held, held=held is not None)
     if not is_of(source, "polars", "pandas", "pyarrow", "narwhals") and hasattr(source, "__arrow_c_stream__"):
         table = _pyarrow_table(source)
         if table is not None:
@@ -141,14 +142,14 @@ def _is_relation(source: Any) -> bool:
 
 
 def _held(relation: Any) -> Any:
-    """Return a relation over the rows of one run."""
+    """Return a relation over the rows of one run, or None where that takes a pyarrow that is not there."""
     if hasattr(relation, "materialize"):
         return relation.materialize()
     # DuckDB 1 cannot hold rows by itself. The name is looked up in this function when the query is bound.
-    engagekit_held_rows = relation.fetch_arrow_table()
-    held = relation.query("engagekit_source", "select * from engagekit_held_rows")
-    del engagekit_held_rows
-    return held
+    engagekit_held_rows = _pyarrow_table(relation.project("*"))
+    if engagekit_held_rows is None:
+        return None
+    return relation.query("engagekit_source", "select * from engagekit_held_rows")
 
 
 def _pyarrow_table(source: Any) -> Any:

@@ -1,26 +1,32 @@
 """What a user declares: rules, conditions, the life cycle, and the model that composes them."""
 
-from engagekit.model.conditions import condition_from, field
+from engagekit.model.conditions import All, AnyOf, Condition, Field, Not, Test, condition_from, field
 from engagekit.model.lifecycle import Levels, Lifecycle, Momentum, Phase, Scale
 from engagekit.model.model import Model
 from engagekit.model.rules import Absence, Amount, Channel, Decay, Exclude, Limit, Repeat, Rule, Signal
 
 __all__ = [
     "Absence",
+    "All",
     "Amount",
+    "AnyOf",
     "Channel",
+    "Condition",
     "Decay",
     "Exclude",
+    "Field",
     "Levels",
     "Lifecycle",
     "Limit",
     "Model",
     "Momentum",
+    "Not",
     "Phase",
     "Repeat",
     "Rule",
     "Scale",
     "Signal",
+    "Test",
     "condition_from",
     "field",
 ]

@@ -1,12 +1,15 @@
 """What the parts of a model must agree on: names, signals, channels, phases."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engagekit.model.declared import Declared
 from engagekit.model.lifecycle import Phase, phase_faults
 from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
 from engagekit.model.wording import join, shown, suggestion
+
+MOST_FAULTS = 1_000
+"""How many faults one error lists; only a file made to hurt has more."""
 
 D = TypeVar("D", bound=Declared)
 
@@ -30,16 +33,16 @@ def joint_faults(
     if not scoring and all(isinstance(part, tuple) for part in (rules, absences, repeats)):
         yield "rules: expected at least one rule, absence or repeat"
     named_signals = _entries(Signal, signals, "signals")
-    yield from _twice((path, entry.name) for path, entry in scoring)
-    yield from _twice((path, entry.name) for path, entry in named_signals)
-    yield from _twice((path, entry.name) for path, entry in _entries(Exclude, excludes, "excludes"))
+    yield from _twice(scoring)
+    yield from _twice(named_signals)
+    yield from _twice(_entries(Exclude, excludes, "excludes"))
     yield from _circles(named_signals)
-    yield from _idle_channels(channels, [entry.channel for _, entry in scoring])
-    yield from phase_faults([(path, phase) for path, phase in _entries(Phase, phases, "phases")], "phases")
+    yield from _idle_channels(channels, _texts(entry.channel for _, entry in scoring))
+    yield from phase_faults(_entries(Phase, phases, "phases"), "phases")
 
 
 def _entries(cls: type[D], values: object, path: str) -> list[tuple[str, D]]:
-    """Pair the entries of a list with their paths; a table with faults stands for what could be read of it."""
+    """Pair the entries of a list with their paths; a table with faults is taken as far as it can be read."""
     entries: list[tuple[str, D]] = []
     for index, value in enumerate(values if isinstance(values, tuple) else ()):
         if isinstance(value, cls):
@@ -49,11 +52,15 @@ def _entries(cls: type[D], values: object, path: str) -> list[tuple[str, D]]:
     return entries
 
 
-def _twice(named: Iterable[tuple[str, object]]) -> Iterator[str]:
+def _texts(values: Iterable[object]) -> list[str]:
+    return [value for value in values if isinstance(value, str)]
+
+
+def _twice(entries: list[tuple[str, Any]]) -> Iterator[str]:
     first: dict[str, str] = {}
-    for path, name in named:
-        if isinstance(name, str) and name:
-            if name in first:
+    for path, entry in entries:
+        for name in _texts([entry.name]):
+            if name and name in first:
                 yield f"{path}.name: {shown(name)} is already the name of {first[name]}"
             first.setdefault(name, path)
 
@@ -63,15 +70,16 @@ def _circles(signals: list[tuple[str, Signal]]) -> Iterator[str]:
 
     The walk keeps its own stack: a file may chain more signals than Python nests calls.
     """
-    paths = {signal.name: path for path, signal in reversed(signals) if isinstance(signal.name, str)}
+    first: dict[str, tuple[str, Signal]] = {}
+    for path, signal in signals:
+        for name in _texts([signal.name]):
+            first.setdefault(name, (path, signal))
     made_of = {
-        signal.name: [name for name in signal.on if name in paths]
-        for _, signal in reversed(signals)
-        if isinstance(signal.name, str) and isinstance(signal.on, tuple)
+        name: [part for part in _types_of(signal) if part in first] for name, (_, signal) in first.items()
     }
     done: set[str] = set()
-    for start in made_of:
-        trail: dict[str, Iterator[str]] = {} if start in done else {start: iter(made_of[start])}
+    for start, parts in made_of.items():
+        trail = {} if start in done else {start: iter(parts)}
         while trail:
             current = next(reversed(trail))
             below = next(trail[current], None)
@@ -80,16 +88,27 @@ def _circles(signals: list[tuple[str, Signal]]) -> Iterator[str]:
                 del trail[current]
             elif below in trail:
                 names = list(trail)
-                circle = [*names[names.index(below) :], below]
-                yield f"{paths[current]}.on: a signal made of itself: {' -> '.join(map(shown, circle))}"
-            elif below not in done and below in made_of:
+                yield f"{first[current][0]}.on: a signal made of itself: {_circle(names[names.index(below) :])}"
+            elif below not in done:
                 trail[below] = iter(made_of[below])
 
 
+def _circle(names: list[str]) -> str:
+    steps = [shown(name) for name in (names if len(names) <= 8 else names[:7])]
+    if len(names) > 8:
+        steps.append("...")
+    return " -> ".join([*steps, shown(names[0])])
+
+
+def _types_of(signal: Signal) -> list[str]:
+    on: object = signal.on
+    return _texts(on) if isinstance(on, tuple) else []
+
+
 def _idle_channels(channels: object, used: list[str]) -> Iterator[str]:
+    names = dict.fromkeys(used)
     if isinstance(channels, Mapping):
-        names = {name for name in used if isinstance(name, str)}
         for name in channels:
             if name not in names:
-                near = suggestion(name, sorted(names))
+                near = suggestion(name, names)
                 yield f"{join('channels', name)}: no rule, absence or repeat is in this channel{near}"

@@ -88,14 +88,13 @@ class Field:
         return Test(self.name, "ends_with", text)
 
     def is_null(self, value: bool = True) -> Test:
-        """No value at all (null, NaN, or a field that a live event does not have); with False the contrary."""
+        """No value at all (null, NaN, or a field that the event does not have); with False the contrary."""
         return Test(self.name, "is_null", value)
 
     def _equal(self, op: str, value: object) -> Test:
         if is_null(value):
-            raise ModelError(
-                [f"field: nothing equals {shown(value)}; ask with {self!r}.is_null({'' if op == 'eq' else 'False'})"]
-            )
+            ask = f"{self!r}.is_null({'' if op == 'eq' else 'False'})"
+            raise ModelError([f"field: nothing equals {shown(value)}; ask with {ask}"])
         return Test(self.name, op, value)
 
 
@@ -118,8 +117,8 @@ def field(name: str) -> Field:
     Returns
     -------
     Field
-        Takes ==, !=, <, <=, >, >= and `.is_in`, `.not_in`, `.between`, `.contains`, `.starts_with`, `.ends_with`,
-        `.is_null`; each gives a condition.
+        Takes ==, !=, <, <=, >, >= and `.is_in`, `.not_in`, `.between`, `.contains`, `.starts_with`,
+        `.ends_with`, `.is_null`; each gives a condition.
 
     Examples
     --------
@@ -135,8 +134,8 @@ def condition_from(table: Mapping[str, Any] | Condition, path: str = "where") ->
     Parameters
     ----------
     table
-        Field names with a table of operators, all of which must hold; `any` and `all` with a list of such tables,
-        `not` with one.
+        Field names with a table of operators, all of which must hold; `any` and `all` with a list of
+        such tables, `not` with one.
     path
         How the condition is called in an error.
 
@@ -163,7 +162,8 @@ def read_condition(table: object, path: str, faults: list[str], room: int = DEEP
         faults.extend(table.faults(path))
         return table
     if not isinstance(table, Mapping):
-        faults.append(f'{path}: expected a condition such as {{ url = {{ contains = "/pricing" }} }}, got {shown(table)}')
+        example = '{ url = { contains = "/pricing" } }'
+        faults.append(f"{path}: expected a condition such as {example}, got {shown(table)}")
         return None
     if not room:
         faults.append(f"{path}: nested deeper than {DEEPEST} levels")
@@ -222,5 +222,3 @@ def _read_tests(key: object, body: object, path: str, faults: list[str]) -> Iter
             test = Test(key, op, operand)
             faults.extend(test.faults(path))
             yield test
-
-

@@ -77,7 +77,7 @@ class OneKey(Declared):
         """Return the one key that has a value, and the value."""
         given = [(key, value) for key, value in zip(cls.keys, values, strict=True) if value is not None]
         if len(given) != 1:
-            raise ModelError([f"{cls.noun}: expected one of {listed(cls.keys)}, got {len(given)} of them"])
+            raise ModelError([f"{cls.noun}: {_not_one(cls.keys, len(given))}"])
         return given[0]
 
     @classmethod
@@ -98,14 +98,20 @@ class OneKey(Declared):
         if len(given) == 1:
             yield from cls.read(given).faults(path)
         elif len(given) > 1 or all(key in cls.keys for key in table):
-            yield f"{path}: expected one of {listed(cls.keys)}, got {len(given)} of them"
+            yield f"{path}: {_not_one(cls.keys, len(given))}"
 
 
-def unknown_keys(table: Mapping[Any, Any], names: list[str], path: str) -> Iterator[str]:
+def _not_one(keys: tuple[str, ...], number: int) -> str:
+    return f"expected one of {listed(keys)}, got {number or 'none'} of them"
+
+
+def unknown_keys(
+    table: Mapping[Any, Any], names: list[str], path: str, *, also: tuple[str, ...] = ()
+) -> Iterator[str]:
     """Name the keys of a table that mean nothing, and what was probably meant."""
     for key in table:
         if key not in names:
-            yield f"{join(path, key)}: unknown key{suggestion(key, names)}"
+            yield f"{join(path, key)}: unknown key{suggestion(key, (*names, *also))}"
 
 
 def built(cls: type[D], value: D | Mapping[str, Any]) -> D:

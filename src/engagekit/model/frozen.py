@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 K = TypeVar("K")
-V = TypeVar("V", covariant=True)
+V_co = TypeVar("V_co", covariant=True)
 
 
-class FrozenDict(Mapping[K, V]):
+class FrozenDict(Mapping[K, V_co]):
     """A mapping that cannot change: hashable when its values are, and equal to any mapping of the same items.
 
     Examples
@@ -20,12 +20,12 @@ class FrozenDict(Mapping[K, V]):
     """
 
     __slots__ = ("_items",)
-    _items: dict[K, V]
+    _items: dict[K, V_co]
 
-    def __init__(self, items: Mapping[K, V] | None = None) -> None:
+    def __init__(self, items: Mapping[K, V_co] | None = None) -> None:
         object.__setattr__(self, "_items", dict(items or {}))
 
-    def __getitem__(self, key: K) -> V:
+    def __getitem__(self, key: K) -> V_co:
         return self._items[key]
 
     def __iter__(self) -> Iterator[K]:
@@ -46,5 +46,5 @@ class FrozenDict(Mapping[K, V]):
     def __delattr__(self, name: str) -> None:
         raise AttributeError("a FrozenDict cannot be changed")
 
-    def __reduce__(self) -> tuple[type["FrozenDict[Any, Any]"], tuple[dict[K, V]]]:
+    def __reduce__(self) -> tuple[type["FrozenDict[Any, Any]"], tuple[dict[K, V_co]]]:
         return type(self), (dict(self._items),)

@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from os import PathLike
 from os import path as os_path
 from pathlib import Path
 from typing import Any, Final
 
 from engagekit.errors import ModelError
+from engagekit.model.across import MOST_FAULTS
 from engagekit.model.files import ENDINGS, read_table
 from engagekit.model.wording import shown, suggestion
 
@@ -123,7 +125,7 @@ def resolved(table: Mapping[str, Any], origin: Origin) -> tuple[dict[str, Any], 
     faults = _labelled(_idle_removal(merged), first_origin, origin)
     merged = _without_words(merged)
     for child, child_origin in children:
-        faults += _labelled(_removal_faults(child, merged), child_origin, origin)
+        faults += _labelled(islice(_removal_faults(child, merged), MOST_FAULTS), child_origin, origin)
         merged = _overlaid(_without(merged, _removed(child)), _without_words(child))
     return merged, faults
 
@@ -138,7 +140,8 @@ def _chain(table: Mapping[str, Any], origin: Origin) -> list[tuple[Mapping[str, 
             parent = _parent(table["extends"], chain)
             table = parent.read()
         except ModelError as error:
-            raise ModelError(_labelled(error.faults, chain[-1][1], origin)) from None
+            faults = [f"extends: {fault.removeprefix('extends: ')}" for fault in error.faults]
+            raise ModelError(_labelled(faults, chain[-1][1], origin)) from None
         chain.append((table, parent))
     return chain
 
@@ -187,7 +190,7 @@ def _removal_faults(table: Mapping[str, Any], parent: Mapping[str, Any]) -> Iter
     if not isinstance(names, (list, tuple)):
         yield f"remove: expected a list of names, got {shown(names)}"
         return
-    known = [name for key in _NAMED for name in _by_name(parent.get(key))]
+    known = dict.fromkeys(name for key in _NAMED for name in _by_name(parent.get(key)))
     for index, name in enumerate(names):
         if not isinstance(name, str):
             yield f"remove[{index}]: expected a name, got {shown(name)}"
@@ -203,6 +206,11 @@ def _by_name(entries: object) -> dict[str, int]:
         if name is not None:
             indices.setdefault(name, index)
     return indices
+
+
+def _tables(entries: object) -> list[Mapping[str, Any]]:
+    given = entries if isinstance(entries, (list, tuple)) else ()
+    return [entry for entry in given if isinstance(entry, Mapping)]
 
 
 def _name_of(entry: object) -> str | None:
@@ -251,12 +259,7 @@ def _without_idle_channels(merged: dict[str, Any], child: Mapping[str, Any]) -> 
     channels, own = merged.get("channels"), child.get("channels")
     if not isinstance(channels, Mapping):
         return merged
-    used = {
-        entry.get("channel", "other")
-        for key in _SCORING
-        for entry in (merged.get(key) if isinstance(merged.get(key), (list, tuple)) else ())
-        if isinstance(entry, Mapping)
-    }
+    used = {entry.get("channel", "other") for key in _SCORING for entry in _tables(merged.get(key))}
     kept = {
         name: channel
         for name, channel in channels.items()

@@ -103,7 +103,7 @@ class ChoiceKind(Kind):
         self.options = options
 
     def _faults(self, value: object, path: str) -> Iterator[str]:
-        if value not in self.options:
+        if not isinstance(value, str) or value not in self.options:
             near = suggestion(value, self.options)
             yield f"{path}: expected {listed(self.options)}, got {shown(value)}{near}"
 
@@ -310,7 +310,9 @@ def as_weights(value: Mapping[str, Mapping[Any, float]]) -> Mapping[str, Factors
     given: object = value
     if not isinstance(given, Mapping):
         return value
-    return FrozenDict({as_text(name): _as_factors(factors) for name, factors in given.items()})
+    # An empty table says nothing; in a file it takes away what an extended model says.
+    told = {as_text(name): factors for name, factors in given.items() if factors != {}}
+    return FrozenDict({name: _as_factors(factors) for name, factors in told.items()})
 
 
 def _as_factors(factors: object) -> Factors:
@@ -358,8 +360,6 @@ class WeightsKind(Kind):
             if not isinstance(factors, Mapping):
                 yield f"{where}: expected a table such as {{ mobile = 1.2 }}, got {shown(factors)}"
                 continue
-            if not factors:
-                yield f"{where}: expected at least one factor, got an empty table"
             if not isinstance(factors, FrozenDict):
                 yield f"{where}: the same value stands here twice, as {_twice(factors)}"
             for key, factor in factors.items():

@@ -1,6 +1,6 @@
 """The model: everything that turns a contact's events into a score, a level and a phase."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from os import PathLike
@@ -9,28 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import attrs
 
 from engagekit.errors import ModelError
-from engagekit.model.across import joint_faults
-from engagekit.model.declared import (
-    Declared,
-    ListKind,
-    NestedKind,
-    TableKind,
-    built,
-    built_list,
-    unknown_keys,
-)
+from engagekit.model.across import MOST_FAULTS, joint_faults
+from engagekit.model.declared import Declared, ListKind, NestedKind, TableKind, unknown_keys
 from engagekit.model.frozen import FrozenDict
-from engagekit.model.kinds import (
-    OPTIONAL_TYPES,
-    TEXT,
-    WEIGHTS,
-    Factors,
-    Kind,
-    as_text,
-    as_types,
-    as_weights,
-    text_faults,
-)
+from engagekit.model.kinds import OPTIONAL_TYPES, TEXT, WEIGHTS, Factors, as_text, as_types, as_weights
 from engagekit.model.lifecycle import (
     CUSTOMER_ENGAGEMENT_INDEX,
     Levels,
@@ -44,79 +26,23 @@ from engagekit.model.lifecycle import (
     as_phases,
     as_scale,
 )
+from engagekit.model.members import (
+    ColumnsKind,
+    as_absences,
+    as_channels,
+    as_columns,
+    as_excludes,
+    as_repeats,
+    as_rules,
+    as_signals,
+)
 from engagekit.model.points import Channel, Decay, DecayKind, as_decay
 from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
-from engagekit.model.wording import join, listed, shown, suggestion
 
 if TYPE_CHECKING:
     from engagekit.scores import Scores
 
 __all__ = ["Model"]
-
-COLUMNS = ("contact", "type", "time", "value", "id", "unit")
-"""What `columns` may map."""
-
-UNITS = ("s", "ms", "us", "ns")
-"""What the numbers of an integer time column may count."""
-
-MOST_FAULTS = 1_000
-"""How many faults one error lists; only a file made to hurt has more."""
-
-
-def _as_rules(values: Iterable[Rule | Mapping[str, Any]]) -> tuple[Rule, ...]:
-    return built_list(Rule, values)
-
-
-def _as_absences(values: Iterable[Absence | Mapping[str, Any]]) -> tuple[Absence, ...]:
-    return built_list(Absence, values)
-
-
-def _as_repeats(values: Iterable[Repeat | Mapping[str, Any]]) -> tuple[Repeat, ...]:
-    return built_list(Repeat, values)
-
-
-def _as_signals(values: Iterable[Signal | Mapping[str, Any]]) -> tuple[Signal, ...]:
-    return built_list(Signal, values)
-
-
-def _as_excludes(values: Iterable[Exclude | Mapping[str, Any]]) -> tuple[Exclude, ...]:
-    return built_list(Exclude, values)
-
-
-def _as_channels(values: Mapping[str, Channel | Mapping[str, Any]]) -> Mapping[str, Channel]:
-    given: object = values
-    if not isinstance(given, Mapping):
-        return values
-    return FrozenDict({as_text(name): built(Channel, channel) for name, channel in given.items()})
-
-
-def _as_columns(values: Mapping[str, str]) -> Mapping[str, str]:
-    given: object = values
-    if not isinstance(given, Mapping):
-        return values
-    return FrozenDict({as_text(key): as_text(column) for key, column in given.items()})
-
-
-class _ColumnsKind(Kind):
-    """Which columns of the caller's table hold what."""
-
-    __slots__ = ()
-
-    def _faults(self, value: object, path: str) -> Iterator[str]:
-        if not isinstance(value, Mapping):
-            yield f"{path}: expected a table, got {shown(value)}"
-            return
-        yield from unknown_keys(value, list(COLUMNS), path)
-        for key, column in value.items():
-            if key == "unit" and column not in UNITS:
-                near = suggestion(column, UNITS)
-                yield f"{join(path, key)}: expected {listed(UNITS)}, got {shown(column)}{near}"
-            elif key in COLUMNS:
-                yield from text_faults(column, join(path, key))
-
-    def plain(self, value: Any) -> Any:
-        """Return a plain table."""
-        return dict(value)
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -188,7 +114,7 @@ class Model(Declared):
 
     name: str = attrs.field(default="model", converter=as_text, metadata=TEXT)
     columns: Mapping[str, str] = attrs.field(
-        default=FrozenDict(), converter=_as_columns, metadata={"kind": _ColumnsKind()}
+        default=FrozenDict(), converter=as_columns, metadata={"kind": ColumnsKind()}
     )
     passive: tuple[str, ...] = attrs.field(default=(), converter=as_types, metadata=OPTIONAL_TYPES)
     decay: Decay = attrs.field(
@@ -197,9 +123,7 @@ class Model(Declared):
     scale: Scale = attrs.field(
         default=Scale(saturating=50), converter=as_scale, metadata={"kind": NestedKind(Scale)}
     )
-    levels: Levels = attrs.field(
-        default=Levels(), converter=as_levels, metadata={"kind": NestedKind(Levels)}
-    )
+    levels: Levels = attrs.field(default=Levels(), converter=as_levels, metadata={"kind": NestedKind(Levels)})
     momentum: Momentum = attrs.field(
         default=Momentum(), converter=as_momentum, metadata={"kind": NestedKind(Momentum)}
     )
@@ -208,24 +132,22 @@ class Model(Declared):
         converter=as_optional_lifecycle,
         metadata={"kind": NestedKind(Lifecycle, optional=True)},
     )
-    weights: Mapping[str, Factors] = attrs.field(
-        default=FrozenDict(), converter=as_weights, metadata=WEIGHTS
-    )
+    weights: Mapping[str, Factors] = attrs.field(default=FrozenDict(), converter=as_weights, metadata=WEIGHTS)
     channels: Mapping[str, Channel] = attrs.field(
-        default=FrozenDict(), converter=_as_channels, metadata={"kind": TableKind(Channel)}
+        default=FrozenDict(), converter=as_channels, metadata={"kind": TableKind(Channel)}
     )
     signals: tuple[Signal, ...] = attrs.field(
-        default=(), converter=_as_signals, metadata={"kind": ListKind(Signal)}
+        default=(), converter=as_signals, metadata={"kind": ListKind(Signal)}
     )
     excludes: tuple[Exclude, ...] = attrs.field(
-        default=(), converter=_as_excludes, metadata={"kind": ListKind(Exclude)}
+        default=(), converter=as_excludes, metadata={"kind": ListKind(Exclude)}
     )
-    rules: tuple[Rule, ...] = attrs.field(default=(), converter=_as_rules, metadata={"kind": ListKind(Rule)})
+    rules: tuple[Rule, ...] = attrs.field(default=(), converter=as_rules, metadata={"kind": ListKind(Rule)})
     absences: tuple[Absence, ...] = attrs.field(
-        default=(), converter=_as_absences, metadata={"kind": ListKind(Absence)}
+        default=(), converter=as_absences, metadata={"kind": ListKind(Absence)}
     )
     repeats: tuple[Repeat, ...] = attrs.field(
-        default=(), converter=_as_repeats, metadata={"kind": ListKind(Repeat)}
+        default=(), converter=as_repeats, metadata={"kind": ListKind(Repeat)}
     )
     phases: tuple[Phase, ...] = attrs.field(
         default=CUSTOMER_ENGAGEMENT_INDEX, converter=as_phases, metadata={"kind": ListKind(Phase)}
@@ -294,7 +216,8 @@ class Model(Declared):
     @classmethod
     def _resolved(cls, table: Mapping[str, Any], faults: list[str]) -> Self:
         names = [attribute.name for attribute in attrs.fields(cls)]
-        faults = [*faults, *islice(unknown_keys(table, names, ""), MOST_FAULTS)]
+        unknown = unknown_keys(table, names, "", also=("extends", "remove"))
+        faults = [*faults, *islice(unknown, MOST_FAULTS)]
         try:
             model = cls(**{name: table[name] for name in names if name in table})
         except ModelError as error:
@@ -352,9 +275,10 @@ class Model(Declared):
         events
             A frame of any library, a stream of frames, or `Events`.
         at
-            The instant for which everything is computed: a datetime (naive means UTC), a date, a `numpy.datetime64` or
-            ISO 8601 text; None: now; ``"latest"``: the newest event not after now. Or a frame with the contacts'
-            key and a column ``at``: then one result a row, its other columns kept.
+            The instant for which everything is computed: a datetime (naive means UTC), a date, a
+            `numpy.datetime64` or ISO 8601 text; None: now; ``"latest"``: the newest event not after
+            now. Or a frame with the contacts' key and a column ``at``: then one result a row, its
+            other columns kept.
         contacts
             A frame with the key (named as in the events, or ``contact``) and attributes: a timestamp
             `customer_since` makes a customer. Contacts without events get a row too.
@@ -415,8 +339,9 @@ class Model(Declared):
         Returns
         -------
         frame
-            Of the caller's kind: the key (with a frame for `at`: that frame's columns) and a float64 column S(r) by
-            the name of each rule, absence and repeat, after limits and before caps, whatever the half.
+            Of the caller's kind: the key (with a frame for `at`: that frame's columns) and a float64
+            column S(r) by the name of each rule, absence and repeat, after limits and before caps,
+            whatever the half.
 
         Raises
         ------
@@ -449,15 +374,19 @@ class Model(Declared):
     @property
     def channel_names(self) -> tuple[str, ...]:
         """The channels in the order in which rules, then absences, then repeats first name them."""
-        return tuple(dict.fromkeys(entry.channel for entry in (*self.rules, *self.absences, *self.repeats)))
+        scoring: tuple[Rule | Absence | Repeat, ...] = (*self.rules, *self.absences, *self.repeats)
+        return tuple(dict.fromkeys(entry.channel for entry in scoring))
 
     @property
     def fields(self) -> frozenset[str]:
         """The fields of an event that the model reads in `where`, `amount`, `weights` and `by`."""
-        asked = [entry.where for entry in (*self.rules, *self.repeats, *self.signals, *self.excludes)]
-        conditions = [condition.fields for condition in asked if condition is not None]
+        asking: tuple[Rule | Repeat | Signal | Exclude, ...]
+        asking = (*self.rules, *self.repeats, *self.signals, *self.excludes)
+        matching: tuple[Absence | Repeat | Exclude, ...] = (*self.absences, *self.repeats, *self.excludes)
+        limits = [rule.limit for rule in self.rules if rule.limit is not None]
+        conditions = [entry.where.fields for entry in asking if entry.where is not None]
         weighed = [frozenset(weights) for weights in (self.weights, *(rule.weights for rule in self.rules))]
         named = [rule.amount.field for rule in self.rules if rule.amount is not None]
-        named += [rule.limit.by for rule in self.rules if rule.limit is not None and rule.limit.by is not None]
-        named += [part.by for part in (*self.absences, *self.repeats, *self.excludes) if part.by is not None]
+        named += [limit.by for limit in limits if limit.by is not None]
+        named += [entry.by for entry in matching if entry.by is not None]
         return frozenset(named).union(*conditions, *weighed)

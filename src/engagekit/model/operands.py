@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,8 +21,8 @@ from engagekit.model.wording import is_unicode, shown
 def operand_of(value: object) -> object:
     """Normalise what a test compares with, so that equal tests are equal and write the same text.
 
-    Instants become ISO-8601 text, integral numbers int, several values a tuple; anything else is kept as it is, for
-    the model to name as a fault.
+    Instants become ISO-8601 text, integral numbers int, several values a tuple; anything else is kept
+    as it is, for the model to name as a fault.
 
     Examples
     --------
@@ -36,6 +37,10 @@ def operand_of(value: object) -> object:
         items = [_single_operand(item) for item in value]
         return tuple(sorted(items, key=lambda item: (type(item).__name__, repr(item))))
     return _single_operand(value)
+
+
+def _plain_real(number: float) -> int | float:
+    return int(number) if number.is_integer() and abs(number) < 2.0**63 else number
 
 
 def operands_of(values: Iterable[object] | object) -> object:
@@ -53,9 +58,8 @@ def _single_operand(value: object) -> object:
         return str.__str__(value)
     if isinstance(value, Integral):
         return int(value)
-    if isinstance(value, Real):
-        number = float(value)
-        return int(number) if number.is_integer() and abs(number) < 2.0**63 else number
+    if isinstance(value, (Real, Decimal)):
+        return _plain_real(float(value))
     if isinstance(value, date):
         try:
             return instant_text(value)
@@ -84,7 +88,7 @@ def operand_faults(op: str, operand: object, path: str) -> Iterator[str]:
             yield from _several_faults(op, operand, path)
     elif op == "between":
         if not isinstance(operand, tuple) or len(operand) != 2:
-            found = f"{len(operand)} values" if isinstance(operand, tuple) else shown(operand)
+            found = f"a list of {len(operand)}" if isinstance(operand, tuple) else shown(operand)
             yield f"{path}: expected two values, the lower and the upper bound, got {found}"
         else:
             yield from _several_faults(op, operand, path)
@@ -114,7 +118,7 @@ def _single_faults(op: str, operand: object, path: str) -> Iterator[str]:
         yield f"{path}: expected a value, got {shown(operand)} (nulls are found by is_null)"
     elif kind == "boolean":
         if op in ORDER_OPERATORS:
-            yield f"{path}: expected a number, text or an instant, got {shown(operand)} (booleans have no order)"
+            yield f"{path}: expected a number, text or an instant, got {shown(operand)} (it has no order)"
     elif kind == "number":
         yield from _number_faults(operand, path)
     elif kind != "text":

@@ -116,9 +116,7 @@ class Rule(Declared):
     cap: float | None = attrs.field(default=None, converter=as_optional_number, metadata=OPTIONAL_POSITIVE)
     limit: Limit | None = attrs.field(default=None, converter=as_optional_limit, metadata=_LIMIT)
     amount: Amount | None = attrs.field(default=None, converter=as_optional_amount, metadata=_AMOUNT)
-    weights: Mapping[str, Factors] = attrs.field(
-        default=FrozenDict(), converter=as_weights, metadata=WEIGHTS
-    )
+    weights: Mapping[str, Factors] = attrs.field(default=FrozenDict(), converter=as_weights, metadata=WEIGHTS)
     half: str = attrs.field(default="both", converter=as_text, metadata=HALF)
 
 

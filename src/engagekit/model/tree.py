@@ -11,7 +11,7 @@ from engagekit.model.scalars import OPERATORS, TEXT_OPERATORS, holds, kind_of
 from engagekit.model.wording import is_unicode, join, shown, suggestion
 
 DEEPEST = 12
-"""How deep conditions may stand in one another; a saved model stays within the nesting that a file may have."""
+"""How deep conditions may stand in one another, so that a saved model can be read again."""
 
 RESERVED = frozenset(("any", "all", "not"))
 """Words that combine conditions in a model file, and so name no field."""
@@ -41,7 +41,8 @@ class Condition:
         Parameters
         ----------
         row
-            Field names and their values. A field that is missing is null, and a null passes no test but `is_null`.
+            Field names and their values. A field that is missing is null, and a null passes no test
+            but `is_null`.
 
         Raises
         ------
@@ -69,8 +70,8 @@ class Condition:
 
     def __bool__(self) -> NoReturn:
         raise TypeError(
-            "a condition is neither true nor false by itself: combine conditions with &, | and ~ (not with and, or, "
-            "not, if), and ask for a range with .between(low, high)"
+            "a condition is neither true nor false by itself: combine conditions with &, | and ~ "
+            "(not with and, or, not, if), and ask for a range with .between(low, high)"
         )
 
 
@@ -96,8 +97,8 @@ class Test(Condition):
     op
         eq, ne, lt, le, gt, ge, in, not_in, between, contains, starts_with, ends_with or is_null.
     value
-        What the field is compared with: a number, text, a boolean or an instant; for `in` and `not_in` a list of
-        them, for `between` the two inclusive bounds, for `is_null` True or False.
+        What the field is compared with: a number, text, a boolean or an instant; for `in` and `not_in`
+        a list of them, for `between` the two inclusive bounds, for `is_null` True or False.
 
     Examples
     --------
@@ -173,11 +174,15 @@ def _one_part(part: Condition) -> Condition:
 
 def _all_parts(parts: Iterable[Condition]) -> tuple[Condition, ...]:
     # a & b & c and a & (b & c) say the same, so they are the same.
-    return tuple(one for part in _checked(parts) for one in (part.parts if isinstance(part, All) else (part,)))
+    return tuple(
+        one for part in _checked(parts) for one in (part.parts if isinstance(part, All) else (part,))
+    )
 
 
 def _any_parts(parts: Iterable[Condition]) -> tuple[Condition, ...]:
-    return tuple(one for part in _checked(parts) for one in (part.parts if isinstance(part, AnyOf) else (part,)))
+    return tuple(
+        one for part in _checked(parts) for one in (part.parts if isinstance(part, AnyOf) else (part,))
+    )
 
 
 class _Nested(Condition):
@@ -186,7 +191,7 @@ class _Nested(Condition):
     __slots__ = ()
 
     def __attrs_post_init__(self) -> None:
-        # At once, not when a model is made: comparing, showing or hashing a deeper one could exhaust the stack.
+        # At once, not when a model is made: comparing or showing a deeper one could exhaust the stack.
         if self.depth > DEEPEST:
             raise ModelError([f"conditions: nested deeper than {DEEPEST} levels"])
 
@@ -339,4 +344,5 @@ class Not(_Nested):
         return self.part
 
     def __repr__(self) -> str:
-        return f"~{_parenthesised(self.part)}"
+        # Two tildes would take each other away.
+        return f"Not({self.part!r})" if isinstance(self.part, Not) else f"~{_parenthesised(self.part)}"

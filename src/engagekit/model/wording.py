@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST_SHOWN = 60
+# A file made to hurt could have thousands of wrong names beside thousands of right ones.
+_MOST_OPTIONS = 128
 
 
 def join(path: str, key: object) -> str:
@@ -35,12 +38,16 @@ def shown(value: object) -> str:
         return "a list"
     if isinstance(value, str):
         text = repr(str.__str__(value[: _LONGEST_SHOWN + 1]))
-        return text if len(value) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...' ({len(value):,} characters)"
+        return (
+            text
+            if len(value) <= _LONGEST_SHOWN
+            else f"{text[:_LONGEST_SHOWN]}...' ({len(value):,} characters)"
+        )
     # Beyond 4,300 digits Python refuses to write an integer at all.
     if isinstance(value, int) and value.bit_length() > 128:
         return f"an integer of {value.bit_length():,} bits"
     text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN and "\n" not in text else f"a {type(value).__name__}"
 
 
 def suggestion(word: object, options: Iterable[str]) -> str:
@@ -53,11 +60,11 @@ def suggestion(word: object, options: Iterable[str]) -> str:
     >>> suggestion("zzz", ["points", "channel"])
     ''
     """
+    folded = {option.casefold(): option for option in islice(options, _MOST_OPTIONS)}
     if not isinstance(word, str) or len(word) > _LONGEST_SHOWN:
         return ""
     from difflib import get_close_matches
 
-    folded = {option.casefold(): option for option in options}
     near = get_close_matches(word.casefold(), folded, n=1)
     return f', did you mean "{folded[near[0]]}"?' if near else ""
 
@@ -79,7 +86,7 @@ def is_unicode(text: str) -> bool:
 
     Examples
     --------
-    >>> is_unicode("é"), is_unicode("\\ud800")
+    >>> is_unicode("é"), is_unicode(chr(0xD800))
     (True, False)
     """
     try:

@@ -1,0 +1,255 @@
+"""Hypothesis strategies: every declared thing, made by its constructor, in all the shapes that are no fault."""
+
+from datetime import timedelta
+
+from hypothesis import strategies as st
+
+from engagekit.model import (
+    Absence,
+    All,
+    Amount,
+    AnyOf,
+    Channel,
+    Decay,
+    Exclude,
+    Levels,
+    Lifecycle,
+    Limit,
+    Model,
+    Momentum,
+    Not,
+    Phase,
+    Repeat,
+    Rule,
+    Scale,
+    Signal,
+    Test,
+)
+
+# Any text that a file can hold, and often one that a careless writer of TOML would get wrong.
+AWKWARD = [
+    "a.b",
+    "a b",
+    '"',
+    "'",
+    "\\",
+    "\n",
+    "\x7f",
+    "\x00",
+    "#",
+    "é",
+    "=",
+    "true",
+    "1",
+    "\U0001f600",
+    "[[x]]",
+]
+TEXTS = st.sampled_from([*AWKWARD, "x", "y", "url"]) | st.text(
+    st.characters(codec="utf-8"), min_size=1, max_size=5
+)
+FIELDS = TEXTS.filter(lambda name: name not in ("any", "all", "not"))
+NUMBERS = st.sampled_from([0.0, -0.0, 1, 0.1, -2.5, 1e-7, 1e300, 2**53 + 2.0]) | st.floats(
+    allow_nan=False, allow_infinity=False
+)
+POSITIVE = st.floats(min_value=1e-300, allow_infinity=False)
+SPANS = st.timedeltas(timedelta(microseconds=1), timedelta(days=3_652_500))
+HALVES = st.sampled_from(["both", "prospect", "customer"])
+
+
+def types(least=1):
+    """Draw event types."""
+    return st.lists(TEXTS, min_size=least, max_size=3, unique=True)
+
+
+def maybe(strategy):
+    """Draw None as well."""
+    return st.none() | strategy
+
+
+def some(cls, required, optional):
+    """Draw a declared thing of which every optional attribute may be left to its default."""
+    return st.fixed_dictionaries(required, optional=optional).map(lambda given: cls(**given))
+
+
+SCALARS = [
+    TEXTS | st.just(""),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1) | NUMBERS,
+]
+ORDERED = [SCALARS[0], SCALARS[2]]
+
+
+def tests():
+    """Draw a condition of one test."""
+    one = st.one_of(*SCALARS)
+    several = st.one_of(*(st.lists(scalar, min_size=1, max_size=3) for scalar in SCALARS))
+    bounds = SCALARS[2].flatmap(
+        lambda low: st.tuples(st.just(low), SCALARS[2].map(lambda high: max(low, high)))
+    )
+    return st.one_of(
+        st.builds(Test, FIELDS, st.sampled_from(["eq", "ne"]), one),
+        st.builds(Test, FIELDS, st.sampled_from(["lt", "le", "gt", "ge"]), st.one_of(*ORDERED)),
+        st.builds(Test, FIELDS, st.sampled_from(["in", "not_in"]), several),
+        st.builds(Test, FIELDS, st.just("between"), bounds),
+        st.builds(Test, FIELDS, st.sampled_from(["contains", "starts_with", "ends_with"]), TEXTS),
+        st.builds(Test, FIELDS, st.just("is_null"), st.booleans()),
+    )
+
+
+def conditions():
+    """Draw a condition of several levels."""
+    return st.recursive(
+        tests(),
+        lambda inner: st.one_of(
+            st.lists(inner, min_size=1, max_size=4).map(All),
+            st.lists(inner, min_size=1, max_size=3).map(AnyOf),
+            inner.map(Not),
+        ),
+        max_leaves=6,
+    ).filter(lambda condition: condition.depth <= 12)
+
+
+def decays():
+    """Draw a decay."""
+    return st.one_of(
+        SPANS.map(Decay.half_life), SPANS.map(Decay.linear), SPANS.map(Decay.window), st.just(Decay.none())
+    )
+
+
+def factors():
+    """Draw weights."""
+    return st.dictionaries(
+        TEXTS,
+        st.dictionaries(TEXTS | st.integers(2, 9) | st.booleans(), POSITIVE | st.just(0), max_size=2),
+        max_size=2,
+    ).filter(
+        lambda weights: all(len({str(key) for key in table}) == len(table) for table in weights.values())
+    )
+
+
+def limits(by):
+    """Draw a limit."""
+    return some(Limit, {"n": st.integers(1, 2**31 - 1), "per": SPANS}, {"by": maybe(by)})
+
+
+AMOUNTS = some(
+    Amount,
+    {},
+    {
+        "field": TEXTS,
+        "curve": st.sampled_from(["linear", "log1p", "sqrt", "saturating"]),
+        "scale": POSITIVE,
+        "max": maybe(POSITIVE),
+        "signed": st.booleans(),
+    },
+)
+
+
+def scoring(by):
+    """Draw what rules, absences and repeats share, by attribute."""
+    return {
+        "channel": TEXTS,
+        "decay": maybe(decays()),
+        "cap": maybe(POSITIVE),
+        "limit": maybe(limits(by)),
+        "half": HALVES,
+    }
+
+
+def rules():
+    """Draw a rule, named later."""
+    return some(
+        Rule,
+        {"name": st.just("later"), "on": types(), "points": NUMBERS},
+        {"where": maybe(conditions()), "amount": maybe(AMOUNTS), "weights": factors(), **scoring(TEXTS)},
+    )
+
+
+def absences():
+    """Draw an absence, named later."""
+    return some(
+        Absence,
+        {"name": st.just("later"), "after": types(), "unless": types(), "within": SPANS, "points": NUMBERS},
+        {"by": maybe(TEXTS), **scoring(st.none())},
+    )
+
+
+def repeats():
+    """Draw a repeat, named later."""
+    return some(
+        Repeat,
+        {
+            "name": st.just("later"),
+            "on": types(),
+            "n": st.integers(1, 9),
+            "within": SPANS,
+            "points": NUMBERS,
+        },
+        {"where": maybe(conditions()), "by": maybe(TEXTS), **scoring(st.none())},
+    )
+
+
+def excludes():
+    """Draw an exclude, named later."""
+    plain = some(Exclude, {"name": st.just("later"), "on": types()}, {"where": maybe(conditions())})
+    after = some(
+        Exclude,
+        {"name": st.just("later"), "on": types(), "after": types()},
+        {"within": maybe(SPANS), "by": maybe(TEXTS)},
+    )
+    return plain | after
+
+
+@st.composite
+def phases(draw):
+    """Draw phases that leave no contact without one."""
+    entry = some(
+        Phase,
+        {"name": TEXTS, "half": st.sampled_from(["prospect", "customer"])},
+        {"min_engagement": NUMBERS, "min_momentum": maybe(NUMBERS)},
+    )
+    last = [Phase(name=draw(TEXTS), half=half) for half in ("prospect", "customer")]
+    return [*draw(st.lists(entry, max_size=3)), *last]
+
+
+@st.composite
+def models(draw):
+    """Draw a model."""
+    from attrs import evolve
+
+    names = draw(st.lists(TEXTS, min_size=8, max_size=8, unique=True))
+
+    def named(strategy, least=0):
+        parts = draw(st.lists(strategy, min_size=least, max_size=2))
+        return [evolve(part, name=names.pop()) for part in parts]
+
+    scored = {"rules": named(rules(), 1), "absences": named(absences()), "repeats": named(repeats())}
+    channels = sorted({part.channel for parts in scored.values() for part in parts})
+    names = draw(st.lists(TEXTS, min_size=4, max_size=4, unique=True).filter(lambda made: "a" not in made))
+    given = {
+        **scored,
+        "excludes": named(excludes()),
+        # Signals are made of event types that are none of their own names: no circle can arise.
+        "signals": [Signal(name=name, on="a", where=draw(maybe(conditions()))) for name in names[:2]],
+        "channels": {
+            name: Channel(cap=draw(maybe(POSITIVE)))
+            for name in draw(st.lists(st.sampled_from(channels), unique=True))
+        },
+    }
+    optional = {
+        "name": TEXTS,
+        "passive": types(0),
+        "decay": decays(),
+        "scale": POSITIVE.map(Scale.saturating) | POSITIVE.map(Scale.linear),
+        "levels": st.lists(NUMBERS, min_size=3, max_size=3, unique=True).map(
+            lambda bounds: Levels(**dict(zip(("low", "medium", "high"), sorted(bounds), strict=True)))
+        ),
+        "momentum": st.lists(SPANS, min_size=2, max_size=2, unique=True).map(
+            lambda spans: Momentum(fast=min(spans), slow=max(spans))
+        ),
+        "lifecycle": maybe(some(Lifecycle, {"customer_on": types()}, {"ends_on": types(0)})),
+        "phases": phases(),
+        "weights": factors(),
+        "columns": st.dictionaries(st.sampled_from(["contact", "type", "time", "value", "id"]), TEXTS),
+    }
+    return Model(**given, **draw(st.fixed_dictionaries({}, optional=optional)))

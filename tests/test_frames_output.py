@@ -1,0 +1,541 @@
+"""Results come back in the caller's kind of frame, with keys that can be joined with the caller's own."""
+
+import datetime as dt
+import gc
+import threading
+import weakref
+from typing import Any
+
+import attrs
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from engagekit.errors import EngagekitError, EventsError
+from engagekit.frames import ArrowColumns, Out, arrow_stream, build, frame_of, frames_of, to_arrow
+from test_frames import Capsule, contents, run_without_pyarrow
+
+KINDS = ["pandas", "polars", "pyarrow", "duckdb", "dict", "arrow"]
+CONNECTION = duckdb.connect()
+GAP = np.array([False, True, False])
+PAIR = (np.array([0, 1, 4, 4], np.int64), np.frombuffer(b"abcd", np.uint8))
+TEXT_OF_PANDAS = pd.Series(["text"]).dtype
+
+
+def results() -> dict[str, Out]:
+    """One column of every kind, with gaps and without."""
+    return {
+        "integer": Out("integer", np.array([1, -2, 3])),
+        "unsigned": Out("integer", np.array([1, 2, 2**64 - 1], np.uint64)),
+        "integer_gap": Out("integer", np.array([1, 2, 2**62]), GAP),
+        "float": Out("float", np.array([0.5, -1.5, 2.0])),
+        "float_gap": Out("float", np.array([0.5, 1.5, 2.0]), GAP),
+        "flag": Out("boolean", np.array([True, False, True])),
+        "flag_gap": Out("boolean", np.array([True, False, True]), GAP),
+        "instant": Out("instant", np.array([0, -1, 1_000_000])),
+        "instant_gap": Out("instant", np.array([0, -1, 1_000_000]), GAP, aware=True),
+        "text": Out("text", np.array(["a", None, "long " * 9], object)),
+        "text_gap": Out("text", np.array(["a", "b", ""], object), GAP),
+        "pair": Out("text", PAIR),
+        "pair_gap": Out("text", PAIR, GAP),
+        "category": Out("category", np.array([1, -1, 0], np.int32), categories=["low", "high"]),
+        "category_gap": Out("category", np.array([1, 1, 0], np.int32), GAP, categories=["low", "high", "spare"]),
+    }
+
+
+EXPECTED = {
+    "integer": [1, -2, 3],
+    "unsigned": [1, 2, 2**64 - 1],
+    "integer_gap": [1, None, 2**62],
+    "float": [0.5, -1.5, 2.0],
+    "float_gap": [0.5, None, 2.0],
+    "flag": [True, False, True],
+    "flag_gap": [True, None, True],
+    "instant": [0, -1, 1_000_000],
+    "instant_gap": [0, None, 1_000_000],
+    "text": ["a", None, "long " * 9],
+    "text_gap": ["a", None, ""],
+    "pair": ["a", "bcd", ""],
+    "pair_gap": ["a", None, ""],
+    "category": ["high", None, "low"],
+    "category_gap": ["high", None, "low"],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_built_reads_back(kind: str) -> None:
+    """Every kind of column comes back from every kind of frame with its values and its nulls."""
+    frame = frame_of(build(kind, results()))
+    assert frame.kind == ("pyarrow" if kind == "arrow" else kind)
+    assert frame.names == tuple(EXPECTED)
+    for name, values in EXPECTED.items():
+        assert (name, contents(frame.column(name))) == (name, values)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_without_rows(kind: str) -> None:
+    """A result of no rows has its columns and their types."""
+    empty = {
+        name: Out(out.kind, (PAIR[0][:1], PAIR[1][:0]) if isinstance(out.values, tuple) else out.values[:0])
+        for name, out in results().items()
+    }
+    for name in ("category", "category_gap"):
+        empty[name].categories = []
+    built = build(kind, empty)
+    frame = frame_of(built)
+    assert (frame.names, frame.rows) == (tuple(EXPECTED), 0)
+    if kind in ("pandas", "polars"):
+        assert str(built["float"].dtype).lower() == "float64"
+
+
+def test_pandas_types() -> None:
+    """pandas gets its own types: categoricals, microseconds, and nullable ones only where there are gaps."""
+    frame = build("pandas", results())
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
+        "integer": "int64",
+        "unsigned": "uint64",
+        "integer_gap": "Int64",
+        "float": "float64",
+        "float_gap": "float64",
+        "flag": "bool",
+        "flag_gap": "boolean",
+        "instant": "datetime64[us]",
+        "instant_gap": "datetime64[us, UTC]",
+        "category": "category",
+        "category_gap": "category",
+        **dict.fromkeys(["text", "text_gap", "pair", "pair_gap"], str(TEXT_OF_PANDAS)),
+    }
+    assert frame["category"].cat.categories.tolist() == ["low", "high"]
+    assert isinstance(frame.index, pd.RangeIndex)
+
+
+def test_polars_types() -> None:
+    """Polars gets categoricals, microseconds and UTC."""
+    schema = build("polars", results()).schema
+    assert schema["category"] == pl.Categorical
+    assert schema["text"] == schema["pair"] == pl.String
+    assert schema["instant"] == pl.Datetime("us")
+    assert schema["instant_gap"] == pl.Datetime("us", "UTC")
+
+
+def test_arrow_types() -> None:
+    """Arrow gets dictionaries of 32-bit codes, large strings and UTC."""
+    table = to_arrow(results())
+    table.validate(full=True)
+    assert table.schema.field("category").type == pa.dictionary(pa.int32(), pa.string())
+    assert table.schema.field("text").type == table.schema.field("pair").type == pa.large_string()
+    assert table.schema.field("instant_gap").type == pa.timestamp("us", "UTC")
+    assert table.schema.field("unsigned").type == pa.uint64()
+    assert [table.column(name).null_count for name in ("float", "float_gap", "text", "category")] == [0, 1, 1, 1]
+
+
+def test_dict_types() -> None:
+    """A dict gets NumPy arrays, of objects only for text and for gaps that the type cannot hold."""
+    arrays = build("dict", results())
+    assert {name for name, array in arrays.items() if array.dtype == object} == {
+        *("integer_gap", "flag_gap", "text", "text_gap", "pair", "pair_gap", "category", "category_gap")
+    }
+    assert arrays["instant"].dtype == arrays["instant_gap"].dtype == "datetime64[us]"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_are_not_the_columns_that_were_given(kind: str) -> None:
+    """Building changes neither the arrays nor the masks that it is given."""
+    columns = results()
+    gap = GAP.copy()
+    before = {name: Out(out.kind, out.values, out.null, out.categories).nulls() for name, out in columns.items()}
+    build(kind, columns)
+    assert np.array_equal(GAP, gap)
+    for name, out in columns.items():
+        after = out.nulls()
+        assert (after is None) == (before[name] is None)
+        if after is not None:
+            assert np.array_equal(after, before[name])
+
+
+# --- beside the caller's own columns --------------------------------------------------------------------------------
+
+BASE = pl.DataFrame(
+    {
+        "contact": pl.Series([30, 10, 20], dtype=pl.Int32),
+        "at": [dt.datetime(2024, 1, day) for day in (3, 1, 2)],
+        "note": ["x", None, "z"],
+        "share": pl.Series([0.5, None, 1.5], dtype=pl.Float32),
+    }
+)
+
+
+def bases() -> dict[str, Any]:
+    return {
+        "pandas": BASE.to_pandas().set_index(pd.Index([5, 5, 7])),
+        "polars": BASE,
+        "polars lazy": BASE.lazy(),
+        "pyarrow": BASE.to_arrow(),
+        "pyarrow batch": BASE.to_arrow().to_batches()[0],
+        "pyarrow reader": BASE.to_arrow().to_reader(),
+        "duckdb": CONNECTION.from_arrow(BASE.to_arrow()),
+        "dict": BASE.to_dict(as_series=False),
+        "arrow": Capsule(BASE),
+    }
+
+
+@pytest.mark.parametrize("source", bases())
+def test_results_beside_the_callers_columns(source: str) -> None:
+    """The caller's columns come first, as they are and in their order, then the results."""
+    frame = frame_of(bases()[source])
+    kinds = [(frame.column(name).kind, contents(frame.column(name))) for name in frame.names]
+    built = frame_of(build(frame.kind, {"score": Out("float", np.array([3.0, 1.0, 2.0]))}, frame))
+    assert built.names == (*BASE.columns, "score")
+    assert [(built.column(name).kind, contents(built.column(name))) for name in frame.names] == kinds
+    assert contents(built.column("score")) == [3.0, 1.0, 2.0]
+
+
+def test_base_types_are_kept() -> None:
+    """The caller's columns keep their types, and pandas its index, even one with repeated labels."""
+    frames = {source: frame_of(base) for source, base in bases().items()}
+    score = {"score": Out("float", np.array([3.0, 1.0, 2.0]))}
+    built = {source: build(frame.kind, score, frame) for source, frame in frames.items()}
+    assert built["pandas"].index.tolist() == [5, 5, 7]
+    assert built["pandas"].dtypes[:-1].equals(bases()["pandas"].dtypes)
+    assert built["polars"].schema.to_python() is not None
+    assert dict(built["polars"].schema) == {**dict(BASE.schema), "score": pl.Float64}
+    assert isinstance(built["polars lazy"], pl.DataFrame)
+    assert built["pyarrow"].schema.field("contact").type == pa.int32()
+    assert [str(kind) for kind in built["duckdb"].types] == ["INTEGER", "TIMESTAMP", "VARCHAR", "FLOAT", "DOUBLE"]
+    assert built["dict"]["contact"] == [30, 10, 20]
+
+
+def test_a_large_relation_stays_aligned() -> None:
+    """A relation whose rows come in no fixed order is held, so that its results stand beside the right rows."""
+    connection = duckdb.connect()
+    relation = connection.sql("select hash(i) % 1000003 as k, i from range(400000) t(i) order by random()")
+    frame = frame_of(relation)
+    numbers = frame.column("i").values
+    assert numbers is not None
+    built = build("duckdb", {"twice": Out("integer", numbers * 2)}, frame)
+    for _ in range(2):
+        assert built.filter("twice != 2 * i").fetchall() == []
+        assert built.aggregate("count(*)").fetchall() == [(400_000,)]
+
+
+@pytest.mark.parametrize("source", bases())
+def test_names_that_are_taken(source: str) -> None:
+    """A result with the name of one of the caller's columns is refused."""
+    frame = frame_of(bases()[source])
+    name = "Note" if source == "duckdb" else "note"
+    with pytest.raises(EventsError, match=f"no column with the name of a result, got '{name}': rename it"):
+        build(frame.kind, {name: Out("float", np.zeros(3))}, frame)
+
+
+def test_a_stream_is_no_base() -> None:
+    """What was consumed as a stream, or would run again in another order, is refused as a base."""
+    for source in (Capsule(BASE), duckdb.from_arrow(BASE.to_arrow())):
+        (frame,) = frames_of(source)
+        with pytest.raises(EngagekitError, match="expected a base that frame_of\\(\\) made"):
+            build(frame.kind, {"score": Out("float", np.zeros(3))}, frame)
+
+
+# --- keys of the caller's type --------------------------------------------------------------------------------------
+
+IDS = np.array([20, 10])
+WORDS = np.array(["b", "a"], object)
+
+
+def shown(parameter: Any) -> str:
+    return parameter.kind if isinstance(parameter, Out) else f"{type(parameter).__name__} {parameter!r}"
+
+
+def key_of(source: Any, out: Out) -> Any:
+    """Build a result with a key like the caller's column k."""
+    frame = next(frames_of(source))
+    out = attrs.evolve(out, like=(frame, "k"))
+    return build(frame.kind, {"k": out, "score": Out("float", np.array([2.0, 1.0]))})
+
+
+@pytest.mark.parametrize(
+    ("dtype", "out"),
+    [
+        *[(dtype, Out("integer", IDS)) for dtype in ("int8", "int32", "uint8", "uint64", "Int32", "UInt16", "int64[pyarrow]")],
+        *[(dtype, Out("text", WORDS)) for dtype in (object, "string", "category", pd.ArrowDtype(pa.string()))],
+        *[(pd.StringDtype(storage), Out("text", WORDS)) for storage in ("python", "pyarrow")],
+        (pd.CategoricalDtype([10, 20, 30], ordered=True), Out("integer", IDS)),
+        (TEXT_OF_PANDAS, Out("text", (np.array([0, 1, 2]), np.frombuffer(b"ba", np.uint8)))),
+    ],
+    ids=shown,
+)
+def test_pandas_keys(dtype: Any, out: Out) -> None:
+    """A pandas key has the caller's dtype and merges with the caller's frame."""
+    words = ["a", "b", "b"] if out.kind == "text" else [10, 20, 20]
+    frame = pd.DataFrame({"k": pd.Series(words).astype(dtype), "n": [1, 2, 3]})
+    result = key_of(frame, out)
+    assert result["k"].dtype == frame["k"].dtype
+    merged = frame.merge(result, on="k", how="left")
+    assert merged["score"].tolist() == [1.0, 2.0, 2.0]
+    assert merged["k"].dtype == frame["k"].dtype
+
+
+@pytest.mark.parametrize(
+    ("dtype", "out"),
+    [
+        *[(dtype, Out("integer", IDS)) for dtype in (pl.Int8, pl.Int32, pl.UInt8, pl.UInt64)],
+        *[(dtype, Out("text", WORDS)) for dtype in (pl.String, pl.Categorical, pl.Enum(["b", "c", "a"]))],
+    ],
+    ids=shown,
+)
+def test_polars_keys(dtype: Any, out: Out) -> None:
+    """A polars key has the caller's type and joins with the caller's frame."""
+    words = ["a", "b", "b"] if out.kind == "text" else [10, 20, 20]
+    frame = pl.DataFrame({"k": pl.Series(words).cast(dtype), "n": [1, 2, 3]})
+    result = key_of(frame, out)
+    assert result.schema["k"] == frame.schema["k"]
+    assert frame.join(result, on="k", how="left").sort("n")["score"].to_list() == [1.0, 2.0, 2.0]
+    assert key_of(frame.lazy(), out).schema["k"] == frame.schema["k"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "out"),
+    [
+        *[(dtype, Out("integer", IDS)) for dtype in (pa.int8(), pa.int32(), pa.uint8(), pa.uint64())],
+        *[(dtype, Out("text", WORDS)) for dtype in (pa.string(), pa.large_string())],
+        (pa.dictionary(pa.int8(), pa.string()), Out("text", WORDS)),
+        (pa.dictionary(pa.int32(), pa.large_string()), Out("category", np.array([1, 0], np.int32), categories=["a", "b"])),
+    ],
+    ids=shown,
+)
+def test_pyarrow_keys(dtype: Any, out: Out) -> None:
+    """A pyarrow key has the caller's type and joins with the caller's table."""
+    words = ["a", "b", "b"] if out.kind != "integer" else [10, 20, 20]
+    array = pa.array(words)
+    array = array.dictionary_encode().cast(dtype) if pa.types.is_dictionary(dtype) else array.cast(dtype)
+    table = pa.table({"k": array, "n": [1, 2, 3]})
+    for source in (table, table.to_batches()[0]):
+        result = key_of(source, out)
+        assert result.schema.field("k").type == dtype
+    joined = table.join(result, keys="k", join_type="left outer").sort_by("n")
+    assert joined["score"].to_pylist() == [1.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "out"),
+    [
+        *[(sql, Out("integer", IDS)) for sql in ("integer", "utinyint", "bigint", "ubigint")],
+        ("varchar", Out("text", WORDS)),
+        ("enum('c', 'b', 'a')", Out("text", WORDS)),
+    ],
+)
+def test_duckdb_keys(sql: str, out: Out) -> None:
+    """A DuckDB key has the caller's type, and the result is a relation that joins with the caller's."""
+    connection = duckdb.connect()
+    words = "'a', 'b', 'b'" if out.kind == "text" else "10, 20, 20"
+    relation = connection.sql(f"select unnest([{words}])::{sql} as k, unnest([1, 2, 3]) as n")
+    result = key_of(relation, out)
+    gc.collect()
+    assert str(result.types[0]) == str(relation.types[0])
+    for _ in range(2):
+        assert relation.join(result, "k", how="left").order("n").project("n, score").fetchall() == [
+            (1, 1.0),
+            (2, 2.0),
+            (3, 2.0),
+        ]
+    other = key_of(relation, out)
+    assert len(result.join(other, "k").fetchall()) == 2
+
+
+def test_duckdb_keys_of_uuids() -> None:
+    """UUIDs, which are read as text, become UUIDs again."""
+    relation = CONNECTION.sql("select '00000000-0000-0000-0000-00000000000a'::uuid as k")
+    frame = next(frames_of(relation))
+    words = np.array([contents(frame.column("k"))[0]], object)
+    result = build("duckdb", {"k": Out("text", words, like=(frame, "k"))})
+    assert str(result.types[0]) == "UUID"
+    assert len(relation.join(result, "k").fetchall()) == 1
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "<U1", "<U9", object])
+def test_dict_keys(dtype: Any) -> None:
+    """A NumPy key has the caller's type; text is never cut off."""
+    out = Out("integer", IDS) if "int" in str(dtype) else Out("text", WORDS)
+    array = np.array([10, 20] if out.kind == "integer" else ["a", "b"]).astype(dtype)
+    result = key_of({"k": array}, out)
+    assert result["k"].dtype.kind == array.dtype.kind
+    assert result["k"].tolist() == out.values.tolist()
+    assert key_of({"k": np.array(["a"])}, Out("text", np.array(["longer", "b"], object)))["k"].tolist() == ["longer", "b"]
+    assert key_of({"k": [1, 2]}, Out("integer", IDS))["k"].tolist() == [20, 10]
+
+
+def test_variable_width_numpy_keys() -> None:
+    """A StringDType key is one again."""
+    if hasattr(np.dtypes, "StringDType"):
+        result = key_of({"k": np.array(["a", "b"], np.dtypes.StringDType())}, Out("text", WORDS))
+        assert isinstance(result["k"].dtype, np.dtypes.StringDType)
+
+
+@pytest.mark.parametrize("dtype", [pa.int16(), pa.uint32(), pa.string(), pa.large_string()])
+def test_arrow_stream_keys(dtype: Any) -> None:
+    """A key like a column of an unknown library's stream has that Arrow type."""
+    out = Out("integer", IDS) if pa.types.is_integer(dtype) else Out("text", WORDS)
+    source = Capsule(pa.table({"k": pa.array([10, 20] if out.kind == "integer" else ["a", "b"]).cast(dtype)}))
+    assert key_of(source, out).schema.field("k").type == dtype
+    frame = frame_of(source)
+    out = attrs.evolve(out, like=(frame, "k"))
+    assert build(frame.kind, {"k": out}).schema.field("k").type == dtype
+
+
+LOSSY = {
+    "pandas integer": (pd.DataFrame({"k": np.array([1], np.int8)}), Out("integer", np.array([300, 1]))),
+    "pandas signed": (pd.DataFrame({"k": np.array([1], np.uint8)}), Out("integer", np.array([-1, 1]))),
+    "pandas category": (pd.DataFrame({"k": pd.Categorical(["a"])}), Out("text", WORDS)),
+    "pandas number": (pd.DataFrame({"k": [1]}), Out("text", WORDS)),
+    "polars integer": (pl.DataFrame({"k": pl.Series([1], dtype=pl.Int8)}), Out("integer", np.array([300, 1]))),
+    "polars enum": (pl.DataFrame({"k": pl.Series(["a"], dtype=pl.Enum(["a"]))}), Out("text", WORDS)),
+    "polars number": (pl.DataFrame({"k": [1]}), Out("text", WORDS)),
+    "pyarrow integer": (pa.table({"k": pa.array([1], pa.int8())}), Out("integer", np.array([300, 1]))),
+    "pyarrow dictionary": (pa.table({"k": pa.array(["a"]).dictionary_encode()}), Out("text", WORDS)),
+    "pyarrow number": (pa.table({"k": [1]}), Out("text", WORDS)),
+    "pyarrow of no chunk": (pa.table({"k": pa.chunked_array([], pa.dictionary(pa.int8(), pa.string()))}), Out("text", WORDS)),
+    "duckdb integer": (duckdb.sql("select 1::tinyint k"), Out("integer", np.array([300, 1]))),
+    "duckdb enum": (duckdb.sql("select 'a'::enum('a') k"), Out("text", WORDS)),
+    "duckdb number": (duckdb.sql("select 1 k"), Out("text", WORDS)),
+    "dict integer": ({"k": np.array([1], np.int8)}, Out("integer", np.array([300, 1]))),
+    "dict number": ({"k": np.array([1])}, Out("text", WORDS)),
+    "arrow integer": (Capsule(pa.table({"k": pa.array([1], pa.int8())})), Out("integer", np.array([300, 1]))),
+    "arrow number": (Capsule(pa.table({"k": [1]})), Out("text", WORDS)),
+    "arrow dictionary": (Capsule(pa.table({"k": pa.array(["a"]).dictionary_encode()})), Out("text", WORDS)),
+}
+
+
+@pytest.mark.parametrize("case", LOSSY)
+def test_keys_that_do_not_fit_stay_whole(case: str) -> None:
+    """Where the caller's type cannot hold every key, the key keeps a type that can."""
+    source, out = LOSSY[case]
+    result = frame_of(key_of(source, out)).column("k")
+    assert contents(result) == out.values.tolist()
+
+
+def test_keys_with_gaps() -> None:
+    """A key with a null takes the caller's type where that has nulls."""
+    out = Out("text", np.array(["a", None], object))
+    assert key_of(pl.DataFrame({"k": pl.Series(["a"], dtype=pl.Categorical)}), out).schema["k"] == pl.Categorical
+    assert key_of(pd.DataFrame({"k": pd.Categorical(["a"])}), out)["k"].dtype == "category"
+    assert key_of({"k": np.array(["a"])}, out)["k"].tolist() == ["a", None]
+
+
+# --- Arrow ----------------------------------------------------------------------------------------------------------
+
+
+def test_streams_do_not_copy() -> None:
+    """Numbers, instants, codes and pairs are streamed as the very memory that was given."""
+    columns = {
+        "integer": Out("integer", np.arange(100)),
+        "float": Out("float", np.arange(100.0)),
+        "instant": Out("instant", np.arange(100)),
+    }
+    table = to_arrow(columns)
+    for name, out in columns.items():
+        memory = np.frombuffer(table.column(name).chunk(0).buffers()[1], out.values.dtype)
+        assert np.shares_memory(memory, out.values)
+    text = to_arrow({"text": Out("text", PAIR)}).column("text").chunk(0)
+    assert np.shares_memory(np.frombuffer(text.buffers()[2], np.uint8), PAIR[1])
+
+
+def test_streamed_memory_is_kept_and_given_back() -> None:
+    """What was streamed lives as long as its reader, wherever that dies, and no longer."""
+
+    class Memory(bytearray):
+        """Memory that can be watched."""
+
+    memory = Memory(np.arange(1000).tobytes())
+    watch = weakref.ref(memory)
+    array = np.frombuffer(memory, np.int64)
+    frame = pl.DataFrame(ArrowColumns({"a": Out("integer", array), "b": Out("instant", array, array < 5)}))
+    del memory
+    del array
+    gc.collect()
+    assert frame["a"].sum() == 499_500
+    assert watch() is not None
+    holder = [frame]
+    del frame
+    thread = threading.Thread(target=holder.clear)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert watch() is None
+
+
+def test_a_stream_can_be_asked_for_twice() -> None:
+    """Result columns can be streamed any number of times, and a stream that nobody reads is harmless."""
+    columns = ArrowColumns(results())
+    assert pa.table(columns).equals(pa.table(columns))
+    for _ in range(100):
+        arrow_stream(results())
+    gc.collect()
+    assert [contents(frame.column("category")) for frame in frames_of(columns)] == [["high", None, "low"]]
+
+
+def test_columns_of_no_columns() -> None:
+    """No columns make an empty table."""
+    assert to_arrow({}).num_columns == 0
+    assert build("polars", {}).shape == (0, 0)
+
+
+def test_columns_of_different_lengths() -> None:
+    """Columns of different lengths make no result."""
+    with pytest.raises(EngagekitError, match="expected result columns of one length, got 'a' 1, 'b' 2"):
+        build("dict", {"a": Out("float", np.zeros(1)), "b": Out("float", np.zeros(2))})
+
+
+def test_text_that_utf8_cannot_hold() -> None:
+    """A lone surrogate cannot go to Arrow, and the error shows it; pandas and dicts keep it."""
+    columns = {"a": Out("text", np.array(["x", "\ud800"], object))}
+    with pytest.raises(EngagekitError, match=r"expected text that UTF-8 can hold, got '\\ud800'"):
+        to_arrow(columns)
+    assert build("dict", columns)["a"].tolist() == ["x", "\ud800"]
+
+
+def test_results_without_pyarrow() -> None:
+    """Every kind but a pyarrow table is built without pyarrow; where it is needed the error says how to get it."""
+    printed = run_without_pyarrow(
+        """
+        import duckdb, numpy as np, pandas as pd, polars as pl
+        from engagekit.errors import EngagekitError
+        from engagekit.frames import Out, build, frame_of, frames_of, to_arrow
+
+        out = {"k": Out("text", np.array(["b", "a"], object)), "s": Out("float", np.array([2.0, 1.0]))}
+        out["c"] = Out("category", np.array([0, -1], np.int32), categories=["low"])
+        for kind in ("pandas", "polars", "duckdb", "dict", "arrow"):
+            if kind == "duckdb" and duckdb.__version__ < "2":
+                continue
+            frame = frame_of(build(kind, out))
+            texts = [text.strings() for name in "kc" for text in frame.column(name).text]
+            print(frame.kind, texts, frame.column("s").values)
+        at = duckdb.sql("select unnest([2, 1]) as i")
+        if duckdb.__version__ >= "2":
+            frame = frame_of(at)
+            print(build("duckdb", {"s": out["s"]}, frame).order("i").fetchall())
+        frame = frame_of(pl.DataFrame({"k": ["a"]}))
+        print(build("polars", {"k": Out("text", np.array(["a"], object), like=(frame, "k"))}).rows())
+        class Capsule:
+            def __arrow_c_stream__(self, requested_schema=None):
+                return frame.native.__arrow_c_stream__()
+        print(frame_of(Capsule()).kind)
+        for broken in (lambda: to_arrow(out), lambda: build("arrow", {"s": out["s"]}, frame_of(Capsule()))):
+            try:
+                broken()
+            except EngagekitError as error:
+                print(error)
+        """
+    )
+    lines = printed.splitlines()
+    for kind in ("pandas", "polars", "dict", "arrow"):
+        assert f"{kind} [['b', 'a'], ['low', None]] [2. 1.]" in lines
+    if duckdb.__version__ >= "2":
+        assert "duckdb [['b', 'a'], ['low', None]] [2. 1.]" in lines
+        assert "[(1, 1.0), (2, 2.0)]" in lines
+    assert lines[-3:] == [
+        "arrow",
+        "an Arrow table needs pyarrow: pip install engagekit[files]",
+        "appending columns to an Arrow stream needs pyarrow: pip install engagekit[files]",
+    ]
