@@ -123,7 +123,9 @@ def factors():
         st.dictionaries(TEXTS | st.integers(2, 9) | st.booleans(), POSITIVE | st.just(0), max_size=2),
         max_size=2,
     ).filter(
-        lambda weights: all(len({str(key) for key in table}) == len(table) for table in weights.values())
+        lambda weights: all(
+            len({str(key).lower() for key in table}) == len(table) for table in weights.values()
+        )
     )
 
 

@@ -6,17 +6,16 @@ import threading
 import weakref
 from typing import Any
 
-import attrs
 import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sources import Capsule, contents, run_without_pyarrow
 
 from engagekit.errors import EngagekitError, EventsError
 from engagekit.frames import ArrowColumns, Out, arrow_stream, build, frame_of, frames_of, to_arrow
-from test_frames import Capsule, contents, run_without_pyarrow
 
 KINDS = ["pandas", "polars", "pyarrow", "duckdb", "dict", "arrow"]
 CONNECTION = duckdb.connect()
@@ -42,7 +41,9 @@ def results() -> dict[str, Out]:
         "pair": Out("text", PAIR),
         "pair_gap": Out("text", PAIR, GAP),
         "category": Out("category", np.array([1, -1, 0], np.int32), categories=["low", "high"]),
-        "category_gap": Out("category", np.array([1, 1, 0], np.int32), GAP, categories=["low", "high", "spare"]),
+        "category_gap": Out(
+            "category", np.array([1, 1, 0], np.int32), GAP, categories=["low", "high", "spare"]
+        ),
     }
 
 
@@ -129,7 +130,12 @@ def test_arrow_types() -> None:
     assert table.schema.field("text").type == table.schema.field("pair").type == pa.large_string()
     assert table.schema.field("instant_gap").type == pa.timestamp("us", "UTC")
     assert table.schema.field("unsigned").type == pa.uint64()
-    assert [table.column(name).null_count for name in ("float", "float_gap", "text", "category")] == [0, 1, 1, 1]
+    assert [table.column(name).null_count for name in ("float", "float_gap", "text", "category")] == [
+        0,
+        1,
+        1,
+        1,
+    ]
 
 
 def test_dict_types() -> None:
@@ -146,7 +152,9 @@ def test_results_are_not_the_columns_that_were_given(kind: str) -> None:
     """Building changes neither the arrays nor the masks that it is given."""
     columns = results()
     gap = GAP.copy()
-    before = {name: Out(out.kind, out.values, out.null, out.categories).nulls() for name, out in columns.items()}
+    before = {
+        name: Out(out.kind, out.values, out.null, out.categories).nulls() for name, out in columns.items()
+    }
     build(kind, columns)
     assert np.array_equal(GAP, gap)
     for name, out in columns.items():
@@ -156,7 +164,7 @@ def test_results_are_not_the_columns_that_were_given(kind: str) -> None:
             assert np.array_equal(after, before[name])
 
 
-# --- beside the caller's own columns --------------------------------------------------------------------------------
+# --- beside the caller's own columns ---
 
 BASE = pl.DataFrame(
     {
@@ -204,7 +212,13 @@ def test_base_types_are_kept() -> None:
     assert dict(built["polars"].schema) == {**dict(BASE.schema), "score": pl.Float64}
     assert isinstance(built["polars lazy"], pl.DataFrame)
     assert built["pyarrow"].schema.field("contact").type == pa.int32()
-    assert [str(kind) for kind in built["duckdb"].types] == ["INTEGER", "TIMESTAMP", "VARCHAR", "FLOAT", "DOUBLE"]
+    assert [str(kind) for kind in built["duckdb"].types] == [
+        "INTEGER",
+        "TIMESTAMP",
+        "VARCHAR",
+        "FLOAT",
+        "DOUBLE",
+    ]
     assert built["dict"]["contact"] == [30, 10, 20]
 
 
@@ -238,192 +252,29 @@ def test_a_stream_is_no_base() -> None:
             build(frame.kind, {"score": Out("float", np.zeros(3))}, frame)
 
 
-# --- keys of the caller's type --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["polars", "pyarrow", "pandas"])
+def test_libraries_that_only_narwhals_knows(kind: str) -> None:
+    """Results for any other library are made, cast and put beside its columns by narwhals."""
+    import narwhals as nw
 
-IDS = np.array([20, 10])
-WORDS = np.array(["b", "a"], object)
+    from engagekit.frames.building import _narwhals
+    from engagekit.frames.frame import NarwhalsFrame
 
-
-def shown(parameter: Any) -> str:
-    return parameter.kind if isinstance(parameter, Out) else f"{type(parameter).__name__} {parameter!r}"
-
-
-def key_of(source: Any, out: Out) -> Any:
-    """Build a result with a key like the caller's column k."""
-    frame = next(frames_of(source))
-    out = attrs.evolve(out, like=(frame, "k"))
-    return build(frame.kind, {"k": out, "score": Out("float", np.array([2.0, 1.0]))})
-
-
-@pytest.mark.parametrize(
-    ("dtype", "out"),
-    [
-        *[(dtype, Out("integer", IDS)) for dtype in ("int8", "int32", "uint8", "uint64", "Int32", "UInt16", "int64[pyarrow]")],
-        *[(dtype, Out("text", WORDS)) for dtype in (object, "string", "category", pd.ArrowDtype(pa.string()))],
-        *[(pd.StringDtype(storage), Out("text", WORDS)) for storage in ("python", "pyarrow")],
-        (pd.CategoricalDtype([10, 20, 30], ordered=True), Out("integer", IDS)),
-        (TEXT_OF_PANDAS, Out("text", (np.array([0, 1, 2]), np.frombuffer(b"ba", np.uint8)))),
-    ],
-    ids=shown,
-)
-def test_pandas_keys(dtype: Any, out: Out) -> None:
-    """A pandas key has the caller's dtype and merges with the caller's frame."""
-    words = ["a", "b", "b"] if out.kind == "text" else [10, 20, 20]
-    frame = pd.DataFrame({"k": pd.Series(words).astype(dtype), "n": [1, 2, 3]})
-    result = key_of(frame, out)
-    assert result["k"].dtype == frame["k"].dtype
-    merged = frame.merge(result, on="k", how="left")
-    assert merged["score"].tolist() == [1.0, 2.0, 2.0]
-    assert merged["k"].dtype == frame["k"].dtype
+    native = {"polars": BASE, "pyarrow": BASE.to_arrow(), "pandas": BASE.to_pandas()}[kind]
+    frame = NarwhalsFrame(nw.from_native(native, eager_only=True))
+    score = Out("float", np.array([3.0, 1.0, 2.0]))
+    key = frame_of(
+        _narwhals(
+            kind, {"k": Out("integer", np.array([1, 2, 3]), like=(frame, "contact")), "score": score}, None
+        )
+    )
+    assert key.column("k").dtype.lower() == "int32"
+    beside = frame_of(_narwhals(kind, {"score": score}, frame))
+    assert beside.names == (*BASE.columns, "score")
+    assert contents(beside.column("score")) == [3.0, 1.0, 2.0]
 
 
-@pytest.mark.parametrize(
-    ("dtype", "out"),
-    [
-        *[(dtype, Out("integer", IDS)) for dtype in (pl.Int8, pl.Int32, pl.UInt8, pl.UInt64)],
-        *[(dtype, Out("text", WORDS)) for dtype in (pl.String, pl.Categorical, pl.Enum(["b", "c", "a"]))],
-    ],
-    ids=shown,
-)
-def test_polars_keys(dtype: Any, out: Out) -> None:
-    """A polars key has the caller's type and joins with the caller's frame."""
-    words = ["a", "b", "b"] if out.kind == "text" else [10, 20, 20]
-    frame = pl.DataFrame({"k": pl.Series(words).cast(dtype), "n": [1, 2, 3]})
-    result = key_of(frame, out)
-    assert result.schema["k"] == frame.schema["k"]
-    assert frame.join(result, on="k", how="left").sort("n")["score"].to_list() == [1.0, 2.0, 2.0]
-    assert key_of(frame.lazy(), out).schema["k"] == frame.schema["k"]
-
-
-@pytest.mark.parametrize(
-    ("dtype", "out"),
-    [
-        *[(dtype, Out("integer", IDS)) for dtype in (pa.int8(), pa.int32(), pa.uint8(), pa.uint64())],
-        *[(dtype, Out("text", WORDS)) for dtype in (pa.string(), pa.large_string())],
-        (pa.dictionary(pa.int8(), pa.string()), Out("text", WORDS)),
-        (pa.dictionary(pa.int32(), pa.large_string()), Out("category", np.array([1, 0], np.int32), categories=["a", "b"])),
-    ],
-    ids=shown,
-)
-def test_pyarrow_keys(dtype: Any, out: Out) -> None:
-    """A pyarrow key has the caller's type and joins with the caller's table."""
-    words = ["a", "b", "b"] if out.kind != "integer" else [10, 20, 20]
-    array = pa.array(words)
-    array = array.dictionary_encode().cast(dtype) if pa.types.is_dictionary(dtype) else array.cast(dtype)
-    table = pa.table({"k": array, "n": [1, 2, 3]})
-    for source in (table, table.to_batches()[0]):
-        result = key_of(source, out)
-        assert result.schema.field("k").type == dtype
-    joined = table.join(result, keys="k", join_type="left outer").sort_by("n")
-    assert joined["score"].to_pylist() == [1.0, 2.0, 2.0]
-
-
-@pytest.mark.parametrize(
-    ("sql", "out"),
-    [
-        *[(sql, Out("integer", IDS)) for sql in ("integer", "utinyint", "bigint", "ubigint")],
-        ("varchar", Out("text", WORDS)),
-        ("enum('c', 'b', 'a')", Out("text", WORDS)),
-    ],
-)
-def test_duckdb_keys(sql: str, out: Out) -> None:
-    """A DuckDB key has the caller's type, and the result is a relation that joins with the caller's."""
-    connection = duckdb.connect()
-    words = "'a', 'b', 'b'" if out.kind == "text" else "10, 20, 20"
-    relation = connection.sql(f"select unnest([{words}])::{sql} as k, unnest([1, 2, 3]) as n")
-    result = key_of(relation, out)
-    gc.collect()
-    assert str(result.types[0]) == str(relation.types[0])
-    for _ in range(2):
-        assert relation.join(result, "k", how="left").order("n").project("n, score").fetchall() == [
-            (1, 1.0),
-            (2, 2.0),
-            (3, 2.0),
-        ]
-    other = key_of(relation, out)
-    assert len(result.join(other, "k").fetchall()) == 2
-
-
-def test_duckdb_keys_of_uuids() -> None:
-    """UUIDs, which are read as text, become UUIDs again."""
-    relation = CONNECTION.sql("select '00000000-0000-0000-0000-00000000000a'::uuid as k")
-    frame = next(frames_of(relation))
-    words = np.array([contents(frame.column("k"))[0]], object)
-    result = build("duckdb", {"k": Out("text", words, like=(frame, "k"))})
-    assert str(result.types[0]) == "UUID"
-    assert len(relation.join(result, "k").fetchall()) == 1
-
-
-@pytest.mark.parametrize("dtype", ["int16", "uint8", "<U1", "<U9", object])
-def test_dict_keys(dtype: Any) -> None:
-    """A NumPy key has the caller's type; text is never cut off."""
-    out = Out("integer", IDS) if "int" in str(dtype) else Out("text", WORDS)
-    array = np.array([10, 20] if out.kind == "integer" else ["a", "b"]).astype(dtype)
-    result = key_of({"k": array}, out)
-    assert result["k"].dtype.kind == array.dtype.kind
-    assert result["k"].tolist() == out.values.tolist()
-    assert key_of({"k": np.array(["a"])}, Out("text", np.array(["longer", "b"], object)))["k"].tolist() == ["longer", "b"]
-    assert key_of({"k": [1, 2]}, Out("integer", IDS))["k"].tolist() == [20, 10]
-
-
-def test_variable_width_numpy_keys() -> None:
-    """A StringDType key is one again."""
-    if hasattr(np.dtypes, "StringDType"):
-        result = key_of({"k": np.array(["a", "b"], np.dtypes.StringDType())}, Out("text", WORDS))
-        assert isinstance(result["k"].dtype, np.dtypes.StringDType)
-
-
-@pytest.mark.parametrize("dtype", [pa.int16(), pa.uint32(), pa.string(), pa.large_string()])
-def test_arrow_stream_keys(dtype: Any) -> None:
-    """A key like a column of an unknown library's stream has that Arrow type."""
-    out = Out("integer", IDS) if pa.types.is_integer(dtype) else Out("text", WORDS)
-    source = Capsule(pa.table({"k": pa.array([10, 20] if out.kind == "integer" else ["a", "b"]).cast(dtype)}))
-    assert key_of(source, out).schema.field("k").type == dtype
-    frame = frame_of(source)
-    out = attrs.evolve(out, like=(frame, "k"))
-    assert build(frame.kind, {"k": out}).schema.field("k").type == dtype
-
-
-LOSSY = {
-    "pandas integer": (pd.DataFrame({"k": np.array([1], np.int8)}), Out("integer", np.array([300, 1]))),
-    "pandas signed": (pd.DataFrame({"k": np.array([1], np.uint8)}), Out("integer", np.array([-1, 1]))),
-    "pandas category": (pd.DataFrame({"k": pd.Categorical(["a"])}), Out("text", WORDS)),
-    "pandas number": (pd.DataFrame({"k": [1]}), Out("text", WORDS)),
-    "polars integer": (pl.DataFrame({"k": pl.Series([1], dtype=pl.Int8)}), Out("integer", np.array([300, 1]))),
-    "polars enum": (pl.DataFrame({"k": pl.Series(["a"], dtype=pl.Enum(["a"]))}), Out("text", WORDS)),
-    "polars number": (pl.DataFrame({"k": [1]}), Out("text", WORDS)),
-    "pyarrow integer": (pa.table({"k": pa.array([1], pa.int8())}), Out("integer", np.array([300, 1]))),
-    "pyarrow dictionary": (pa.table({"k": pa.array(["a"]).dictionary_encode()}), Out("text", WORDS)),
-    "pyarrow number": (pa.table({"k": [1]}), Out("text", WORDS)),
-    "pyarrow of no chunk": (pa.table({"k": pa.chunked_array([], pa.dictionary(pa.int8(), pa.string()))}), Out("text", WORDS)),
-    "duckdb integer": (duckdb.sql("select 1::tinyint k"), Out("integer", np.array([300, 1]))),
-    "duckdb enum": (duckdb.sql("select 'a'::enum('a') k"), Out("text", WORDS)),
-    "duckdb number": (duckdb.sql("select 1 k"), Out("text", WORDS)),
-    "dict integer": ({"k": np.array([1], np.int8)}, Out("integer", np.array([300, 1]))),
-    "dict number": ({"k": np.array([1])}, Out("text", WORDS)),
-    "arrow integer": (Capsule(pa.table({"k": pa.array([1], pa.int8())})), Out("integer", np.array([300, 1]))),
-    "arrow number": (Capsule(pa.table({"k": [1]})), Out("text", WORDS)),
-    "arrow dictionary": (Capsule(pa.table({"k": pa.array(["a"]).dictionary_encode()})), Out("text", WORDS)),
-}
-
-
-@pytest.mark.parametrize("case", LOSSY)
-def test_keys_that_do_not_fit_stay_whole(case: str) -> None:
-    """Where the caller's type cannot hold every key, the key keeps a type that can."""
-    source, out = LOSSY[case]
-    result = frame_of(key_of(source, out)).column("k")
-    assert contents(result) == out.values.tolist()
-
-
-def test_keys_with_gaps() -> None:
-    """A key with a null takes the caller's type where that has nulls."""
-    out = Out("text", np.array(["a", None], object))
-    assert key_of(pl.DataFrame({"k": pl.Series(["a"], dtype=pl.Categorical)}), out).schema["k"] == pl.Categorical
-    assert key_of(pd.DataFrame({"k": pd.Categorical(["a"])}), out)["k"].dtype == "category"
-    assert key_of({"k": np.array(["a"])}, out)["k"].tolist() == ["a", None]
-
-
-# --- Arrow ----------------------------------------------------------------------------------------------------------
+# --- Arrow ---
 
 
 def test_streams_do_not_copy() -> None:

@@ -16,8 +16,8 @@ try:
     from engagekit import _core as _core
 except ImportError as error:  # pragma: no cover
     raise ImportError(
-        "engagekit's compiled kernel is missing or does not fit this Python: install the package (pip install "
-        "engagekit, or pip install . in a checkout; a C compiler is needed where there is no wheel)"
+        "engagekit's compiled kernel is missing or does not fit this Python: install the package "
+        "(pip install engagekit, or pip install . in a checkout, for which a C compiler is needed)"
     ) from error
 
 from engagekit.errors import EngagekitError, EventsError, ModelError, StateError

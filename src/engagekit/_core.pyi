@@ -1,11 +1,11 @@
-"""The compiled kernel; see the parts it includes (`_ids.pxi`, `_group.pxi`, `_gather.pxi`, `_curve.pxi`, `_score.pxi`)."""
+"""The compiled kernel; the parts that it includes (`_ids.pxi` ... `_score.pxi`) say what each thing does."""
 
 from collections.abc import Iterable
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+Array: TypeAlias = NDArray[Any]
 
 class _Table:
     def __len__(self) -> int: ...

@@ -13,9 +13,10 @@ from attrs import define
 from numpy.typing import NDArray
 
 from engagekit import _core
+from engagekit.coding import described
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name, single
 from engagekit.errors import EventsError
-from engagekit.events import Events, Mapped
+from engagekit.events import Events, Mapped, read
 from engagekit.frames import Frame, Out, build, frame_of
 from engagekit.instants import EARLIEST, EPOCH, LATEST, microseconds_of, now
 from engagekit.matching import match
@@ -25,6 +26,7 @@ from engagekit.scores import Scores, Stats, ids_out, result_columns
 
 SMALL = 4096
 """Jobs below which threads cost more than they save."""
+STATS = ("future", "excluded", "unmatched", "null_amounts")
 NOTHING = 1e-6
 """Decayed points that no reader of a score would take for anything."""
 
@@ -80,12 +82,12 @@ def score(
     _refuse_overflow(numbers, coded, asked)
     if at is None:
         _warn_if_faded(numbers)
-    rows = _result_rows(asked, numbers, coded)
+    rows = _result_rows(asked, numbers)
     key = coded.mapping.contact
     columns = result_columns(plan, coded, numbers.rows[rows], numbers.channels[rows], asked.jobs.at[rows])
-    if asked.base is None:
-        columns = {key: ids_out(coded, asked.contacts, asked.jobs.contacts, rows, len(coded.contacts)), **columns}
     _refuse_collision(key, asked.base, columns)
+    if asked.base is None:
+        columns = {key: ids_out(coded, asked.contacts, rows), **columns}
     tally = numbers.tally[0]
     duplicates, later = _dropped(coded, asked.jobs)
     return Scores(
@@ -108,7 +110,12 @@ def score(
 
 
 def features(
-    model: Model, events: Any, *, at: Any = None, threads: int | None = None, mapping: Mapping[str, str | None]
+    model: Model,
+    events: Any,
+    *,
+    at: Any = None,
+    threads: int | None = None,
+    mapping: Mapping[str, str | None],
 ) -> Any:
     """Give S(r) per contact or per row of `at`; see `Model.features`."""
     plan = lower(model)
@@ -116,7 +123,7 @@ def features(
     asked = _asked(coded, at, None)
     numbers = _run(plan, coded, asked.jobs, threads=threads, sums=True, ahead=False)
     _refuse_overflow(numbers, coded, asked)
-    rows = _result_rows(asked, numbers, coded)
+    rows = _result_rows(asked, numbers)
     assert numbers.sums is not None
     columns = {
         name: Out(kind="float", values=np.ascontiguousarray(numbers.sums[rows, r]))
@@ -125,13 +132,12 @@ def features(
     key = coded.mapping.contact
     _refuse_collision(key, asked.base, columns)
     if asked.base is None:
-        columns = {key: ids_out(coded, None, asked.jobs.contacts, rows, len(coded.contacts)), **columns}
+        columns = {key: ids_out(coded, None, rows), **columns}
     return build(asked.base.kind if asked.base else _kind(coded), columns, base=asked.base)
 
 
 def _kind(events: Events) -> str:
-    assert events.source is not None
-    return events.source.kind
+    return str(events.source.kind)
 
 
 def _events(model: Model, events: Any, mapping: Mapping[str, str | None]) -> Events:
@@ -141,7 +147,7 @@ def _events(model: Model, events: Any, mapping: Mapping[str, str | None]) -> Eve
             raise EventsError(f"{', '.join(given)}: say which column is which when the Events are made")
         return events
     mapped = Mapped.of(model.columns, given)
-    return Events._of(events, mapped, sorted(model.fields - {"contact", "type", "time"}))
+    return read(events, mapped, sorted(model.fields - {"contact", "type", "time"}))
 
 
 def _asked(events: Events, at: Any, source: Any) -> Asked:
@@ -191,15 +197,18 @@ def _everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
 def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
     key = key_name(frame, events, "at")
     if "at" not in frame.names:
-        raise EventsError(f"at: expected a column 'at' of instants beside {key!r}, got {', '.join(frame.names)}")
+        raise EventsError(
+            f"at: expected a column 'at' of instants beside {key!r}, got {', '.join(frame.names)}"
+        )
     column, instants = frame.column(key), frame.column("at")
     what = f"at column {key!r}"
     codes = codes_of(column, events.contacts, insert=False, what=what, rows=frame.rows)
     if frame.rows and instants.kind != "instant":
-        raise EventsError(f"at column 'at': expected timestamps, got {instants.dtype}")
+        raise EventsError(f"at column 'at': expected timestamps, got {described(instants)}")
     if instants.null is not None and instants.null.any():
         raise EventsError(
-            f"at column 'at', row {int(instants.null.argmax()):,}: null; {int(instants.null.sum()):,} rows in all"
+            f"at column 'at', row {int(instants.null.argmax()):,}: null; "
+            f"{int(instants.null.sum()):,} rows in all"
         )
     at = np.ascontiguousarray(instants.values, np.int64) if frame.rows else np.empty(0, np.int64)
     since = np.full(frame.rows, NO_INSTANT, np.int64)
@@ -212,8 +221,9 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
     final = np.append(codes[order][1:] != codes[order][:-1], True)[: frame.rows]
     counted[order[final]] = 1
     jobs = Jobs(contacts=codes.astype(np.int64), at=at, since=since, counted=counted)
+    nobody = np.empty(0, np.int64)
     return Asked(
-        jobs=jobs, order=np.arange(frame.rows), others=np.empty(0, np.int64), contacts=contacts, base=frame, instant=None
+        jobs=jobs, order=np.arange(frame.rows), others=nobody, contacts=contacts, base=frame, instant=None
     )
 
 
@@ -266,29 +276,21 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
         return tally
 
     edges = _edges(events, jobs, _threads(threads, count))
-    with ThreadPoolExecutor(max(1, len(edges) - 1)) if len(edges) > 2 else _Inline() as pool:
-        for tally in pool.map(part, edges[:-1], edges[1:]):
-            for name in TALLY.names or ():
-                numbers.tally[name] += tally[name]
+    if len(edges) == 2:
+        tallies = [part(*edges)]
+    else:
+        with ThreadPoolExecutor(len(edges) - 1) as pool:
+            tallies = list(pool.map(part, edges[:-1], edges[1:]))
+    for tally in tallies:
+        for name in STATS:
+            numbers.tally[name] += tally[name]
     return numbers
-
-
-class _Inline:
-    """Maps in the calling thread, where others would cost more than they save."""
-
-    def __enter__(self) -> _Inline:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    map = staticmethod(map)
 
 
 def _threads(threads: int | None, jobs: int) -> int:
     if threads is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cores if jobs >= SMALL else 1
+        cores = os.cpu_count()
+        return cores if cores and jobs >= SMALL else 1
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise EventsError(f"threads=: expected a whole number of at least 1, got {threads!r}")
     return threads
@@ -305,7 +307,7 @@ def _edges(events: Events, jobs: Jobs, parts: int) -> list[int]:
     return sorted({0, count, *cuts.tolist()})
 
 
-def _result_rows(asked: Asked, numbers: Numbers, events: Events) -> NDArray[np.int64]:
+def _result_rows(asked: Asked, numbers: Numbers) -> NDArray[np.int64]:
     if asked.order is not None:
         return asked.order
     present = numbers.rows["present"].astype(bool)
@@ -328,7 +330,8 @@ def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
     if not finite.all():
         contact = int(asked.jobs.contacts[int((~finite).argmax())])
         raise EventsError(
-            f"events of contact {events.contacts.strings()[contact]!r}: their points overflow; expected amounts and "
+            f"events of contact {events.contacts.strings()[contact]!r}: their points "
+            "overflow; expected amounts and "
             "points whose sum a 64-bit float can hold"
         )
 
@@ -345,11 +348,12 @@ def _warn_if_faded(numbers: Numbers) -> None:
 
 
 def _refuse_collision(key: str, base: Frame | None, columns: Mapping[str, Out]) -> None:
-    taken = set(base.names) if base is not None else {key}
-    both = sorted(taken & (set(columns) if base is not None else set(list(columns)[1:])))
+    both = sorted(set(columns) & (set(base.names) if base is not None else {key}))
     if both:
         raise EventsError(
-            f"expected names that the result does not use itself, got {', '.join(map(repr, both))}; rename them"
+            "expected columns with names that the result does not use itself, got "
+            f"{', '.join(map(repr, both))}; "
+            "rename them"
         )
 
 

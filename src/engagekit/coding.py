@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,18 @@ from engagekit.frames import RawColumn, Text
 Codes = NDArray[np.int32]
 
 MOST_SIGNED = 2**63 - 1
+
+
+class Described(Protocol):
+    """Anything with a kind and the caller's word for it."""
+
+    @property
+    def kind(self) -> str:
+        """Our word."""
+
+    @property
+    def dtype(self) -> str:
+        """The caller's word."""
 
 
 class Coder:
@@ -29,7 +41,7 @@ class Coder:
     def __init__(self, what: str) -> None:
         self.what = what
         self.kind: str | None = None
-        self.unsigned = False
+        self._unsigned = False
         self._negative = False
         self._ids: _core.IntegerIds | _core.TextIds = _core.IntegerIds()
 
@@ -38,8 +50,12 @@ class Coder:
 
     def code(self, column: RawColumn, *, insert: bool = True, first_row: int = 0) -> Codes:
         """Return the codes of a column's rows, -1 for null and, unless `insert`, for unknown ids."""
+        if column.null is not None and bool(column.null.all()):
+            return np.full(len(column.null), -1, np.int32)  # a column of nothing is of any kind
         if column.kind not in ("integer", "text"):
-            raise EventsError(f"{self.what}: expected integers or text, got {column.dtype}{_advice(column)}")
+            raise EventsError(
+                f"{self.what}: expected integers or text, got {described(column)}{_advice(column)}"
+            )
         if self.kind is None:
             self.kind = column.kind
             if column.kind == "text":
@@ -55,24 +71,27 @@ class Coder:
 
     def _integers(self, column: RawColumn, insert: bool) -> Codes:
         values = column.values
-        null = None if column.null is None else column.null.view(np.uint8)
+        assert values is not None
+        unknown = np.zeros(len(values), bool) if column.null is None else column.null
         if values.dtype == np.uint64:
-            if insert and values.size and int(values.max()) > MOST_SIGNED:
-                self.unsigned = True
-            elif not self.unsigned and values.size and int(values.max()) > MOST_SIGNED:
-                # unknown to signed ids; these patterns would be taken for negative ones
-                above = values > MOST_SIGNED
-                null = above.view(np.uint8) if null is None else (above | column.null).view(np.uint8)
+            high = values > MOST_SIGNED
+            if insert:
+                self._unsigned = self._unsigned or bool((high & ~unknown).any())
+            elif not self._unsigned:
+                unknown = unknown | high  # their bits would be taken for negative ids
             values = values.view(np.int64)
         elif values.size and int(values.min()) < 0:
+            low = values < 0
             if insert:
-                self._negative = True
-            elif self.unsigned:
-                below = values < 0
-                null = below.view(np.uint8) if null is None else (below | column.null).view(np.uint8)
-        if self.unsigned and self._negative:
-            raise EventsError(f"{self.what}: expected ids within 64 bits, got negative ones and some above 2^63 - 1")
+                self._negative = self._negative or bool((low & ~unknown).any())
+            elif self._unsigned:
+                unknown = unknown | low
+        if self._unsigned and self._negative:
+            raise EventsError(
+                f"{self.what}: expected ids within 64 bits, got negative ones and some above 2^63 - 1"
+            )
         out = np.empty(len(values), np.int32)
+        null = unknown.view(np.uint8) if unknown.any() else None
         self._integer_ids.code(np.ascontiguousarray(values), null, out, insert)
         return out
 
@@ -101,7 +120,9 @@ class Coder:
             ids.code_offsets(text.offsets, text.data, text.validity, text.bit_offset, out, insert)
         return out
 
-    def _dictionary(self, indices: NDArray[np.int64], dictionary: Text, insert: bool, first_row: int) -> Codes:
+    def _dictionary(
+        self, indices: NDArray[np.int64], dictionary: Text, insert: bool, first_row: int
+    ) -> Codes:
         # in order of first appearance in the rows, whatever the order of the dictionary
         used, words = _core.IntegerIds(), Coder(self.what)
         words.kind, words._ids = "text", _core.TextIds()
@@ -136,7 +157,7 @@ class Coder:
         """Return the ids by code, int64 or (where one is above 2^63 - 1) uint64."""
         out = np.empty(len(self), np.int64)
         self._integer_ids.export(out)
-        return out.view(np.uint64) if self.unsigned else out
+        return out.view(np.uint64) if self._unsigned else out
 
     def buffers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Return text ids by code as offsets and UTF-8 bytes."""
@@ -144,6 +165,15 @@ class Coder:
         starts, data = np.empty(len(ids) + 1, np.int64), np.empty(ids.size, np.uint8)
         ids.export(starts, data)
         return starts, data
+
+
+NOUNS = {"integer": "integers", "float": "numbers", "boolean": "flags", "instant": "instants", "text": "text"}
+
+
+def described(column: Described) -> str:
+    """Say what a column holds, in our word and the caller's."""
+    noun = NOUNS.get(column.kind)
+    return f"{noun} ({column.dtype})" if noun else column.dtype
 
 
 def _kinds(kind: str) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engagekit.coding import Coder, Codes
+from engagekit.coding import Coder, Codes, described
 from engagekit.errors import EventsError
-from engagekit.events import Events, row_count
-from engagekit.frames import Frame, RawColumn, frames_of
+from engagekit.events import Events, named_frames, row_count
+from engagekit.frames import Frame, RawColumn
 
 NO_INSTANT = np.iinfo(np.int64).max
 """An instant that never comes: the customer's half is not known from attributes."""
@@ -26,7 +26,7 @@ def key_name(frame: Frame, events: Events, what: str) -> str:
 
 
 def codes_of(column: RawColumn, coder: Coder, *, insert: bool, what: str, rows: int) -> Codes:
-    """Code a table's key by a coder made for other ids, or by its own; ids must be there and of the same kind."""
+    """Code a table's key by its own coder or by another's; ids must be there and of the same kind."""
     if rows == 0:
         return np.empty(0, np.int32)
     if column.null is not None and column.null.any():
@@ -83,15 +83,17 @@ class Contacts:
         )
 
     def since(self) -> NDArray[np.int64]:
-        """Return each row's `customer_since` in microseconds, `NO_INSTANT` where it is null or not there at all."""
+        """Return each row's `customer_since` in microseconds, `NO_INSTANT` where there is none."""
         since = np.full(self.frame.rows, NO_INSTANT, np.int64)
         if "customer_since" in self.frame.names and self.frame.rows:
             column = self.frame.column("customer_since")
             if column.null is not None and column.null.all():
                 return since
             if column.kind != "instant":
-                raise EventsError(f"contacts column 'customer_since': expected timestamps, got {column.dtype}")
-            since = column.values.astype(np.int64, copy=True)
+                raise EventsError(
+                    f"contacts column 'customer_since': expected timestamps, got {described(column)}"
+                )
+            since = np.array(column.values, np.int64)
             if column.null is not None:
                 since[column.null] = NO_INSTANT
         return since
@@ -99,7 +101,7 @@ class Contacts:
 
 def single(source: Any, what: str) -> Frame:
     """Return the one frame that a table is."""
-    frames = list(frames_of(source))
+    frames = list(named_frames(source, what))
     if len(frames) != 1:
         raise EventsError(f"{what}: expected one frame, got a stream of {len(frames)}")
     return frames[0]

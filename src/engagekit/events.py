@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ from attrs import define, field
 from numpy.typing import NDArray
 
 from engagekit import _core
-from engagekit.coding import MOST_SIGNED, Codes, Coder
+from engagekit.coding import MOST_SIGNED, Coder, Codes, described
 from engagekit.errors import EventsError
 from engagekit.frames import Frame, RawColumn, frames_of
 from engagekit.instants import EARLIEST, LATEST
@@ -32,14 +32,16 @@ class Mapped:
 
     @classmethod
     def of(cls, *mappings: Mapping[str, str | None]) -> Mapped:
-        """Lay mappings over each other; what is None or missing in a later one is taken from an earlier one."""
+        """Lay mappings over each other; what a later one leaves out is taken from an earlier one."""
         names: dict[str, str] = {}
         for mapping in mappings:
             for key, name in mapping.items():
                 if name is None:
                     continue
                 if not isinstance(name, str):
-                    raise EventsError(f"{key}=: expected the name of a column, got {name!r} ({type(name).__name__})")
+                    raise EventsError(
+                        f"{key}=: expected the name of a column, got {name!r} ({type(name).__name__})"
+                    )
                 names[key] = name
         if names.get("unit", "us") not in (*UNITS, "ns"):
             raise EventsError(f"unit=: expected 's', 'ms', 'us' or 'ns', got {names['unit']!r}")
@@ -54,8 +56,8 @@ class Mapped:
 class Column:
     """A column of events in grouped order.
 
-    `values` are int64, uint64, float64, bool or int64 microseconds; of text the int32 codes of `categories`, -1 for
-    null. `null` marks the nulls (None: there are none).
+    `values` are int64, uint64, float64, bool or int64 microseconds; of text the int32 codes of
+    `categories`, -1 for null. `null` marks the nulls (None: there are none).
     """
 
     kind: Literal["integer", "float", "boolean", "instant", "text", "other"]
@@ -95,6 +97,7 @@ class _Pieces:
             self.dtype = self.dtype or column.dtype
         else:
             self._agree(column.kind, column.dtype)
+            assert column.values is not None
             self.values.append(column.values)
             self.nulls.append(column.null)
         self.rows += rows
@@ -119,14 +122,18 @@ class _Pieces:
         dtypes = {"integer": np.int64, "float": np.float64, "boolean": np.bool_, "instant": np.int64}
         if kind == "text":
             pairs = zip(self.nulls, self.values, strict=True)
-            values = np.concatenate([v if m is None else np.full(len(v), -1, np.int32) for m, v in pairs])[order]
+            values = np.concatenate([v if m is None else np.full(len(v), -1, np.int32) for m, v in pairs])[
+                order
+            ]
             assert self.coder is not None
-            return Column(kind=kind, values=values, null=values < 0, categories=self.coder.strings(), dtype=self.dtype)
+            return Column(
+                kind=kind, values=values, null=values < 0, categories=self.coder.strings(), dtype=self.dtype
+            )
         if kind == "other":
             return Column(kind=kind, values=np.zeros(len(order), np.int8), null=null, dtype=self.dtype)
         if kind == "integer" and all(v.dtype in (np.uint64, np.int8) for v in self.values):
             dtypes["integer"] = np.uint64
-        pieces = [v.astype(dtypes[kind], copy=False) for v in self.values]
+        pieces: list[NDArray[Any]] = [v.astype(dtypes[kind], copy=False) for v in self.values]
         values = pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, dtypes[kind]), *pieces])
         return Column(kind=kind, values=values[order], null=null, dtype=self.dtype)
 
@@ -137,25 +144,25 @@ class Events:
     Parameters
     ----------
     frame
-        A frame of any library (pandas, polars, pyarrow, DuckDB, anything with an Arrow stream, a dict of NumPy
-        arrays) or a stream (iterable) of them. It is not changed, and must not change while the Events live: columns
-        beside contact, type and time are read when a model first needs them.
+        A frame of any library (pandas, polars, pyarrow, DuckDB, anything with an Arrow stream, a dict of
+        NumPy arrays) or a stream (iterable) of them. It is not changed, and must not change while the
+        Events live: columns beside contact, type and time are read when a model first needs them.
     contact, type, time, value, id
-        The columns' names where they are not ``contact``, ``type``, ``time`` and ``value``; without `id` no event is
-        a duplicate.
+        The columns' names where they are not ``contact``, ``type``, ``time`` and ``value``; without `id` no
+        event is a duplicate.
     unit
         What integer times count since 1970: ``"s"``, ``"ms"``, ``"us"`` or ``"ns"``.
 
     Raises
     ------
     EventsError
-        If a column is missing, of the wrong kind or has a null (contact, type, time): it names the column, the first
-        row (counted from 0) and how many rows there are.
+        If a column is missing, of the wrong kind or has a null (contact, type, time): it names the column,
+        the first row (counted from 0) and how many rows there are.
 
     Notes
     -----
-    Grouped by a counting sort (contact, then time, then row): linear in the rows where each contact's events come in
-    order of time. Memory beside the ids: 20 bytes a row up to 2^32 rows, 24 above.
+    Grouped by a counting sort (contact, then time, then row): linear in the rows where each contact's
+    events come in order of time. Memory beside the ids: 20 bytes a row up to 2^32 rows, 24 above.
 
     Examples
     --------
@@ -182,13 +189,6 @@ class Events:
         mapping = {"contact": contact, "type": type, "time": time, "value": value, "id": id, "unit": unit}
         self._read(frame, Mapped.of(mapping), None)
 
-    @classmethod
-    def _of(cls, frame: Any, mapping: Mapped, wanted: Iterable[str]) -> Events:
-        """Read only the wanted context columns, at once, so that a stream's frames need not be kept."""
-        self = cls.__new__(cls)
-        self._read(frame, mapping, list(wanted))
-        return self
-
     def _read(self, source: Any, mapping: Mapped, wanted: list[str] | None) -> None:
         self.mapping = mapping
         self.contacts = Coder(f"events column {mapping.contact!r}")
@@ -202,7 +202,7 @@ class Events:
         self.aware = False
         self.source: Any = None
         codes, type_codes, times, id_codes = [], [], [], []
-        for frame in frames_of(source):
+        for frame in named_frames(source, "events"):
             self.source = self.source or frame
             codes.append(_whole(self.contacts, frame, mapping.contact, self.rows))
             type_codes.append(_whole(types, frame, mapping.type, self.rows, text=True))
@@ -252,18 +252,20 @@ class Events:
         name = self.mapping.time
         what = f"events column {name!r}"
         column = _column(frame, name)
+        values = np.empty(0, np.int64) if not frame.rows or column.values is None else column.values
         if column.kind == "integer" and frame.rows:
             if self.mapping.unit is None:
                 raise EventsError(
-                    f"{what}: expected timestamps, got {column.dtype}; say what integers count with unit='s', 'ms', "
+                    f"{what}: expected timestamps, got {described(column)}; say what "
+                    "integers count with unit='s', 'ms', "
                     "'us' or 'ns'"
                 )
-            times = _scaled(column.values, self.mapping.unit)
+            times = _scaled(values, self.mapping.unit)
         elif column.kind == "instant" or not frame.rows:
             self.aware = self.aware or column.aware
-            times = column.values.astype(np.int64, copy=False) if frame.rows else np.empty(0, np.int64)
+            times = values
         else:
-            raise EventsError(f"{what}: expected timestamps, got {column.dtype}")
+            raise EventsError(f"{what}: expected timestamps, got {described(column)}")
         _refuse_nulls(column.null, what, self.rows)
         if times.size and not EARLIEST <= int(times.min()) <= int(times.max()) <= LATEST:
             bad = (times < EARLIEST) | (times > LATEST)
@@ -299,8 +301,12 @@ class Events:
         if name == "contact":
             codes = np.repeat(np.arange(len(self.contacts), dtype=np.int32), np.diff(self.starts))
             if self.contacts.kind == "integer":
-                return Column(kind="integer", values=self.contacts.integers()[codes], null=None, dtype="integer")
-            return Column(kind="text", values=codes, null=None, categories=self.contacts.strings(), dtype="text")
+                return Column(
+                    kind="integer", values=self.contacts.integers()[codes], null=None, dtype="integer"
+                )
+            return Column(
+                kind="text", values=codes, null=None, categories=self.contacts.strings(), dtype="text"
+            )
         return None
 
     def _context(self, name: str) -> Column:
@@ -320,7 +326,7 @@ class Events:
         column = self.column(name)
         what = f"events column {self.mapping.column(name)!r}"
         if column.kind not in ("integer", "float"):
-            raise EventsError(f"{what}: expected numbers for an amount, got {column.dtype}")
+            raise EventsError(f"{what}: expected numbers for an amount, got {described(column)}")
         values = _floats(column)
         bad = np.isinf(values)
         if bad.any():
@@ -354,7 +360,29 @@ class Events:
         if len(self.times):
             first, last = (text_of(int(t))[:10] for t in (self.times.min(), self.times.max()))
             span = f", {first} ... {last}"
-        return f"Events({self.rows:,} rows, {len(self.contacts):,} contacts, {len(self.types_by_code):,} types{span})"
+        counts = f"{self.rows:,} rows, {len(self.contacts):,} contacts, {len(self.types_by_code):,} types"
+        return f"Events({counts}{span})"
+
+
+def read(source: Any, mapping: Mapped, wanted: Iterable[str]) -> Events:
+    """Code events and no context columns but the wanted ones, so that a stream's frames can go."""
+    events = Events.__new__(Events)
+    events._read(source, mapping, list(wanted))  # noqa: SLF001 - its own class's other constructor
+    return events
+
+
+def named_frames(source: Any, what: str) -> Iterator[Frame]:
+    """Yield the frames of a source; errors about the frames themselves say which table they are of."""
+    frames: Iterator[Frame] | None = None
+    while True:
+        try:
+            frames = frames or frames_of(source)
+            frame = next(frames)
+        except StopIteration:
+            return
+        except EventsError as error:
+            raise EventsError(f"{what}: {error}") from None
+        yield frame
 
 
 def _joined(pieces: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
@@ -378,7 +406,7 @@ def _whole(coder: Coder, frame: Frame, name: str, first_row: int, *, text: bool 
     if frame.rows == 0:
         return np.empty(0, np.int32)
     if text and column.kind != "text":
-        raise EventsError(f"{coder.what}: expected text (the type of each event), got {column.dtype}")
+        raise EventsError(f"{coder.what}: expected text (the type of each event), got {described(column)}")
     if column.null is not None:
         _refuse_nulls(column.null, coder.what, first_row)
     codes = coder.code(column, first_row=first_row)
@@ -389,7 +417,9 @@ def _whole(coder: Coder, frame: Frame, name: str, first_row: int, *, text: bool 
 
 def _refuse_nulls(null: NDArray[np.bool_] | None, what: str, first_row: int) -> None:
     if null is not None and null.any():
-        raise EventsError(f"{what}, row {first_row + int(null.argmax()):,}: null; {row_count(int(null.sum()))}")
+        raise EventsError(
+            f"{what}, row {first_row + int(null.argmax()):,}: null; {row_count(int(null.sum()))}"
+        )
 
 
 def row_count(count: int) -> str:
@@ -404,7 +434,8 @@ def _scaled(values: NDArray[Any], unit: str) -> NDArray[np.int64]:
     if unit == "ns":
         return values // 1000
     bound = MOST_SIGNED // UNITS[unit]
-    return np.clip(values, -bound, bound) * UNITS[unit]
+    scaled: NDArray[np.int64] = np.clip(values, -bound, bound) * UNITS[unit]
+    return scaled
 
 
 def _floats(column: Column) -> NDArray[np.float64]:
@@ -414,7 +445,7 @@ def _floats(column: Column) -> NDArray[np.float64]:
 
 def _coded(column: Column, what: str) -> tuple[Codes, list[str]]:
     if column.kind == "other":
-        raise EventsError(f"{what}: expected text, numbers, flags or instants, got {column.dtype}")
+        raise EventsError(f"{what}: expected text, numbers, flags or instants, got {described(column)}")
     values, null = column.values, column.null
     if column.kind == "float":
         values = values + 0.0  # -0.0 and 0.0 are one value

@@ -52,7 +52,8 @@ def microseconds_of(value: Any, what: str = "at") -> int:
         if micros.astype(value.dtype) <= value and EARLIEST <= int(micros.astype("i8")) <= LATEST:
             return int(micros.astype("i8"))
     raise EventsError(
-        f"{what}: expected an instant of the years 1 to 9999 (a datetime, a date, a numpy.datetime64 or ISO 8601 text), "
+        f"{what}: expected an instant of the years 1 to 9999 (a datetime, a date, a "
+        "numpy.datetime64 or ISO 8601 text), "
         f"got {value!r} ({type(value).__name__})"
     )
 

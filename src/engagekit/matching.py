@@ -1,7 +1,7 @@
 """Which events a plan's rules take: conditions on columns, and classes of events that are alike to the model.
 
-Two events are of one class when they have the same type and the same answers to the conditions that the model asks of
-that type. What the rules make of a class is looked up once a class, not once an event.
+Two events are of one class when they have the same type and the same answers to the conditions that the
+model asks of that type. What the rules make of a class is looked up once a class, not once an event.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from attrs import define
 from numpy.typing import NDArray
 
 from engagekit import _core
+from engagekit.coding import described
 from engagekit.errors import EventsError
 from engagekit.events import Column, Events
 from engagekit.model.conditions import All, AnyOf, Condition, Not, Test
@@ -24,14 +25,17 @@ from engagekit.plan import ACTIVITY, CUSTOMER_ON, ENDS_ON, ON, READ, UNLESS, Pla
 Mask = NDArray[np.bool_]
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
+    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge":
+    operator.ge,
 }  # fmt: skip
 _KINDS = {"integer": "number", "float": "number", "boolean": "boolean", "text": "text", "instant": "instant"}
 _BITS = 24
 """Conditions taken into account at once when classes are made: the keys stay within 64 bits."""
 
 
-def truth(condition: Condition, column: Callable[[str], Column], rows: int, what: Callable[[str], str]) -> Mask:
+def truth(
+    condition: Condition, column: Callable[[str], Column], rows: int, what: Callable[[str], str]
+) -> Mask:
     """Evaluate a condition on whole columns.
 
     Parameters
@@ -74,7 +78,8 @@ def _test(test: Test, column: Column, what: str) -> Mask:
         # once a distinct value; the last entry answers for null (code -1)
         assert column.categories is not None
         answers = [holds(test.op, test.value, text, field=test.field) for text in column.categories]
-        return np.array([*answers, False], bool)[column.values]
+        passed: Mask = np.array([*answers, False], bool)[column.values]
+        return passed
     value = _instants(test.value, what) if column.kind == "instant" else test.value
     held = _compared(test.op, value, column.values)
     return held if null is None else held & ~null
@@ -112,7 +117,7 @@ def _refuse_other_kinds(test: Test, column: Column, what: str) -> None:
         return
     if asked != {kind} or (test.op in TEXT_OPERATORS and kind != "text"):
         listed = " and ".join(sorted(asked))
-        raise EventsError(f"{what}: expected {listed} as in {test!r}, got {column.dtype}")
+        raise EventsError(f"{what}: expected {listed} as in {test!r}, got {described(column)}")
 
 
 @define(kw_only=True)
@@ -176,7 +181,7 @@ def _selectors(plan: Plan) -> Iterable[Selector]:
 
 
 def _classes(plan: Plan, events: Events) -> tuple[NDArray[np.int32], list[tuple[int, frozenset[int]]]]:
-    """The class of each event, and by class its type's code and the conditions that hold."""
+    """Give the class of each event, and by class its type's code and the conditions that hold."""
     asked: dict[str, set[int]] = {}
     for selector in _selectors(plan):
         asked.setdefault(selector.type, set()).update(selector.conditions)
@@ -185,13 +190,20 @@ def _classes(plan: Plan, events: Events) -> tuple[NDArray[np.int32], list[tuple[
     classes = events.types
     # every condition is evaluated, so that a missing column shows whatever types have come
     answers = [
-        truth(condition, events.column, len(events.times), lambda name: f"events column {events.mapping.column(name)!r}")
+        truth(
+            condition,
+            events.column,
+            len(events.times),
+            lambda name: f"events column {events.mapping.column(name)!r}",
+        )
         for condition in plan.conditions
     ]
     wanted = sorted(set().union(*by_type)) if by_type else []
     for first in range(0, len(wanted), _BITS):
         some = wanted[first : first + _BITS]
-        masks = np.array([sum(1 << b for b, c in enumerate(some) if c in by_type[t]) for t, _ in table], np.int64)
+        masks = np.array(
+            [sum(1 << b for b, c in enumerate(some) if c in by_type[t]) for t, _ in table], np.int64
+        )
         bits = np.zeros(len(classes), np.int64)
         for b, c in enumerate(some):
             bits |= answers[c].astype(np.int64) << b

@@ -1,7 +1,8 @@
 """A model lowered to flat arrays for the kernel.
 
-What a model says in names (types, signals, channels, durations) becomes numbers here, once a model; what depends on
-the events at hand (which type has which code, which conditions hold) is added by `engagekit.matching`.
+What a model says in names (types, signals, channels, durations) becomes numbers here, once a model; what
+depends on the events at hand (which type has which code, which conditions hold) is added by
+`engagekit.matching`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -89,7 +90,7 @@ class Plan:
     amounts: tuple[str, ...]
     codes: tuple[str, ...]
     weights: tuple[tuple[int, Mapping[str, float]], ...]
-    """Per entry of a rule's weights (`weights_first` ... `weights_last`) the index into `codes` and the factors."""
+    """Per entry of a rule's weights (from `weights_first` on) the place in `codes` and the factors."""
     ended_phase: int
     fast_us: int
     slow_us: int
@@ -191,7 +192,9 @@ def lower(model: Model) -> Plan:
             spec["weights_last"] = len(weights)
         if by is not None:
             spec["by"] = codes.place(by)
-    listed = np.flatnonzero((rules["kind"] > 0) | (rules["limit_n"] > 0) | (rules["decay"] >= DECAYS["linear"]))
+    listed = np.flatnonzero(
+        (rules["kind"] > 0) | (rules["limit_n"] > 0) | (rules["decay"] >= DECAYS["linear"])
+    )
     rules["listed"] = -1
     rules["listed"][listed] = np.arange(len(listed))
     excludes, excluded = _excludes(model.excludes, selectors, codes)

@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 NEVER = np.iinfo(np.int64).min
 DAY = 86_400_000_000
 
-COLUMNS = (
-    "score", "engagement", "level", "half", "phase", "momentum", "next_change", "next_level", "next_phase", "events",
-    "first_event", "last_event", "last_type", "silent_days", "top_channel",
-)  # fmt: skip
-"""The result's columns after the key; the channels' follow."""
-
 
 @define(frozen=True, kw_only=True)
 class Stats:
@@ -110,7 +104,7 @@ class Scores:
         return self._frame
 
     def __len__(self) -> int:
-        return len(self._columns["score"])
+        return len(self._columns["score"].values)
 
     def to_arrow(self) -> Any:
         """Return the table as a `pyarrow.Table`; needs pyarrow.
@@ -145,13 +139,14 @@ class Scores:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the table to Parquet, CSV or JSON lines, by the file's ending; needs pyarrow.
 
-        Parquet carries the model, its fingerprint, `at` and the stats in its metadata; CSV and JSON lines have them
-        in a file ``<name>-metadata.json`` beside them (as W3C's CSV on the Web does).
+        Parquet carries the model, its fingerprint, `at` and the stats in its metadata; CSV and JSON lines
+        have them in a file ``<name>-metadata.json`` beside them (as W3C's CSV on the Web does).
 
         Parameters
         ----------
         path
-            A file name ending in ``.parquet``, ``.csv`` or ``.jsonl``. An existing file is replaced as a whole.
+            A file name ending in ``.parquet``, ``.csv`` or ``.jsonl``. An existing file is replaced as a
+            whole.
         """
         from engagekit import datafiles
 
@@ -181,10 +176,11 @@ class Scores:
             at = None if metadata["at"] is None else datetime.fromisoformat(metadata["at"])
             stats = Stats(**metadata["stats"])
             key = metadata["key"]
-            if metadata["fingerprint"] != model.fingerprint or key not in table.column_names:
-                raise KeyError("fingerprint")
+            whole = metadata["fingerprint"] == model.fingerprint and {key, "score"} <= set(table.column_names)
         except (KeyError, TypeError, ValueError) as error:
-            raise StateError(f"{path}: expected saved scores, got a file whose metadata does not fit ({error})") from None
+            raise StateError(f"{path}: expected saved scores, got metadata that lacks something: {error}") from None
+        if not whole:
+            raise StateError(f"{path}: expected saved scores, got a table and a model that do not fit each other")
         return cls(model=model, at=at, stats=stats, key=key, columns=outs_of(frame_of(table)), kind="pyarrow")
 
     def __repr__(self) -> str:
@@ -214,9 +210,11 @@ def result_columns(
         return Out(kind="instant", values=values, null=null if null.any() else None, aware=events.aware)
 
     def category(name: str, names: tuple[str, ...] | list[str], first: int = 0) -> Out:
-        return Out(kind="category", values=rows[name].astype(np.int32) - np.int32(first), categories=list(names))
+        codes = rows[name].astype(np.int32) - np.int32(first)
+        return Out(kind="category", values=codes, categories=list(names))
 
-    silent = np.where(rows["events"] > 0, (at - np.where(rows["events"] > 0, rows["last_event"], 0)) / DAY, np.nan)
+    active = rows["events"] > 0
+    silent = np.where(active, (at - np.where(active, rows["last_event"], 0)) / DAY, np.nan)
     quiet = np.isnan(silent)
     return {
         "score": number("score"),
@@ -241,20 +239,20 @@ def result_columns(
     }
 
 
-def ids_out(
-    events: Events, contacts: Contacts | None, codes: NDArray[np.int64], rows: NDArray[np.int64], known: int
-) -> Out:
+def ids_out(events: Events, contacts: Contacts | None, rows: NDArray[np.int64]) -> Out:
     """Give the key of the result's rows, in the caller's own type.
 
-    `codes` are the jobs' contacts; jobs from `known` on are the contacts table's rows that the events do not know.
+    Rows are codes of the events' contacts; beyond them, places among the contacts table's rows that no
+    event knows.
     """
+    known = len(events.contacts)
     like = (events.source, events.mapping.contact)
-    unknown = [] if contacts is None else np.flatnonzero(contacts.codes < 0)
+    unknown = np.flatnonzero(contacts.codes < 0) if contacts is not None else np.empty(0, np.int64)
     coders = [events.contacts] if contacts is None else [events.contacts, contacts.coder]
     kind = next((coder.kind for coder in coders if coder.kind is not None), "text")
     index = rows.copy()
     if len(unknown):
-        index[rows >= known] = known + np.asarray(unknown)[rows[rows >= known] - known]
+        index[rows >= known] = known + unknown[rows[rows >= known] - known]
     if kind == "integer":
         pieces = [coder.integers() for coder in coders if coder.kind is not None]
         if len({piece.dtype for piece in pieces}) > 1:
@@ -279,5 +277,6 @@ def outs_of(frame: Frame) -> dict[str, Out]:
             strings = np.array([string for text in column.text for string in text.strings()], object)
             outs[name] = Out(kind="text", values=strings)
         else:
-            outs[name] = Out(kind=column.kind, values=column.values, null=column.null, aware=column.aware)
+            kind: Any = column.kind
+            outs[name] = Out(kind=kind, values=column.values, null=column.null, aware=column.aware)
     return outs

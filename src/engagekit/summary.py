@@ -176,7 +176,7 @@ class _Person:
     def next(self) -> str:
         """The next change, of the phase where that changes, briefly."""
         changed = self.next_phase if self.next_phase != self.phase else self.next_level
-        return f"{changed} on {self.next_day}" if self.next_day else ""
+        return f"{changed} {self.next_day}" if self.next_day else ""
 
     def sentence(self) -> str:
         """Tell it in full."""
@@ -285,7 +285,7 @@ def _briefly(people: Sequence[_Person], *, key: str, width: int) -> list[str]:
         "last activity": [each.last for each in people],
         "next change": [each.next for each in people],
     }
-    for spare in ("", "momentum", "points", "last activity", "next change"):
+    for spare in ("", "momentum", "last activity", "points", "next change"):
         columns.pop(spare, None)
         rows = [list(columns), *zip(*columns.values(), strict=True)]
         told = _aligned(rows).splitlines()

@@ -5,7 +5,16 @@ imported only when a file is touched.
 """
 
 from engagekit.datafiles.paths import expand
-from engagekit.datafiles.reading import read_events, read_table, row_count
+from engagekit.datafiles.reading import is_untyped, read_events, read_table, row_count
 from engagekit.datafiles.saved import check_target, read_saved, write
 
-__all__ = ["check_target", "expand", "read_events", "read_saved", "read_table", "row_count", "write"]
+__all__ = [
+    "check_target",
+    "expand",
+    "is_untyped",
+    "read_events",
+    "read_saved",
+    "read_table",
+    "row_count",
+    "write",
+]

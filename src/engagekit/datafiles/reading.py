@@ -121,6 +121,11 @@ def column_names(path: Path) -> list[str]:
     return list(peek.names)
 
 
+def is_untyped(path: Path) -> bool:
+    """Tell whether a file's format knows nothing but text, so that 7 and "7" are the same in it."""
+    return format_of(path) == "csv"
+
+
 def row_count(paths: str | Path | Iterable[str | Path]) -> int | None:
     """Count the rows of files, None where that would take reading them."""
     files = expand(paths)

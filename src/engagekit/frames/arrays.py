@@ -137,6 +137,8 @@ def object_column(objects: NDArray[np.object_], *, name: str, dtype: str = "obje
     types = set(map(type, objects))
     nulls = {kind for kind in types if _is_null_type(kind)}
     unsure = {kind for kind in types if issubclass(kind, _WITH_NULLS)}
+    if types - nulls and all(issubclass(kind, str) for kind in types - nulls):
+        return text_column([Text(layout="objects", rows=len(objects), objects=objects)], dtype)
     mask = None
     if nulls or unsure:
         suspects = tuple(nulls | unsure)

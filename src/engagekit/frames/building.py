@@ -98,7 +98,8 @@ def _pandas_array(column: Out) -> Any:
         codes = column.values if null is None else filled(column.values, null, -1)
         return pd.Categorical.from_codes(codes, categories=pd.Index(column.categories or [], dtype=text))
     if column.kind == "text":
-        return pd.array(column.objects(), dtype=text)
+        of_arrow = isinstance(column.values, tuple) and "pyarrow" in getattr(text, "storage", "")
+        return pd.array(to_arrow({"": column}).column(0) if of_arrow else column.objects(), dtype=text)
     if column.kind == "instant":
         stamps = pd.Series(_datetimes(column))
         return (stamps.dt.tz_localize("UTC") if column.aware else stamps).array

@@ -175,7 +175,7 @@ def holds(op: str, operand: Any, value: Any, *, field: str = "value") -> bool:
     kind = kind_of(value)
     if op in TEXT_OPERATORS:
         if kind != "text":
-            raise _wrong_kind(field, "text", op, operand, value)
+            raise _wrong_kind(field, "text", op, value, kind)
         return _TEXT_TESTS[op](value, operand)
     if kind == "instant":
         value = instant_us(value)
@@ -198,15 +198,13 @@ def _comparable(operand: Any, kind: ValueKind, field: str, op: str, value: Any) 
             return instant_us(operand)
         except ValueError:
             raise EventsError(
-                f"field {field!r}: holds instants, and {shown(operand)} (of the test {op!r}) is none; "
+                f"field {field!r}: holds instants, and {shown(operand)} of the test {op!r} is none; "
                 'expected ISO-8601 text such as "2024-01-01T00:00:00Z"'
             ) from None
-    raise _wrong_kind(field, _NOUNS.get(expected, expected), op, operand, value, kind)
+    raise _wrong_kind(field, _NOUNS.get(expected, expected), op, value, kind)
 
 
-def _wrong_kind(
-    field: str, expected: str, op: str, operand: object, value: object, kind: ValueKind | None = None
-) -> EventsError:
-    found = _NOUNS.get(kind or kind_of(value), f"a {type(value).__name__}")
-    what = found if kind == "instant" else f"{found}: {shown(value)}"
-    return EventsError(f"field {field!r}: expected {expected} for the test {op} {shown(operand)}, got {what}")
+def _wrong_kind(field: str, expected: str, op: str, value: object, kind: ValueKind) -> EventsError:
+    found = _NOUNS.get(kind, f"a {type(value).__name__}")
+    told = found if kind == "instant" else f"{found}: {shown(value)}"
+    return EventsError(f"field {field!r}: expected {expected} for the test {op!r}, got {told}")

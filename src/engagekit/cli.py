@@ -1,0 +1,369 @@
+"""The command line: score files of events, say what a model does, show an example."""
+
+import argparse
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from engagekit import __version__, datafiles, demo, presets
+from engagekit.describe import describe
+from engagekit.errors import EngagekitError, EventsError, ModelError
+from engagekit.model import All, AnyOf, Condition, Exclude, Model, Not, Repeat, Rule, Signal, Test
+from engagekit.summary import WIDTH, summary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from engagekit.scores import Scores
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+_ROLES = ("contact", "type", "time", "value", "id")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        What was typed after the program's name. None: of this process.
+
+    Returns
+    -------
+    int
+        0; or 1 if something about the input is wrong, told on standard error. Wrong usage exits with 2.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a letter shows its number
+            stream.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(arguments)
+    try:
+        with _warnings_as_notes(quiet=getattr(options, "quiet", False)):
+            options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the summary (`| head`) has seen enough. Python would complain once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("engagekit: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (EngagekitError, OSError, MemoryError) as error:
+        print(f"engagekit: {_told(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ModelError) and len(error.faults) > 1:
+        return "\n  ".join([f"{len(error.faults)} faults in the model", *error.faults])
+    if isinstance(error, MemoryError):
+        return "not enough memory; score fewer files at a time"
+    return str(error)
+
+
+@contextmanager
+def _warnings_as_notes(*, quiet: bool) -> Iterator[None]:
+    """Tell what the library warns of in the words of the command line, and nothing of other libraries."""
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", category=UserWarning, module="engagekit")
+        yield
+    for warning in raised if not quiet else ():
+        said = str(warning.message).replace('at="latest"', "--at latest")
+        print(f"engagekit: note: {said}", file=sys.stderr)
+
+
+# --- score -----------------------------------------------------------------------------------------------
+
+
+def _score(options: argparse.Namespace) -> None:
+    if options.output is not None:  # sooner than after a long calculation
+        _check_output(options.output, [*options.events, *([options.contacts] if options.contacts else [])])
+    model = load_model(options.model)
+    given = {role: getattr(options, role) for role in (*_ROLES, "unit") if getattr(options, role) is not None}
+    scores = score_files(
+        model,
+        options.events,
+        contacts=options.contacts,
+        at=options.at,
+        threads=options.threads,
+        progress=not options.quiet and sys.stderr.isatty(),
+        **given,
+    )
+    _deliver(scores, output=options.output, top=options.top, quiet=options.quiet)
+
+
+def _check_output(output: str, inputs: Sequence[str]) -> None:
+    datafiles.check_target(output)
+    if Path(output).resolve() in {path.resolve() for path in datafiles.expand(inputs)}:
+        raise EventsError(f"{output}: is also an input; name another file after -o")
+
+
+def score_files(
+    model: Model,
+    paths: Sequence[str | Path],
+    *,
+    contacts: str | Path | None = None,
+    at: datetime | Literal["latest"] | None = None,
+    threads: int | None = None,
+    progress: bool = False,
+    **mapping: str,
+) -> "Scores":
+    """Score files of events as a stream, so that they are never wholly in memory.
+
+    Parameters
+    ----------
+    model
+        The model; its `columns` hold where `mapping` says nothing.
+    paths
+        Files, folders and patterns.
+    contacts
+        A file of contacts.
+    at, threads
+        As in `Model.score`.
+    progress
+        Show a bar on standard error, where tqdm is installed.
+    **mapping
+        Columns by role, and the unit of integer times.
+    """
+    columns = {**model.columns, **mapping}
+    numbers, flags = typed_fields(model)
+    tables = datafiles.read_events(
+        paths,
+        mapping={role: columns[role] for role in _ROLES if role in columns},
+        fields=model.fields,
+        number_fields=numbers,
+        flag_fields=flags,
+        unit=columns.get("unit"),
+    )
+    key = columns.get("contact", "contact")
+    table = None
+    if contacts is not None:
+        first = next(tables)
+        tables = chain([first], tables)
+        untyped = datafiles.is_untyped(datafiles.expand(paths)[0])
+        kind = _key_kind(first, key, untyped=untyped)
+        table = datafiles.read_table(
+            contacts, keys=(key, "contact"), instants=("customer_since",), key_kind=kind
+        )
+    if progress:
+        tables = _with_progress(tables, datafiles.row_count(paths))
+    return model.score(tables, at=at, contacts=table, threads=threads, **mapping)
+
+
+def _key_kind(first: "pa.Table", key: str, *, untyped: bool) -> str | None:
+    """Tell what a contacts file without types should take its key for."""
+    if str(first.schema.field(key).type).startswith(("int", "uint")):
+        return "integer"
+    return "text" if untyped else None
+
+
+def _with_progress(tables: Iterable["pa.Table"], total: int | None) -> Iterator["pa.Table"]:
+    """Pass tables on and count their rows on standard error, where tqdm is installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield from tables
+        return
+    with tqdm(total=total, unit=" events", unit_scale=True, desc="reading", leave=False) as bar:
+        for table in tables:
+            yield table
+            bar.update(table.num_rows)
+
+
+def typed_fields(model: Model) -> tuple[set[str], set[str]]:
+    """Tell which fields a model uses as numbers and which as booleans.
+
+    Examples
+    --------
+    >>> import engagekit as ek
+    >>> where = (ek.field("seconds") >= 30) & (ek.field("vip") == True) & (ek.field("page") == "7")
+    >>> typed_fields(ek.Model(rules=[ek.Rule(name="visit", on="visit", points=1, where=where)]))
+    ({'seconds'}, {'vip'})
+    """
+    conditional: list[Rule | Repeat | Signal | Exclude]
+    conditional = [*model.rules, *model.repeats, *model.signals, *model.excludes]
+    tests = [test for each in conditional if each.where is not None for test in _tests(each.where)]
+    numbers = {rule.amount.field for rule in model.rules if rule.amount is not None}
+    flags = set()
+    for test in tests:
+        operands = test.value if isinstance(test.value, tuple) else (test.value,)
+        if test.op == "is_null":
+            continue
+        if any(isinstance(operand, bool) for operand in operands):
+            flags.add(test.field)
+        elif any(isinstance(operand, int | float) for operand in operands):
+            numbers.add(test.field)
+    for weights in (model.weights, *(rule.weights for rule in model.rules)):
+        flags |= {field for field, factors in weights.items() if factors.keys() <= {"true", "false"}}
+    return numbers, flags - numbers
+
+
+def _tests(condition: Condition) -> Iterator[Test]:
+    match condition:
+        case Test():
+            yield condition
+        case All() | AnyOf():
+            for part in condition.parts:
+                yield from _tests(part)
+        case Not():
+            yield from _tests(condition.part)
+
+
+def _deliver(scores: "Scores", *, output: str | None, top: int, quiet: bool = False) -> None:
+    """Write the table, print the summary and say where the table lies."""
+    if output is not None:
+        scores.save(output)
+    if quiet:
+        return
+    width = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+    columns = scores.columns()
+    print(
+        summary(
+            columns,
+            model=scores.model,
+            at=scores.at,
+            stats=scores.stats,
+            key=scores.key,
+            top=top,
+            width=width,
+        )
+    )
+    if output is None:
+        print("\nFor the full table, a row a contact, add: -o scores.csv (or .parquet, .jsonl)")
+    else:
+        print(f"\nThe full table, {len(scores):,} rows of {len(columns)} columns, is in {output}")
+
+
+# --- check and demo --------------------------------------------------------------------------------------
+
+
+def load_model(name: str) -> Model:
+    """Load a model by the name of its file or of a preset.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file or preset, or with every fault of the model.
+    """
+    path = Path(name)
+    if path.suffix.lower() in (".toml", ".json") or path.parent != Path() or path.is_file():
+        return Model.load(path)
+    return presets.load(name)
+
+
+def _check(options: argparse.Namespace) -> None:
+    model = load_model(options.model)
+    print(describe(model))
+    print(f"\nNo faults. Fingerprint: {model.fingerprint}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    example = demo.shipped_example()
+    if options.output is not None:
+        datafiles.check_target(options.output)
+    if example is not None:
+        print("A year of a real grocery shop: purchases, campaign mailings and coupons of its households.\n")
+        events, contacts, model = (
+            _from_here(path) for path in (example.events, example.contacts, example.model)
+        )
+        print(f"$ engagekit score {events} \\\n    --contacts {contacts} \\")
+        print(f"    --model {model} --at latest\n")
+        scores = score_files(
+            load_model(str(example.model)), [example.events], contacts=example.contacts, at="latest"
+        )
+    else:
+        print("A year of a dozen people, made up to be shown. The real example, a year of a grocery shop,")
+        print("comes with the source: pip download --no-deps --no-binary engagekit engagekit\n")
+        print(f"They are scored by the preset {demo.PRESET}; to see what it does:\n")
+        print(f"$ engagekit check {demo.PRESET}\n")
+        scores = presets.load(demo.PRESET).score(demo.made_up_events(), at=demo.AT)
+    _deliver(scores, output=options.output, top=10 if example is not None else len(scores))
+
+
+def _from_here(path: Path) -> Path:
+    """Name a file as one would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+# --- what can be typed -----------------------------------------------------------------------------------
+
+
+def _instant(text: str) -> datetime | Literal["latest"] | None:
+    if text == "latest":
+        return "latest"
+    if text == "now":
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected an instant such as 2026-05-01 or 2026-05-01T12:00Z, latest or now, got {text!r}"
+        ) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}")
+    return int(text)
+
+
+def _threads(text: str) -> int:
+    if not _count(text):
+        raise argparse.ArgumentTypeError("expected at least 1 thread, got 0")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="engagekit",
+        description="Score how engaged each contact is, from the events in files.",
+        epilog="Try: engagekit demo",
+    )
+    parser.add_argument("--version", action="version", version=f"engagekit {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    known = f"a model file (.toml, .json) or a preset: {', '.join(presets.names())}"
+
+    score = commands.add_parser("score", help="score files of events and show who is engaged, and why")
+    score.set_defaults(run=_score)
+    add = score.add_argument
+    add("events", nargs="+", metavar="EVENTS", help="Parquet, CSV or JSON lines: files, folders or patterns")
+    add("--model", required=True, metavar="MODEL", help=known)
+    add(
+        "--at",
+        type=_instant,
+        metavar="INSTANT",
+        help="an ISO-8601 instant (UTC), latest (the newest event) or now",
+    )
+    add(
+        "--contacts",
+        metavar="FILE",
+        help="a table of contacts: all of them get a row; may have customer_since",
+    )
+    add("-o", "--output", metavar="OUT", help="where to write the full table: .parquet, .csv or .jsonl")
+    add("--top", type=_count, default=10, metavar="N", help="how many of the strongest to show (default 10)")
+    add("--threads", type=_threads, metavar="N", help="how many threads calculate (default: one a core)")
+    add("--quiet", action="store_true", help="print nothing but errors")
+    columns = score.add_argument_group("columns", "What the columns of the events are called in your files.")
+    for role in _ROLES:
+        default = "none: no duplicates are looked for" if role == "id" else role
+        columns.add_argument(f"--{role}", metavar="COL", help=f"(default: as the model says, else {default})")
+    columns.add_argument("--unit", choices=("s", "ms", "us", "ns"), help="what integer times count")
+
+    check = commands.add_parser("check", help="say in plain words what a model does, or list its faults")
+    check.set_defaults(run=_check)
+    check.add_argument("model", metavar="MODEL", help=known)
+
+    shown = commands.add_parser("demo", help="score an example and show what comes out")
+    shown.set_defaults(run=_demo)
+    shown.add_argument("-o", "--output", metavar="OUT", help="where to write the full table")
+    return parser

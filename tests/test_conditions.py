@@ -1,0 +1,530 @@
+"""Conditions: what holds for which value, how they are written, and what is refused."""
+
+import copy
+import datetime as dt
+import math
+import pickle
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+from declarations import conditions
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engagekit.errors import EventsError, ModelError
+from engagekit.model import All, AnyOf, Field, Not, Test, condition_from, field
+from engagekit.model.scalars import OPERATORS, holds, instant_text, instant_us, is_null, kind_of
+
+NULLS = [None, math.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("nan")]
+X = field("x")
+EVERY = {
+    "eq": X == 1,
+    "ne": X != 1,
+    "lt": X < 1,
+    "le": X <= 1,
+    "gt": X > 1,
+    "ge": X >= 1,
+    "in": X.is_in([1]),
+    "not_in": X.not_in([1]),
+    "between": X.between(0, 1),
+    "contains": X.contains("a"),
+    "starts_with": X.starts_with("a"),
+    "ends_with": X.ends_with("a"),
+    "is_null": X.is_null(),
+}
+
+
+def faults_of(table):
+    """List the faults of a condition in a model file."""
+    with pytest.raises(ModelError) as raised:
+        condition_from(table)
+    return list(raised.value.faults)
+
+
+# What holds --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("condition", "yes", "no"),
+    [
+        (X == 1, [1, 1.0, np.int8(1), Decimal(1), Fraction(1)], [0, 1.5]),
+        (X != 1, [0, 1.5], [1, 1.0]),
+        (X < 1, [0, -math.inf], [1, 2]),
+        (X <= 1, [0, 1], [1.0000001]),
+        (X > 1, [math.inf, np.float64(1.5)], [1]),
+        (X >= 1, [1], [0.9999999]),
+        (X == "a", ["a", np.str_("a")], ["A", "", "aa"]),
+        (X < "b", ["a", "B", ""], ["b", "c"]),
+        (X == True, [True, np.True_], [False]),  # noqa: E712 - a field is no boolean
+        (X != False, [True], [False]),  # noqa: E712
+        (X.is_in([1, 2.5]), [1.0, 2.5], [2]),
+        (X.is_in({"a", "b"}), ["a"], ["c"]),
+        (X.is_in([True]), [True], [False]),
+        (X.not_in(["a"]), ["b"], ["a"]),
+        (X.between(1, 2), [1, 1.5, 2], [0, 2.1]),
+        (X.between("a", "c"), ["a", "b", "c"], ["d"]),
+        (X.contains("a.b"), ["xa.by"], ["xaxby", "A.B", ""]),
+        (X.contains(""), ["", "a"], []),
+        (X.starts_with("/p"), ["/pricing"], ["x/p", "/P"]),
+        (X.ends_with("é"), ["café"], ["cafe", "e"]),
+        (X.is_null(), NULLS, [0, "", False, math.inf]),
+        (X.is_null(False), [0, "", False, math.inf], NULLS),
+    ],
+)
+def test_what_a_test_holds_for(condition, yes, no):
+    """Every operator holds for the values it names, and for no other."""
+    assert [condition.matches({"x": value}) for value in yes] == [True] * len(yes)
+    assert [condition.matches({"x": value}) for value in no] == [False] * len(no)
+    assert [(~condition).matches({"x": value}) for value in [*yes, *no]] == [False] * len(yes) + [True] * len(
+        no
+    )
+
+
+def test_every_operator_has_a_test():
+    """The conditions above name all operators."""
+    assert tuple(EVERY) == OPERATORS
+    assert [condition.op for condition in EVERY.values()] == list(OPERATORS)
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+@pytest.mark.parametrize("null", NULLS, ids=lambda null: type(null).__name__)
+def test_a_null_fails_every_test_but_is_null(op, null):
+    """A null passes is_null alone; what it does not pass, it passes inverted."""
+    assert EVERY[op].matches({"x": null}) == (op == "is_null")
+    assert (~EVERY[op]).matches({"x": null}) == (op != "is_null")
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+def test_a_missing_field_is_null(op):
+    """A field that an event does not have is null."""
+    assert EVERY[op].matches({}) == (op == "is_null")
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "holds_equal"),
+    [
+        (2**53 + 1, float(2**53), False),
+        (2**53 + 1, np.float64(2**53), False),
+        (float(2**53), np.int64(2**53 + 1), False),
+        (2**53, float(2**53), True),
+        (2**64 - 1, np.uint64(2**64 - 1), True),
+        (2**64 - 1, float(2**64), False),
+        (0.1, Decimal("0.1"), False),
+        (0.5, np.float32(0.5), True),
+    ],
+    ids=repr,
+)
+def test_numbers_compare_exactly(number, value, holds_equal):
+    """An integer beside a float is not rounded first."""
+    assert (X == number).matches({"x": value}) == holds_equal
+    assert (X != number).matches({"x": value}) != holds_equal
+
+
+UTC = dt.UTC
+NOON = dt.datetime(2024, 1, 1, 12)
+
+
+@pytest.mark.parametrize(
+    "operand",
+    [
+        NOON,
+        NOON.replace(tzinfo=UTC),
+        dt.datetime(2024, 1, 1, 13, tzinfo=dt.timezone(dt.timedelta(hours=1))),
+        pd.Timestamp(NOON),
+        pd.Timestamp("2024-01-01T12:00:00.000000999Z"),
+        np.datetime64("2024-01-01T12:00:00", "ns"),
+    ],
+)
+def test_instants_become_text(operand):
+    """An instant in a test is ISO-8601 text in UTC, floored to microseconds."""
+    condition = X == operand
+    assert condition.value == "2024-01-01T12:00:00Z"
+    assert condition == (X == "2024-01-01T12:00:00Z")
+    values = [NOON, NOON.replace(tzinfo=UTC), pd.Timestamp(NOON), np.datetime64(NOON, "s")]
+    assert all(condition.matches({"x": value}) for value in values)
+
+
+def test_dates_are_midnights():
+    """A date is the first instant of its day, in a test and in an event."""
+    assert (X >= dt.date(2024, 1, 2)).value == "2024-01-02T00:00:00Z"
+    assert (X >= dt.date(2024, 1, 2)).matches({"x": dt.datetime(2024, 1, 2)})
+    assert not (X >= dt.date(2024, 1, 2)).matches({"x": dt.date(2024, 1, 1)})
+    assert (X.between("2024-01-01", "2024-01-31")).matches({"x": dt.datetime(2024, 1, 31)})
+    assert X.is_in([dt.date(2024, 1, 2)]).matches({"x": dt.datetime(2024, 1, 2, tzinfo=UTC)})
+
+
+def test_instants_keep_their_microseconds():
+    """One microsecond more is later."""
+    late = NOON.replace(microsecond=1)
+    assert (X > NOON).matches({"x": late})
+    assert (X == late).value == "2024-01-01T12:00:00.000001Z"
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_text_of_an_instant_is_read_back(moment):
+    """The text of an instant names the same microsecond."""
+    assert instant_us(instant_text(moment)) == instant_us(moment)
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "message"),
+    [
+        (X >= 30, "a", "field 'x': expected a number for the test 'ge', got text: 'a'"),
+        (X == "a", 3, "field 'x': expected text for the test 'eq', got a number: 3"),
+        (X == 1, True, "field 'x': expected a number for the test 'eq', got a boolean: True"),
+        (X == True, 1, "field 'x': expected a boolean for the test 'eq', got a number: 1"),  # noqa: E712
+        (X.is_in([1]), "1", "field 'x': expected a number for the test 'in', got text: '1'"),
+        (X.between(1, 2), "1", "field 'x': expected a number for the test 'between', got text: '1'"),
+        (X.contains("a"), 3, "field 'x': expected text for the test 'contains', got a number: 3"),
+        (X.contains("a"), NOON, "field 'x': expected text for the test 'contains', got an instant"),
+        (X > 3, NOON, "field 'x': expected a number for the test 'gt', got an instant"),
+        (X == "a", b"a", "field 'x': expected text for the test 'eq', got a bytes: b'a'"),
+        (
+            X == "soon",
+            NOON,
+            "field 'x': holds instants, and 'soon' of the test 'eq' is none; "
+            'expected ISO-8601 text such as "2024-01-01T00:00:00Z"',
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_kind(condition, value, message):
+    """A test that cannot be asked of a value names the field, what was expected and what came."""
+    with pytest.raises(EventsError) as raised:
+        condition.matches({"x": value})
+    assert str(raised.value) == message
+
+
+def test_a_wrong_kind_is_found_behind_a_match():
+    """A list of values is compared whole: what comes first hides nothing."""
+    with pytest.raises(EventsError):
+        holds("in", (1, "a"), 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        *((null, "null") for null in NULLS),
+        (True, "boolean"),
+        *((number, "number") for number in (1, 1.5, math.inf, Decimal(1), Fraction(1, 2), np.int8(1))),
+        ("", "text"),
+        (dt.date(2024, 1, 1), "instant"),
+        (NOON, "instant"),
+        (b"a", "other"),
+        ([1], "other"),
+    ],
+)
+def test_kinds(value, kind):
+    """Every value is of one kind."""
+    if not isinstance(value, np.datetime64):
+        assert kind_of(value) == kind
+        assert is_null(value) == (kind == "null")
+
+
+# What is combined --------------------------------------------------------------------------------------
+
+A, B, C = (field("a") == 1), (field("b") == 2), (field("c") == 3)
+
+
+def test_and_or_not():
+    """&, | and ~ mean what they say."""
+    rows = [{"a": a, "b": b} for a in (1, 0) for b in (2, 0)]
+    assert [(A & B).matches(row) for row in rows] == [True, False, False, False]
+    assert [(A | B).matches(row) for row in rows] == [True, True, True, False]
+    assert [(~(A & B)).matches(row) for row in rows] == [False, True, True, True]
+    assert [(A & ~B | ~A & B).matches(row) for row in rows] == [False, True, True, False]
+
+
+def test_what_says_the_same_is_the_same():
+    """Parentheses that change nothing make no other condition."""
+    assert (A & B) & C == A & (B & C) == All((A, B, C))
+    assert (A | B) | C == A | (B | C) == AnyOf([A, B, C])
+    assert ~~A == A
+    assert hash(A & B) == hash(field("a").__eq__(1) & (field("b") == 2))
+    assert A & B != B & A
+    assert A != ~A
+    assert (A | B).parts == (A, B)
+
+
+def test_equal_numbers_are_equal_tests():
+    """A test for 1 is one for 1.0, and none for True or "1"."""
+    assert (X == 1) == (X == 1.0)
+    assert hash(X == 1) == hash(X == 1.0)
+    different = [X == 1, X == True, X == "1", X != 1, field("y") == 1, X.is_in([1]), X.is_in([True])]  # noqa: E712
+    assert len(set(different)) == len(different)
+
+
+def test_fields():
+    """A condition knows the fields it looks at."""
+    assert ((A & ~B) | C).fields == {"a", "b", "c"}
+    assert A.fields == {"a"}
+
+
+def test_python_logic_is_refused():
+    """And, or, not, if and chained comparisons would lose half of a condition."""
+    for attempt in (
+        lambda: A and B,
+        lambda: A or B,
+        lambda: not A,
+        lambda: bool(A & B),
+        lambda: 1 < field("x") < 5,
+    ):
+        with pytest.raises(TypeError, match=r"combine conditions with &, \| and ~"):
+            attempt()
+    with pytest.raises(TypeError, match=r"compare it, as in field\('x'\) == True"):
+        bool(field("x"))
+
+
+def test_only_conditions_combine():
+    """What is no condition cannot be combined with one."""
+    for attempt in (lambda: A & field("x"), lambda: A | {"x": {"eq": 1}}, lambda: 3 & A, lambda: ~field("x")):
+        with pytest.raises(TypeError):
+            attempt()
+    for make in (lambda: All([A, field("x")]), lambda: AnyOf([{"x": {"eq": 1}}]), lambda: Not(3)):
+        with pytest.raises(ModelError, match="expected a condition"):
+            make()
+
+
+def test_depth_is_bounded():
+    """Conditions nested too deep are refused before anything could exhaust the stack."""
+    deep = A
+    for _ in range(11):
+        deep = Not(deep)
+    assert deep.depth == 12
+    assert condition_from(deep.to_dict()) == deep
+    for make in (lambda: Not(deep), lambda: deep & A, lambda: A | deep):
+        with pytest.raises(ModelError, match="nested deeper than 12 levels"):
+            make()
+
+
+def test_many_conditions_side_by_side():
+    """A long chain of | is flat, however it was put together."""
+    chain = A
+    for index in range(500):
+        chain = chain | (field("x") == index)
+    assert chain.depth == 2
+    assert len(chain.parts) == 501
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (A & B, "(field('a') == 1) & (field('b') == 2)"),
+        (A & (B | C), "(field('a') == 1) & ((field('b') == 2) | (field('c') == 3))"),
+        (~(A & B), "~((field('a') == 1) & (field('b') == 2))"),
+        (~X.is_null(False), "~field('x').is_null(False)"),
+        (Not(Not(A)), "Not(~(field('a') == 1))"),
+        (All([A]), "All([(field('a') == 1)])"),
+        (AnyOf([]), "AnyOf([])"),
+        (X.between(1, "b"), "field('x').between(1, 'b')"),
+        (X.not_in(["a"]), "field('x').not_in(['a'])"),
+        (X.ends_with("é"), "field('x').ends_with('é')"),
+        (Test("x", "is", 3), "Test('x', 'is', 3)"),
+        (Test("x", "in", 3), "Test('x', 'in', 3)"),
+        (X, "field('x')"),
+    ],
+)
+def test_repr(condition, text):
+    """A condition shows as the Python that makes it."""
+    assert repr(condition) == text
+
+
+@given(conditions())
+def test_a_repr_makes_an_equal_condition(condition):
+    """What `repr` gives can be pasted back."""
+    names = {"field": field, "All": All, "AnyOf": AnyOf, "Not": Not}
+    assert eval(repr(condition), names) == condition
+
+
+@given(conditions())
+def test_a_dict_makes_an_equal_condition(condition):
+    """What `to_dict` gives is read back as the same condition."""
+    assert condition_from(condition.to_dict()) == condition
+    assert list(condition.faults()) == []
+
+
+@given(conditions())
+def test_pickles_and_copies_are_equal(condition):
+    """A condition comes back equal from a pickle and a deep copy."""
+    assert pickle.loads(pickle.dumps(condition)) == condition
+    assert copy.deepcopy(condition) == condition
+
+
+def test_fields_pickle():
+    """A field comes back from a pickle, and cannot be changed."""
+    twin = pickle.loads(pickle.dumps(X))
+    assert isinstance(twin, Field)
+    assert twin.name == "x"
+    with pytest.raises(AttributeError):
+        twin.name = "y"
+    with pytest.raises(TypeError):
+        hash(X)
+
+
+# In a model file ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "condition"),
+    [
+        ({"a": {"eq": 1}}, A),
+        ({"a": {"eq": 1}, "b": {"eq": 2}}, A & B),
+        ({"x": {"ge": 1, "lt": 5}}, (X >= 1) & (X < 5)),
+        ({"any": [{"a": {"eq": 1}}, {"b": {"eq": 2}}]}, A | B),
+        ({"not": {"a": {"eq": 1}}}, ~A),
+        ({"a": {"eq": 1}, "any": [{"b": {"eq": 2}}, {"c": {"eq": 3}}]}, A & (B | C)),
+        ({"not": {"a": {"eq": 1}, "b": {"eq": 2}}, "c": {"eq": 3}}, ~(A & B) & C),
+        ({"all": [{"a": {"eq": 1}}, {"a": {"eq": 1}}]}, A & A),
+        ({"all": [{"a": {"eq": 1}}, {"b": {"eq": 2}}], "c": {"eq": 3}}, A & B & C),
+        ({"any": [{"a": {"eq": 1}}]}, AnyOf([A])),
+        ({"x": {"between": [1, 2]}}, X.between(1, 2)),
+        ({"x": {"in": ["a", "b"]}}, X.is_in(["a", "b"])),
+        ({"x": {"is_null": False}}, X.is_null(False)),
+        ({"x": {"ge": dt.date(2024, 1, 1)}}, X >= "2024-01-01T00:00:00Z"),
+    ],
+)
+def test_the_form_in_a_model_file(table, condition):
+    """A table of a model file is read as the condition that Python would write."""
+    assert condition_from(table) == condition
+
+
+@pytest.mark.parametrize(
+    ("condition", "table"),
+    [
+        (A & B & ~C, {"a": {"eq": 1}, "b": {"eq": 2}, "not": {"c": {"eq": 3}}}),
+        ((X >= 1) & (X < 5), {"x": {"ge": 1, "lt": 5}}),
+        ((X >= 1) & A & (X < 5), {"all": [{"x": {"ge": 1}}, {"a": {"eq": 1}}, {"x": {"lt": 5}}]}),
+        (X.contains("a") & X.contains("b"), {"all": [{"x": {"contains": "a"}}, {"x": {"contains": "b"}}]}),
+        (~A & ~B, {"all": [{"not": {"a": {"eq": 1}}}, {"not": {"b": {"eq": 2}}}]}),
+        (X.is_in([1.0, 2]), {"x": {"in": [1, 2]}}),
+    ],
+)
+def test_the_form_that_is_written(condition, table):
+    """A condition is written flat where that says it, else as a list."""
+    assert condition.to_dict() == table
+    assert condition_from(table) == condition
+
+
+def test_sets_are_written_in_one_order():
+    """A set of values makes the same test whatever order Python keeps it in."""
+    values = ["a", "b", "c", "d", "e"]
+    assert X.is_in(set(values)) == X.is_in(frozenset(reversed(values)))
+    assert X.is_in(iter(values)) == X.is_in(values) == X.is_in(np.array(values))
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        ({}, "where: expected at least one test, got an empty table"),
+        (3, 'where: expected a condition such as { url = { contains = "/pricing" } }, got 3'),
+        ({"x": 5}, "where.x: expected a table of operators such as { eq = 5 }, got 5"),
+        ({"x": [5]}, 'where.x: expected a table of operators such as { eq = "..." }, got a list'),
+        ({"x": {}}, "where.x: expected at least one operator, got an empty table"),
+        ({"": {"eq": 1}}, "where.'': expected the name of a field, got ''"),
+        ({3: {"eq": 1}}, "where.3: expected the name of a field, got 3"),
+        ({"\ud800": {"eq": 1}}, r"where.'\ud800': expected valid Unicode text as the name of a field"),
+        ({"x": {"equals": 1}}, "where.x.equals: unknown operator"),
+        ({"x": {"start_with": "a"}}, 'where.x.start_with: unknown operator, did you mean "starts_with"?'),
+        ({"x": {"contains": 5}}, "where.x.contains: expected text, got 5"),
+        ({"x": {"ends_with": None}}, "where.x.ends_with: expected text, got None"),
+        ({"x": {"starts_with": "\ud800"}}, r"where.x.starts_with: expected valid Unicode text, got '\ud800'"),
+        ({"x": {"between": 3}}, "where.x.between: expected two values, the lower and the upper bound, got 3"),
+        ({"x": {"between": [1, 2, 3]}}, "where.x.between: expected two values, the lower and the upper bound, got a list of 3"),
+        ({"x": {"between": [2, 1]}}, "where.x.between: the lower bound 2 is above the upper bound 1"),
+        ({"x": {"between": ["b", "a"]}}, "where.x.between: the lower bound 'b' is above the upper bound 'a'"),
+        ({"x": {"between": ["2024-01-01T00:00:00.5Z", "2024-01-01T00:00:00Z"]}}, "where.x.between: the lower bound '2024-01-01T00:00:00.5Z' is above the upper bound '2024-01-01T00:00:00Z'"),
+        ({"x": {"between": [1, "a"]}}, "where.x.between: expected values of one kind, got number and text"),
+        ({"x": {"between": [False, True]}}, "where.x.between[0]: expected a number, text or an instant, got False (it has no order)"),
+        ({"x": {"in": []}}, "where.x.in: expected at least one value, got an empty list"),
+        ({"x": {"in": "abc"}}, "where.x.in: expected a list of values, got 'abc'"),
+        ({"x": {"not_in": [1, True]}}, "where.x.not_in: expected values of one kind, got number and boolean"),
+        ({"x": {"in": [1, None]}}, "where.x.in[1]: expected a value, got None (nulls are found by is_null)"),
+        ({"x": {"in": [[1]]}}, "where.x.in[0]: expected a number, text, a boolean or an instant, got a list"),
+        ({"x": {"is_null": 1}}, "where.x.is_null: expected true or false, got 1"),
+        ({"x": {"is_null": "yes"}}, "where.x.is_null: expected true or false, got 'yes'"),
+        ({"x": {"eq": None}}, "where.x.eq: expected a value, got None (nulls are found by is_null)"),
+        ({"x": {"ne": math.nan}}, "where.x.ne: expected a value, got nan (nulls are found by is_null)"),
+        ({"x": {"lt": math.inf}}, "where.x.lt: expected a finite number, got inf"),
+        ({"x": {"lt": 2**64}}, "where.x.lt: expected a number of at most 64 bits, got 18446744073709551616"),
+        ({"x": {"ge": True}}, "where.x.ge: expected a number, text or an instant, got True (it has no order)"),
+        ({"x": {"eq": [1]}}, "where.x.eq: expected a number, text, a boolean or an instant, got a list"),
+        ({"x": {"eq": dt.time(7)}}, "where.x.eq: expected a number, text, a boolean or an instant, got datetime.time(7, 0)"),
+        ({"x": {"eq": dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=14)))}}, "where.x.eq: expected a number, text, a boolean or an instant, got a datetime"),
+        ({"any": {"a": {"eq": 1}}}, "where.any: expected a list of conditions, got a table"),
+        ({"any": []}, "where.any: expected at least one condition, got an empty list"),
+        ({"all": [{}]}, "where.all[0]: expected at least one test, got an empty table"),
+        ({"any": [{"x": {"contains": 3}}, 4]}, "where.any[0].x.contains: expected text, got 3"),
+        ({"not": {"x": {"foo": 3}}}, "where.not.x.foo: unknown operator"),
+        ({"not": 3}, 'where.not: expected a condition such as { url = { contains = "/pricing" } }, got 3'),
+    ],
+)  # fmt: skip
+def test_fault_in_a_table(table, fault):
+    """Everything that can be wrong with a table is named with its path."""
+    assert fault in faults_of(table)
+
+
+@pytest.mark.parametrize(
+    ("condition", "faults"),
+    [
+        (X.contains(5), ["where.x.contains: expected text, got 5"]),
+        (X.is_in("abc"), ["where.x.in: expected a list of values, got 'abc'"]),
+        (X.is_in(3), ["where.x.in: expected a list of values, got 3"]),
+        (Test("any", "eq", 1), ["where.any: no field can have this name, it combines conditions"]),
+        (Test("", "eq", 1), ["where: expected the name of a field, got ''"]),
+        (Test("x", "equals", 1), ["where.x.equals: unknown operator"]),
+        (All([]), ["where: expected at least one condition"]),
+        (AnyOf([]), ["where.any: expected at least one condition"]),
+        (A & X.contains(5), ["where.x.contains: expected text, got 5"]),
+        (A & A & X.contains(5), ["where.all[2].x.contains: expected text, got 5"]),
+        (A | ~X.contains(5), ["where.any[1].not.x.contains: expected text, got 5"]),
+    ],
+)
+def test_fault_in_python(condition, faults):
+    """A condition made in Python names its faults by the path that a model file has."""
+    assert list(condition.faults()) == faults
+
+
+def test_all_faults_come_together():
+    """One table has one error with everything that is wrong with it."""
+    assert faults_of({"x": {"eq": None, "foo": 1}, "y": 3, "any": [{"z": {"in": []}}]}) == [
+        "where.x.eq: expected a value, got None (nulls are found by is_null)",
+        "where.x.foo: unknown operator",
+        "where.y: expected a table of operators such as { eq = 3 }, got 3",
+        "where.any[0].z.in: expected at least one value, got an empty list",
+    ]
+
+
+def test_deep_tables_are_refused():
+    """A table nested a thousand levels deep is a fault, not a stack overflow."""
+    table = {"a": {"eq": 1}}
+    for _ in range(1000):
+        table = {"not": table}
+    (fault,) = faults_of(table)
+    assert fault.endswith("nested deeper than 12 levels")
+    (fault,) = faults_of({"a": {"eq": 1}, "any": [{"b": {"eq": 1}, **table}]})
+    assert fault.endswith("nested deeper than 12 levels")
+
+
+@pytest.mark.parametrize("name", ["any", "all", "not"])
+def test_reserved_names(name):
+    """No field can have the name of what combines conditions."""
+    with pytest.raises(ModelError, match=f"no field can be named '{name}'"):
+        field(name)
+
+
+@pytest.mark.parametrize("name", ["", 3, None])
+def test_a_field_has_a_name(name):
+    """A field is named by text."""
+    with pytest.raises(ModelError, match="expected the name of a field"):
+        field(name)
+
+
+@pytest.mark.parametrize("null", [None, math.nan, pd.NA])
+def test_nothing_equals_null(null):
+    """Comparing a field with a null is refused, with the way to ask."""
+    with pytest.raises(ModelError, match=r"ask with field\('x'\)\.is_null\(\)"):
+        X == null  # noqa: B015
+    with pytest.raises(ModelError, match=r"ask with field\('x'\)\.is_null\(False\)"):
+        X != null  # noqa: B015
