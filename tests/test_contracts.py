@@ -11,11 +11,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from agreement import CONTACT_COLUMNS, EVENT_COLUMNS, is_close, score_case
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import DAY
 from shapes import KINDS, Shape, cells_of, frame_of, moment, rows_of, shapes
-from strategies import INTEGER_KEYS, TEXT_KEYS, cases, models
+from strategies import INTEGER_KEYS, TEXT_KEYS, TYPES, VALUES, cases, durations_in, models
 
 import engagekit as ek
 
@@ -51,6 +51,8 @@ def many_rows(contacts=300, rows=6000):
 
 
 MANY = ["contact", "type", "time", "value"]
+# These score each example several times, so that fewer of them take as long as elsewhere.
+FEW = settings(max_examples=settings().max_examples // 3)
 
 
 def score_rows(model, frame, **options):
@@ -58,6 +60,7 @@ def score_rows(model, frame, **options):
     return rows_of(ek.Model.from_dict(model).score(frame, **{"at": moment(AT)} | options).frame)
 
 
+@FEW
 @given(cases())
 def test_events_made_once(case):
     """Events coded once give the bits that the frame gives each time, at one instant and at another."""
@@ -70,6 +73,7 @@ def test_events_made_once(case):
         assert once.stats == again.stats
 
 
+@FEW
 @given(cases(), models())
 def test_events_for_several_models(case, other):
     """Events made for no model in particular serve any, in any order."""
@@ -80,6 +84,7 @@ def test_events_for_several_models(case, other):
     assert told[0] == told[1][::-1]
 
 
+@FEW
 @given(cases())
 def test_one_contact_alone(case):
     """A contact alone has the bits that it has among all."""
@@ -92,6 +97,7 @@ def test_one_contact_alone(case):
             assert rows_of(score_case(alone).frame) == [row]
 
 
+@FEW
 @given(cases(), st.randoms(use_true_random=False))
 def test_order_of_rows(case, random):
     """Shuffled events change no number beyond the last bits, and no category."""
@@ -120,12 +126,27 @@ def test_threads(threads):
     assert one.stats == several.stats
 
 
-@given(cases(), st.integers(2, 9))
-def test_threads_on_small_tables(case, threads):
-    """More threads than contacts change nothing."""
-    assert rows_of(score_case(case, threads=threads).frame) == rows_of(score_case(case, threads=1).frame)
+@FEW
+@given(models(), st.integers(0, 1000), st.integers(2, 70))
+def test_threads_on_any_model(model, seed, threads):
+    """However the contacts are dealt out to threads, none sees anything of another one's numbers."""
+    random = np.random.default_rng(seed)
+    steps = [*(durations_in(model) or [DAY]), 40 * DAY]
+
+    def row():
+        age = int(random.choice(steps)) * int(random.integers(0, 3)) + int(random.integers(-1, 2))
+        own = {
+            "contact": int(random.integers(0, 40)),
+            "type": TYPES[random.integers(len(TYPES))],
+            "time": AT - age,
+        }
+        return own | {name: values[random.integers(len(values))] for name, values in VALUES.items()}
+
+    events = ek.Events(frame_of([row() for _ in range(300)], EVENT_COLUMNS))
+    assert score_rows(model, events, threads=threads) == score_rows(model, events, threads=1)
 
 
+@FEW
 @given(cases(max_contacts=3), st.data())
 def test_kinds_and_parts_same_bits(case, data):
     """The same rows in the same order are the same bits in any library, type and number of parts."""
@@ -183,6 +204,7 @@ def test_pickling_models(model):
     assert ek.Model.from_dict(made.to_dict()) == made
 
 
+@FEW
 @given(cases())
 def test_plain_form_of_a_model_means_the_same(case):
     """The oracle reads the same numbers from the dict that a model gives as from the one it was made of."""
@@ -242,6 +264,7 @@ def test_faded_scores_warn():
     assert rows_of(model.score(frame, at="latest").frame)[0]["score"] == 2
 
 
+@FEW
 @given(cases(max_contacts=3), st.data())
 def test_table_of_instants(case, data):
     """A row of a table of instants is the score at that instant, other columns kept, in the table's order."""
@@ -286,6 +309,7 @@ def test_features_of_a_table_of_instants():
         assert row == asked | one
 
 
+@FEW
 @given(cases(max_contacts=2))
 def test_evolved_models(case):
     """A model evolved scores like one declared so, and the first one is as it was."""
@@ -341,7 +365,7 @@ def test_type_of_ids_is_kept(column):
     made = told["who"]
     kind = made.type if isinstance(made, pa.ChunkedArray) else made.dtype
     assert kind == (column.type if isinstance(column, pa.Array) else column.dtype)
-    assert cells_of(told)["who"] == column[:2].tolist()
+    assert cells_of(told)["who"] == cells_of(frame)["who"][:2]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -131,7 +131,8 @@ def test_reading_without_pyarrow() -> None:
         frame["i"] = pd.array([1, None], "Int64")
         table = pl.DataFrame({"a": [1, 2], "s": ["x", None], "t": [dt.datetime(1970, 1, 1), None]})
         table = table.with_columns(c=pl.col("s").cast(pl.Categorical))
-        relation = duckdb.sql("select * from (values (1::bigint, 'x', timestamp '1970-01-01'), (2, null, null)) t(a, s, t)")
+        rows = "(values (1::bigint, 'x', timestamp '1970-01-01'), (2, null, null)) t(a, s, t)"
+        relation = duckdb.sql("select * from " + rows)
         for source in (frame, table, table.lazy(), relation):
             for read in (frame_of(source), *frames_of(source)):
                 for name in read.names:
@@ -159,6 +160,7 @@ def test_reading_without_pyarrow() -> None:
 
 
 def aligned_int64() -> np.ndarray[Any, Any]:
+    """Return numbers that lie as the kernel wants them."""
     return np.arange(1000, dtype=np.int64)
 
 

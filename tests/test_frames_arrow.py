@@ -60,7 +60,7 @@ def chunks_and_cuts(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> list[tup
 @pytest.mark.parametrize("dtype", TYPES)
 @given(data=st.data())
 def test_chunks_and_slices(dtype: str, data: st.DataObject) -> None:
-    """Any chunks, cut anywhere, read as their rows: as columns, in frames, and in structs that are cut themselves."""
+    """Any chunks, cut anywhere, read as their rows: as columns, in frames, and in structs cut themselves."""
     kind, values = TYPES[dtype]
     drawn = data.draw(chunks_and_cuts(values))
     arrays = [array_of(chunk, kind)[start : max(len(chunk) - end, start)] for chunk, start, end in drawn]
@@ -116,8 +116,8 @@ def test_nulls_that_nobody_has_counted() -> None:
     """A null count of -1 is made up for by a look at the bitmap, without a bitmap nothing is null."""
     whole = pa.array([1, None, 3, 4])
     for array, expected in ((whole[2:], [3, 4]), (whole[:2], [1, None])):
-        array = pa.Array.from_buffers(pa.int64(), len(array), array.buffers(), -1, array.offset)
-        column = frame_of(pa.table({"a": array})).column("a")
+        uncounted = pa.Array.from_buffers(pa.int64(), len(array), array.buffers(), -1, array.offset)
+        column = frame_of(pa.table({"a": uncounted})).column("a")
         assert contents(column) == expected
         assert (column.null is None) == (None not in expected)
     bare = pa.Array.from_buffers(pa.int64(), 4, [None, whole.buffers()[1]], -1)
@@ -241,7 +241,7 @@ def test_a_stream_that_breaks_off() -> None:
 
     reader = pa.RecordBatchReader.from_batches(pa.schema({"a": pa.int64()}), batches())
     with pytest.raises(
-        EventsError, match="expected an Arrow stream that can be read to its end, got: .*the disk is gone"
+        EventsError, match=r"expected an Arrow stream that can be read to its end, got: .*the disk is gone"
     ):
         frames_of(Capsule(reader))
 
@@ -263,7 +263,7 @@ def test_a_stream_is_read_once() -> None:
 
 
 def test_what_a_producer_raises_passes() -> None:
-    """An object that fails to make its stream is left to explain itself; one that gives something else is refused."""
+    """An object that fails to make its stream explains itself; one that gives something else is refused."""
 
     class Failing:
         def __arrow_c_stream__(self, requested_schema: object = None) -> object:

@@ -191,8 +191,8 @@ def test_instants_beyond_microseconds(unit: str, count: int, sign: int) -> None:
     with pytest.raises(EventsError) as caught:
         read(ticks.view(f"datetime64[{unit}]"), "time")
     assert str(caught.value) == (
-        f"column 'time', row 1,500: expected an instant that 64-bit microseconds can hold, got {sign * count} "
-        f"(datetime64[{unit}]); 2 rows in all"
+        "column 'time', row 1,500: expected an instant that 64-bit microseconds can hold, "
+        f"got {sign * count} (datetime64[{unit}]); 2 rows in all"
     )
 
 

@@ -23,6 +23,7 @@ WORDS = np.array(["b", "a"], object)
 
 
 def shown(parameter: Any) -> str:
+    """Return what tells one case of a test from the others."""
     return parameter.kind if isinstance(parameter, Out) else f"{type(parameter).__name__} {parameter!r}"
 
 
@@ -154,6 +155,8 @@ def test_dict_keys(dtype: Any) -> None:
         "b",
     ]
     assert key_of({"k": [1, 2]}, Out("integer", IDS))["k"].tolist() == [20, 10]
+    numbered = frame_of({0: np.array([1], np.int8)})
+    assert build("dict", {"k": Out("integer", IDS, like=(numbered, "0"))})["k"].dtype == np.int8
 
 
 def test_variable_width_numpy_keys() -> None:

@@ -32,6 +32,8 @@ def results() -> dict[str, Out]:
         "integer_gap": Out("integer", np.array([1, 2, 2**62]), GAP),
         "float": Out("float", np.array([0.5, -1.5, 2.0])),
         "float_gap": Out("float", np.array([0.5, 1.5, 2.0]), GAP),
+        "float_nan": Out("float", np.array([0.5, np.nan, 2.0])),
+        "float_both": Out("float", np.array([np.nan, 1.5, 2.0]), GAP),
         "flag": Out("boolean", np.array([True, False, True])),
         "flag_gap": Out("boolean", np.array([True, False, True]), GAP),
         "instant": Out("instant", np.array([0, -1, 1_000_000])),
@@ -53,6 +55,8 @@ EXPECTED = {
     "integer_gap": [1, None, 2**62],
     "float": [0.5, -1.5, 2.0],
     "float_gap": [0.5, None, 2.0],
+    "float_nan": [0.5, None, 2.0],
+    "float_both": [None, None, 2.0],
     "flag": [True, False, True],
     "flag_gap": [True, None, True],
     "instant": [0, -1, 1_000_000],
@@ -93,7 +97,7 @@ def test_results_without_rows(kind: str) -> None:
 
 
 def test_pandas_types() -> None:
-    """pandas gets its own types: categoricals, microseconds, and nullable ones only where there are gaps."""
+    """A pandas frame has categoricals, microseconds, and nullable types only where there are gaps."""
     frame = build("pandas", results())
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
         "integer": "int64",
@@ -101,6 +105,8 @@ def test_pandas_types() -> None:
         "integer_gap": "Int64",
         "float": "float64",
         "float_gap": "float64",
+        "float_nan": "float64",
+        "float_both": "float64",
         "flag": "bool",
         "flag_gap": "boolean",
         "instant": "datetime64[us]",
@@ -177,6 +183,7 @@ BASE = pl.DataFrame(
 
 
 def bases() -> dict[str, Any]:
+    """Return the same table in every library."""
     return {
         "pandas": BASE.to_pandas().set_index(pd.Index([5, 5, 7])),
         "polars": BASE,
@@ -223,7 +230,7 @@ def test_base_types_are_kept() -> None:
 
 
 def test_a_large_relation_stays_aligned() -> None:
-    """A relation whose rows come in no fixed order is held, so that its results stand beside the right rows."""
+    """A relation without a fixed order is held, so that results stand beside the right rows."""
     connection = duckdb.connect()
     relation = connection.sql("select hash(i) % 1000003 as k, i from range(400000) t(i) order by random()")
     frame = frame_of(relation)
@@ -347,7 +354,7 @@ def test_text_that_utf8_cannot_hold() -> None:
 
 
 def test_results_without_pyarrow() -> None:
-    """Every kind but a pyarrow table is built without pyarrow; where it is needed the error says how to get it."""
+    """Every kind but a pyarrow table is built without pyarrow; an error says where it is needed."""
     printed = run_without_pyarrow(
         """
         import duckdb, numpy as np, pandas as pd, polars as pl

@@ -601,8 +601,8 @@ def test_signals_may_be_made_of_signals():
     chain = [{"name": f"s{i}", "on": [f"s{i + 1}", "x"]} for i in range(3000)]
     assert len(Model.from_dict({"rules": [VISIT], "signals": chain}).signals) == 3000
     (fault,) = faults_of(signals=[*chain, {"name": "s3000", "on": "s0"}])
-    assert fault.startswith("signals[2999].on: a signal made of itself: 's3000' -> 's0' -> 's1'")
-    assert fault.endswith("-> ... -> 's3000'")
+    assert fault.startswith("signals[3000].on: a signal made of itself: 's0' -> 's1' -> 's2'")
+    assert fault.endswith("-> ... -> 's0'")
 
 
 def test_two_ways_to_one_signal_are_no_circle():

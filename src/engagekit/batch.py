@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engagekit import _core
 from engagekit.coding import described
-from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name, single
+from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name
 from engagekit.errors import EventsError
 from engagekit.events import Events, Mapped, read
 from engagekit.frames import Frame, Out, build, frame_of
@@ -152,17 +152,17 @@ def _events(model: Model, events: Any, mapping: Mapping[str, str | None]) -> Eve
 
 def _asked(events: Events, at: Any, source: Any) -> Asked:
     contacts = None if source is None else Contacts(source, events)
-    if at is None or isinstance(at, str) or not _is_table(at):
+    table = None if at is None or isinstance(at, str) else _table(at)
+    if table is None:
         return _everyone(events, _instant(events, at), contacts)
-    return _each_row(events, single(at, "at"), contacts)
+    return _each_row(events, table, contacts)
 
 
-def _is_table(at: Any) -> bool:
+def _table(at: Any) -> Frame | None:
     try:
-        frame_of(at)
+        return frame_of(at)
     except EventsError:
-        return False
-    return True
+        return None
 
 
 def _instant(events: Events, at: Any) -> int:

@@ -50,8 +50,8 @@ class Coder:
 
     def code(self, column: RawColumn, *, insert: bool = True, first_row: int = 0) -> Codes:
         """Return the codes of a column's rows, -1 for null and, unless `insert`, for unknown ids."""
-        if column.null is not None and bool(column.null.all()):
-            return np.full(len(column.null), -1, np.int32)  # a column of nothing is of any kind
+        if column.rows == 0 or (column.null is not None and bool(column.null.all())):
+            return np.full(column.rows, -1, np.int32)  # a column of nothing is of any kind
         if column.kind not in ("integer", "text"):
             raise EventsError(
                 f"{self.what}: expected integers or text, got {described(column)}{_advice(column)}"

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import asdict, define
+from attrs import asdict, define, evolve
 from numpy.typing import NDArray
 
 from engagekit import _core
@@ -133,7 +133,8 @@ class Scores:
 
         Instants are ``datetime64[us]`` (null: NaT), numbers float64 (null: NaN) or int64.
         """
-        arrays: dict[str, NDArray[Any]] = build("dict", self._all())
+        plain = {name: evolve(out, like=None) for name, out in self._all().items()}
+        arrays: dict[str, NDArray[Any]] = build("dict", plain)
         return arrays
 
     def save(self, path: str | PathLike[str]) -> None:

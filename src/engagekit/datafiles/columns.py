@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -129,6 +128,8 @@ def present(path: Path, names: Sequence[str], columns: Iterable[Column]) -> list
 
 def _missing(column: Column, names: Sequence[str]) -> str:
     """Say which column is missing, what there is instead, and what to do."""
+    from difflib import get_close_matches
+
     purpose = f"for the {column.role}" if column.role else "that the model uses"
     close = get_close_matches(column.name, names, n=1)
     hint = f", did you mean '{close[0]}'?" if close else ""

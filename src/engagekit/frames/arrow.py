@@ -177,7 +177,7 @@ def _decimals(chunks: Sequence[Chunk], form: str, null: NDArray[np.bool_] | None
     units = limbs[:, 0].astype(np.int64)
     # The higher limbs of a number that fits the lowest one repeat its sign.
     wide = (limbs[:, 1:] != (units >> 63)[:, None]).any(axis=1)
-    # What float64 holds exactly, over an exact power of ten, is rounded once; Python's integers do for the rest.
+    # What float64 holds exactly, over an exact power of ten, is rounded once; Python's integers do the rest.
     slow = wide | (units > 2**53) | (units < -(2**53)) | (not 0 <= scale <= 22)
     if null is not None:
         slow &= ~null

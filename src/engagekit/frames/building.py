@@ -269,7 +269,8 @@ def _dict(columns: Mapping[str, Out], base: Frame | None) -> dict[str, Any]:
         array = _dict_array(column)
         if column.like is not None:
             frame, key = column.like
-            array = _dict_like(array, getattr(frame.native[key], "dtype", None))
+            theirs = list(frame.native.values())[frame.names.index(key)]
+            array = _dict_like(array, getattr(theirs, "dtype", None))
         made[name] = array
     return made
 

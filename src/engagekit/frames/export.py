@@ -29,7 +29,7 @@ class Out:
         microseconds since 1970, UTC; ``"text"``: an object array of str and None, or a pair of int64 offsets
         and UTF-8 bytes (uint8); ``"category"``: int32 codes into `categories`, -1 for null.
     null
-        A mask of the nulls; None: there are none (but None and -1 are nulls anyway).
+        A mask of the nulls; None: there are none (but NaN, None and -1 are nulls anyway).
     categories
         The words that a category's codes mean.
     aware
@@ -61,6 +61,8 @@ class Out:
         null = self.null
         if self.kind == "category":
             null = self.values < 0 if null is None else null | (self.values < 0)
+        elif self.kind == "float" and len(self.values) and np.isnan(self.values.min()):
+            null = np.isnan(self.values) if null is None else null | np.isnan(self.values)
         elif self.kind == "text" and not isinstance(self.values, tuple):
             gaps = np.fromiter((text is None for text in self.values), np.bool_, len(self.values))
             null = gaps if null is None else null | gaps

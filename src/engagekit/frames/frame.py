@@ -112,6 +112,9 @@ class Frame(ABC):
     def _narrowed(self, names: list[str]) -> Frame:  # noqa: ARG002
         return self
 
+    def _ready(self) -> bool:
+        return True
+
     def _known(self, name: str) -> None:
         if name in self._place:
             return
@@ -126,7 +129,9 @@ class Frame(ABC):
         return f" (did you mean {close[0]!r}?)" if close else ""
 
     def __repr__(self) -> str:
-        return f"Frame({self.kind}, {self.rows:,} rows, {', '.join(self.names)})"
+        # To look at a frame must not run it.
+        rows = f"{self.rows:,} rows, " if self._ready() else ""
+        return f"Frame({self.kind}, {rows}{', '.join(self.names)})"
 
 
 class DictFrame(Frame):
@@ -222,6 +227,9 @@ class PolarsFrame(Frame):
     def _count(self) -> int:
         return int(self.native.height)
 
+    def _ready(self) -> bool:
+        return not self._lazy
+
     def _narrowed(self, names: list[str]) -> Frame:
         return PolarsFrame(self._native.select(names))
 
@@ -314,6 +322,9 @@ class DuckdbFrame(Frame):
         if self._drained is not None or not names:
             return self
         return DuckdbFrame(self._native.project(", ".join(map(quoted, names))), held=self.held)
+
+    def _ready(self) -> bool:
+        return self._drained is not None
 
     def _stream(self) -> tuple[Field, list[Chunk]]:
         # The connection is busy until the stream has come to its end, so it is drained in one go.

@@ -1,0 +1,698 @@
+"""Model files: read, written, built upon one another, and refused when they are made to hurt."""
+
+import json
+import math
+import os
+import stat
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+from declarations import conditions, models
+from hypothesis import given
+
+from engagekit.errors import ModelError
+from engagekit.model import Model, Rule, field, presets
+from engagekit.model.bounds import bound_fault
+from engagekit.model.files import LARGEST, parse_table
+from engagekit.model.toml_text import toml_text
+
+RULE = '[[rules]]\nname = "visit"\non = "page_view"\npoints = 1\n'
+MODEL = Model.from_dict(tomllib.loads(RULE))
+
+
+def faults_of(path):
+    """List the faults that a file has."""
+    with pytest.raises(ModelError) as raised:
+        Model.load(path)
+    return list(raised.value.faults)
+
+
+def only_fault(path, content):
+    """Write a file and return its one fault, without the file's name."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+    (fault,) = faults_of(path)
+    return fault.removeprefix(f"{path}: ")
+
+
+# There and back ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One folder for all the models that hypothesis draws."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.mark.parametrize("ending", [".toml", ".json", ".TOML", ".Json"])
+@given(model=models())
+def test_a_saved_model_is_loaded_again(folder, ending, model):
+    """A model comes back equal from a file, with its fingerprint, and the file is written the same again."""
+    path = folder / f"model{ending}"
+    model.save(path)
+    written = path.read_bytes()
+    twin = Model.load(path)
+    assert twin == model
+    assert twin.fingerprint == model.fingerprint
+    twin.save(path)
+    assert path.read_bytes() == written
+    assert list(folder.iterdir()) == [path] or {entry.suffix for entry in folder.iterdir()} <= {
+        *(".toml", ".json", ".TOML", ".Json")
+    }
+
+
+@given(conditions())
+def test_the_deepest_conditions_can_be_read_again(condition):
+    """Whatever a condition nests stays within the bounds of a file, in both formats."""
+    table = Model(rules=[Rule(name="r", on="x", points=1, where=condition)]).to_dict()
+    assert bound_fault(toml_text(table), ".toml") is None
+    assert bound_fault(json.dumps(table), ".json") is None
+
+
+def test_the_deepest_condition_can_be_read_again(tmp_path):
+    """Twelve levels, each written as deep as it can be, are within the bounds of a file."""
+    deep = field("x").is_in([1, 2])
+    for level in range(11):
+        deep = (deep | (field("y") == level)) if level % 2 else (deep & deep & (field("x") == level))
+    assert deep.depth == 12
+    model = Model(rules=[Rule(name="r", on="x", points=1, where=deep)])
+    for ending in (".toml", ".json"):
+        model.save(tmp_path / f"deep{ending}")
+        assert Model.load(tmp_path / f"deep{ending}") == model
+
+
+def test_a_saved_file_reads_as_one_would_write_it(tmp_path):
+    """The TOML of a model has sections for lists and one line for everything in them."""
+    model = MODEL.evolve(
+        name='a "b"\n',
+        channels={"other": {"cap": 40}},
+        weights={"device": {"mobile": 1.1, "smart tv": 2}},
+        levels={"low": 2.5},
+        rules=[
+            MODEL.rules[0],
+            {
+                "name": "pricing",
+                "on": ["page_view", "screen"],
+                "points": -6,
+                "where": {
+                    "url": {"contains": "/pricing"},
+                    "any": [{"vip": {"eq": True}}, {"n": {"in": [1, 2.5]}}],
+                },
+                "amount": {},
+                "decay": {"half_life": "2w"},
+            },
+        ],
+    )
+    model.save(tmp_path / "model.toml")
+    assert (
+        (tmp_path / "model.toml").read_text()
+        == r"""name = "a \"b\"\n"
+levels = { low = 2.5 }
+
+[weights]
+device = { mobile = 1.1, "smart tv" = 2 }
+
+[channels]
+other = { cap = 40 }
+
+[[rules]]
+name = "visit"
+on = ["page_view"]
+points = 1
+
+[[rules]]
+name = "pricing"
+on = ["page_view", "screen"]
+points = -6
+where = { url = { contains = "/pricing" }, any = [{ vip = { eq = true } }, { n = { in = [1, 2.5] } }] }
+decay = { half_life = "14d" }
+amount = {}
+"""
+    )
+
+
+def test_a_file_may_say_it_otherwise(tmp_path):
+    """Comments, sections, dotted keys, a byte order mark and Windows' line ends make no other model."""
+    text = (
+        '# ours\r\ndecay.half_life = "30d"\r\n' + RULE.replace("\n", "\r\n") + "where.url.contains = '/'\r\n"
+    )
+    path = tmp_path / "model.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert Model.load(path) == MODEL.evolve(
+        rules=[Rule(name="visit", on="page_view", points=1, where=field("url").contains("/"))]
+    )
+    table = {"rules": [{"name": "visit", "on": "page_view", "points": 1, "cap": None}]}
+    (tmp_path / "model.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(table).encode())
+    assert Model.load(str(tmp_path / "model.json")) == MODEL
+
+
+def test_instants_of_toml(tmp_path):
+    """TOML's own dates and times are instants of a condition."""
+    path = tmp_path / "model.toml"
+    path.write_text(RULE + "where = { time = { ge = 2024-01-01, lt = 2024-02-01T01:00:00+01:00 } }\n")
+    (rule,) = Model.load(path).rules
+    assert rule.where == (field("time") >= "2024-01-01T00:00:00Z") & (field("time") < "2024-02-01T00:00:00Z")
+
+
+# What cannot be read -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["model.yaml", "model", "model.toml.bak", ".toml", "model.tml"])
+def test_other_endings(tmp_path, name):
+    """A file is TOML or JSON by its name, for reading and for writing."""
+    for attempt in (Model.load, MODEL.save):
+        with pytest.raises(ModelError, match=r"expected a name that ends in \.toml or \.json"):
+            attempt(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file(tmp_path):
+    """A file that is not there is named."""
+    path = tmp_path / "missing.toml"
+    (fault,) = faults_of(path)
+    assert fault.startswith(f"{path}: cannot be read: ")
+
+
+def test_a_folder(tmp_path):
+    """A folder is no file."""
+    (tmp_path / "model.toml").mkdir()
+    assert faults_of(tmp_path / "model.toml") == [f"{tmp_path / 'model.toml'}: expected a file, got a folder"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe(tmp_path):
+    """A pipe, which would keep the reader waiting, is no file."""
+    os.mkfifo(tmp_path / "model.toml")
+    assert faults_of(tmp_path / "model.toml")[0].endswith("expected a file, got a device")
+
+
+def test_a_name_that_cannot_be(tmp_path):
+    """A name that no file can have is a fault of the model, for reading and for writing."""
+    for attempt in (Model.load, MODEL.save):
+        with pytest.raises(ModelError, match="cannot be (read|written)"):
+            attempt(tmp_path / "a\0b.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("m.toml", "", "the file is empty"),
+        ("m.json", "", "the file is empty"),
+        ("m.json", " \n\t", "the file is empty"),
+        ("m.toml", b"name = 'a'\n# caf\xe9\n", "line 2: not UTF-8 text (byte 16)"),
+        ("m.json", b"\xff\xfe{\x00}\x00", "line 1: not UTF-8 text (byte 0)"),
+        ("m.toml", "name = 'a\nb'", "not valid TOML: Illegal character '\\n' (at line 1, column 10)"),
+        ("m.toml", "a = 1\na = 2", "not valid TOML: Cannot overwrite a value (at line 2, column 6)"),
+        ("m.toml", "a = ", "not valid TOML: Invalid value (at end of document)"),
+        ("m.toml", "a = " + "9" * 5000, "not valid TOML: a value goes beyond what can be read"),
+        (
+            "m.json",
+            "{",
+            "line 1, column 2: not valid JSON: Expecting property name enclosed in double quotes",
+        ),
+        ("m.json", '{\n"a": tru}', "line 2, column 6: not valid JSON: Expecting value"),
+        ("m.json", '{"a": NaN}', "not valid JSON: NaN is no JSON number"),
+        ("m.json", '{"a": -Infinity}', "not valid JSON: -Infinity is no JSON number"),
+        ("m.json", '{"a": {"b": 1, "b": 2}}', "the key 'b' stands twice in one table"),
+        ("m.json", "[]", "expected a table of keys at the top, got a list"),
+        ("m.json", "3", "expected a table of keys at the top, got 3"),
+        ("m.json", '{"a": ' + "9" * 5000 + "}", "not valid JSON: a value goes beyond what can be read"),
+    ],
+)
+def test_a_file_that_is_none(tmp_path, name, content, fault):
+    """What no parser takes is named with the file, and with the line where the parser tells it."""
+    assert only_fault(tmp_path / name, content) == fault
+
+
+def test_numbers_beyond_a_double(tmp_path):
+    """Numbers that a file can write and a double cannot hold are faults of the model."""
+    path = tmp_path / "model.json"
+    path.write_text(
+        '{"rules": [{"name": "a", "on": "x", "points": 1e999}, {"name": "b", "on": "x", "points": %s}]}'
+        % ("9" * 400)
+    )
+    assert faults_of(path) == [
+        "rules[0].points: expected a finite number, got inf [rule 'a']",
+        "rules[1].points: expected a number that a double can hold, got an integer of 1,329 bits [rule 'b']",
+    ]
+
+
+def test_lone_surrogates(tmp_path):
+    """Text that cannot be written to a file again is refused."""
+    path = tmp_path / "model.json"
+    path.write_text(r'{"name": "\ud800", "rules": [{"name": "a", "on": "x", "points": 1}]}')
+    assert faults_of(path) == [r"name: expected valid Unicode text, got '\ud800'"]
+
+
+# What is made to hurt ----------------------------------------------------------------------------------
+
+FULL = LARGEST - 200
+HOSTILE = {
+    "dotted key": ("a" + ".a" * 20_000 + " = 1", "line 1: a key of more than 16 parts"),
+    "spaced key": ("a" + " . a" * 17 + " = 1", "line 1: a key of more than 16 parts"),
+    "quoted key": ('"a"' + ".'a'" * 17 + " = 1", "line 1: a key of more than 16 parts"),
+    "header": ("\n[" + "a." * 20_000 + "a]", "line 2: a key of more than 16 parts"),
+    "brackets": ("a = " + "[" * 1000 + "]" * 1000, "line 1: nested deeper than 32 levels"),
+    "open brackets": ("a = " + "[" * FULL, "line 1: nested deeper than 32 levels"),
+    "inline tables": ("a = " + "{b = " * 1000, "line 1: nested deeper than 32 levels"),
+    "behind a string": ('a = ["""x"""", ' + "[" * 5000, "line 1: nested deeper than 32 levels"),
+    "behind quotes": ("a = ['''x''''', " + "[" * 5000, "line 1: nested deeper than 32 levels"),
+    "behind a comment": ("# '''\na = " + "[" * 5000, "line 2: nested deeper than 32 levels"),
+    "behind an escape": (r'a = ["\\", ' + "[" * 5000, "line 1: nested deeper than 32 levels"),
+    "dots": ("." * FULL, "line 1: a key of more than 16 parts"),
+    "quotes": ('a = """' + '"' * FULL, "not valid TOML: "),
+    "open string": ('a = "' + r"\n" * (FULL // 2), "not valid TOML: "),
+    "spaces": (" " * FULL, "the file is empty"),
+    "too large": ("#" * (LARGEST + 1), "a model file may have 1,048,576 bytes, this one has more"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_toml_file(tmp_path, case):
+    """A file made to exhaust the parser is refused, and quickly."""
+    content, fault = HOSTILE[case]
+    began = time.process_time()
+    assert only_fault(tmp_path / "model.toml", content).startswith(fault)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("[" * FULL, "line 1: nested deeper than 32 levels"),
+        ('{"a":' * 1000, "line 1: nested deeper than 32 levels"),
+        ('{"a": "\\"",\n"b": ' + "[" * 1000, "line 2: nested deeper than 32 levels"),
+        ('{"a": "' + "\\\\" * (FULL // 2), "line 1, column 7: not valid JSON: Unterminated string"),
+    ],
+    ids=["lists", "tables", "behind an escape", "open string"],
+)
+def test_a_hostile_json_file(tmp_path, content, fault):
+    """A file made to exhaust the parser is refused, and quickly."""
+    began = time.process_time()
+    assert only_fault(tmp_path / "model.json", content).startswith(fault)
+    assert time.process_time() - began < 5
+
+
+CROWDED = {
+    "tables.toml": "[[rules]]\n" * (FULL // 10),
+    "keys.toml": "".join(f"kez{index} = 1\n" for index in range(70_000)),
+    "dotted.toml": "".join("a." * 15 + f"t{index} = 1\n" for index in range(20_000)),
+    "channels.toml": RULE + "[channels]\n" + "".join(f"othre{index} = {{}}\n" for index in range(50_000)),
+    "signals.toml": RULE
+    + "".join(f'[[signals]]\nname = "s{i}"\non = "s{(i + 1) % 18_000}"\n' for i in range(18_000)),
+    "integer.toml": RULE.replace("1", "0x" + "f" * (FULL - 100)),
+    "rules.json": '{"rules": [' + ", ".join(["{}"] * 200_000) + "]}",
+    "remove.json": '{"extends": "saas", "remove": [' + ",".join(f'"sale{i}"' for i in range(80_000)) + "]}",
+}
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_a_crowded_file(tmp_path, name):
+    """A file that fills its megabyte with faults is refused in bounded time, with a bounded error."""
+    path = tmp_path / name
+    path.write_text(CROWDED[name])
+    began = time.process_time()
+    with pytest.raises(ModelError) as raised:
+        Model.load(path)
+    assert time.process_time() - began < 20
+    assert len(str(raised.value)) < 400_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a = "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["',
+        "a = '{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{'",
+        'a = """\n' + "[" * 40 + '\n"" " \\"""" + "[" * 40\n"""',
+        "a = '''\n" + "[" * 40 + "\n'' ' \n'''''",
+        "# " + "[" * 40 + "\na = 1",
+        'a = "\\"' + "[" * 40 + '"',
+        "a = 1 # it's\n" + 'b = "' + "{" * 40 + '"',
+        "a = " + "[" * 32 + "]" * 32,
+        ".".join("a" * 16) + " = 1",
+        "a = [" + "1.5, " * 100 + "]",
+        '"a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a" = 1',
+        "a = [\n" + "[1, 2], # ]\n" * 100 + "]",
+    ],
+)
+def test_what_the_scanner_lets_through(text):
+    """Brackets and dots in strings and comments nest nothing: what is within the bounds is parsed."""
+    assert bound_fault(text, ".toml") is None
+    assert parse_table(text, ".toml", "m") == tomllib.loads(text)
+
+
+# Writing -----------------------------------------------------------------------------------------------
+
+
+def test_saving_replaces_the_file(tmp_path):
+    """A file that is there is replaced, its permissions kept, and nothing else is left in the folder."""
+    path = tmp_path / "model.toml"
+    path.write_text("old")
+    path.chmod(0o640)
+    MODEL.save(path)
+    assert Model.load(path) == MODEL
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    """A save that fails at the last step leaves the old file and no other."""
+    path = tmp_path / "model.toml"
+    path.write_text("old")
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(ModelError, match="cannot be written: No space left on device"):
+        MODEL.save(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_old_file_is_there_until_the_new_one_is_whole(tmp_path, monkeypatch):
+    """What takes the old file's place is complete and flushed to the disk."""
+    path = tmp_path / "model.json"
+    path.write_text("old")
+    steps = []
+    replace, fsync = Path.replace, os.fsync
+
+    def watched_replace(self, target):
+        assert json.loads(self.read_text()) == MODEL.to_dict()
+        steps.append("replace")
+        return replace(self, target)
+
+    def watched_fsync(descriptor):
+        assert steps or path.read_text() == "old"
+        steps.append("fsync")
+        fsync(descriptor)
+
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    MODEL.save(path)
+    assert steps[:2] == ["fsync", "replace"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_saving_follows_a_link(tmp_path):
+    """Saving to a link changes the file it leads to."""
+    (tmp_path / "real.toml").write_text("old")
+    (tmp_path / "model.toml").symlink_to("real.toml")
+    MODEL.save(tmp_path / "model.toml")
+    assert (tmp_path / "model.toml").is_symlink()
+    assert Model.load(tmp_path / "real.toml") == MODEL
+
+
+def test_saving_where_no_folder_is(tmp_path):
+    """A folder that is not there is named."""
+    with pytest.raises(ModelError, match="cannot be written"):
+        MODEL.save(tmp_path / "missing" / "model.toml")
+
+
+def test_what_could_not_be_read_is_not_written(tmp_path):
+    """A model larger than a file may be is refused before anything is written."""
+    large = MODEL.evolve(name="x" * LARGEST)
+    with pytest.raises(ModelError, match=r"the model takes 1,048,\d+ bytes, a file may have 1,048,576"):
+        large.save(tmp_path / "model.toml")
+    assert list(tmp_path.iterdir()) == []
+
+
+# Built upon one another --------------------------------------------------------------------------------
+
+BASE = {
+    "name": "base",
+    "decay": {"half_life": "7d"},
+    "passive": ["sent"],
+    "levels": {"low": 2, "medium": 30},
+    "lifecycle": {"customer_on": "won", "ends_on": "lost"},
+    "columns": {"contact": "user", "time": "ts"},
+    "weights": {"device": {"tv": 2}, "plan": {"pro": 3}},
+    "channels": {"web": {"cap": 40}, "mail": {"cap": 20}},
+    "signals": [{"name": "won", "on": "deal"}],
+    "excludes": [{"name": "bot", "on": "view"}],
+    "rules": [
+        {"name": "view", "on": "view", "points": 1, "channel": "web", "where": {"a": {"eq": 1}}, "cap": 9},
+        {"name": "open", "on": "open", "points": 2, "channel": "mail"},
+    ],
+    "absences": [{"name": "quiet", "after": "sent", "unless": "open", "within": "7d", "points": -1}],
+    "repeats": [{"name": "often", "on": "view", "n": 3, "within": "7d", "points": 5}],
+    "phases": [
+        {"name": "hot", "half": "prospect", "min_engagement": 60},
+        {"name": "cold", "half": "prospect"},
+        {"name": "here", "half": "customer"},
+    ],
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Write tables to files, the base among them, and load the last."""
+
+    def write_and_load(*children, **named):
+        named = {"base": BASE, **named}
+        for index, child in enumerate(children):
+            named[f"child{index}"] = child
+        for name, table in named.items():
+            (tmp_path / f"{name}.json").write_text(json.dumps(table))
+        return Model.load(tmp_path / f"child{len(children) - 1}.json")
+
+    return write_and_load
+
+
+def extend_faults(load, *children, **named):
+    """List the faults of loading a file, without the folder."""
+    with pytest.raises(ModelError) as raised:
+        load(*children, **named)
+    return [Path(fault).name if fault.startswith("/") else fault for fault in raised.value.faults]
+
+
+def test_nothing_changed(load):
+    """A file that only extends another is the same model, and so is one that repeats it."""
+    assert load({"extends": "base.json"}) == Model.from_dict(BASE)
+    assert load({**BASE, "extends": "base.json"}) == Model.from_dict(BASE)
+    assert load({"extends": "base.json"}).fingerprint == Model.from_dict(BASE).fingerprint
+
+
+def test_named_tables_merge_by_name(load):
+    """An entry of the same name overlays key by key where it stands; another is added at the end."""
+    model = load(
+        {
+            "extends": "base.json",
+            "rules": [
+                {"name": "new", "on": "x", "points": 3},
+                {"name": "view", "points": 7, "where": {"b": {"eq": 2}}},
+            ],
+            "signals": [{"name": "won", "where": {"stage": {"eq": "won"}}}],
+            "repeats": [{"name": "often", "n": 4}],
+        }
+    )
+    assert [rule.name for rule in model.rules] == ["view", "open", "new"]
+    view = model.rules[0]
+    assert (view.points, view.channel, view.cap, view.where) == (7, "web", 9, field("b") == 2)
+    assert model.signals[0].on == ("deal",)
+    assert model.signals[0].where == (field("stage") == "won")
+    assert (model.repeats[0].n, model.repeats[0].points) == (4, 5)
+    assert model.absences == Model.from_dict(BASE).absences
+
+
+def test_some_tables_overlay_key_by_key(load):
+    """Levels, momentum, life cycle, columns, channels and weights keep what the child does not name."""
+    model = load(
+        {
+            "extends": "base.json",
+            "levels": {"medium": 31},
+            "momentum": {"fast": "7d"},
+            "lifecycle": {"ends_on": "gone"},
+            "columns": {"time": "at", "id": "key"},
+            "channels": {"mail": {"cap": 5}},
+            "weights": {"plan": {"free": 1.5}, "device": {}},
+        }
+    )
+    assert (model.levels.low, model.levels.medium) == (2, 31)
+    assert model.lifecycle.customer_on == ("won",)
+    assert model.lifecycle.ends_on == ("gone",)
+    assert model.columns == {"contact": "user", "time": "at", "id": "key"}
+    assert {name: channel.cap for name, channel in model.channels.items()} == {"web": 40, "mail": 5}
+    assert model.weights == {"plan": {"free": 1.5}}
+
+
+def test_everything_else_replaces(load):
+    """The name, the decay, the scale, passive types and the list of phases are the child's where it has them."""
+    phases = [{"name": "a", "half": "prospect"}, {"name": "b", "half": "customer"}]
+    model = load(
+        {"extends": "base.json", "name": "child", "decay": "none", "passive": ["x"], "phases": phases}
+    )
+    assert model.name == "child"
+    assert model.decay.kind == "none"
+    assert model.passive == ("x",)
+    assert [phase.name for phase in model.phases] == ["a", "b"]
+
+
+def test_remove(load):
+    """What is removed is not taken over, with the cap of a channel that is then idle; it may be made anew."""
+    model = load({"extends": "base.json", "remove": ["open", "quiet", "often", "bot", "won"]})
+    assert [rule.name for rule in model.rules] == ["view"]
+    assert model.absences == model.repeats == model.excludes == model.signals == ()
+    assert list(model.channels) == ["web"]
+    anew = {"name": "view", "on": "x", "points": 3}
+    model = load({"extends": "base.json", "remove": "view", "rules": [anew]})
+    assert model.rules == Model.from_dict({**BASE, "channels": {}, "rules": [BASE["rules"][1], anew]}).rules
+
+
+def test_a_child_answers_for_its_own_channels(load):
+    """The cap of an idle channel that the child itself names is a fault."""
+    assert extend_faults(
+        load, {"extends": "base.json", "remove": ["open"], "channels": {"mail": {"cap": 2}}}
+    ) == ["channels.mail: no rule, absence or repeat is in this channel"]
+
+
+def test_chains(load):
+    """A file may extend one that extends another; each removes from what it takes over."""
+    model = load(
+        {
+            "extends": "base.json",
+            "rules": [{"name": "view", "points": 5}, {"name": "x", "on": "x", "points": 1}],
+        },
+        {"extends": "child0.json", "remove": ["x"], "rules": [{"name": "view", "cap": 8}]},
+    )
+    assert [(rule.name, rule.points, rule.cap) for rule in model.rules] == [("view", 5, 8), ("open", 2, None)]
+
+
+def test_a_file_may_extend_a_preset(load):
+    """A name without an ending is a preset."""
+    preset = presets.load("saas")
+    assert load({"extends": "saas"}) == preset
+    model = load({"extends": "saas", "rules": [{"name": preset.rules[0].name, "points": 123}]})
+    assert model.rules[0] == Model.from_dict({"extends": "saas"}).rules[0].__class__(
+        **{
+            **{
+                key: getattr(preset.rules[0], key)
+                for key in ("name", "on", "channel", "decay", "cap", "limit")
+            },
+            "points": 123,
+        }
+    )
+    assert model.rules[1:] == preset.rules[1:]
+
+
+@pytest.mark.parametrize(
+    ("child", "fault"),
+    [
+        ({"extends": "sass"}, "extends: no preset is named 'sass', did you mean \"saas\"?"),
+        ({"extends": ""}, "extends: expected the name of a preset or of a file, got ''"),
+        ({"extends": ["saas"]}, "extends: expected the name of a preset or of a file, got a list"),
+        ({"extends": "../base.json"}, "extends: expected a preset or a file beside this one, got '../base.json'"),
+        ({"extends": "..\\base.json"}, "extends: expected a preset or a file beside this one, got '..\\\\base.json'"),
+        ({"extends": "/etc/base.json"}, "extends: expected a preset or a file beside this one, got '/etc/base.json'"),
+        ({"extends": "C:base.json"}, "extends: expected a preset or a file beside this one, got 'C:base.json'"),
+        ({"extends": "a\0.json"}, "extends: expected a preset or a file beside this one, got 'a\\x00.json'"),
+        ({"extends": "base.json", "remove": ["opne"]}, "remove[0]: nothing named 'opne' is taken over, did you mean \"open\"?"),
+        ({"extends": "base.json", "remove": [3]}, "remove[0]: expected a name, got 3"),
+        ({"extends": "base.json", "remove": {"a": 1}}, "remove: expected a list of names, got a table"),
+        ({"extends": "base.json", "remove": ["web"]}, "remove[0]: nothing named 'web' is taken over"),
+        ({**BASE, "remove": ["open"]}, "remove: there is nothing to remove without extends"),
+        ({"extends": "base.json", "rules": [{"name": "view"}, {"name": "view"}]}, "rules[2].name: 'view' is already the name of rules[0]"),
+        ({"extends": "base.json", "rules": [{"points": 3}]}, "rules[2].name: missing"),
+        ({"extends": "base.json", "rules": [3]}, "rules[2]: expected a table, got 3"),
+        ({"extends": "base.json", "rules": 3}, "rules: expected a list of tables, got 3"),
+        ({"extends": "base.json", "levels": 3}, "levels: expected a table, got 3"),
+    ],
+)  # fmt: skip
+def test_fault_in_extending(load, child, fault):
+    """Everything that can be wrong with extends and remove is named with its path."""
+    assert fault in extend_faults(load, child)
+
+
+def test_faults_in_what_is_extended(load, tmp_path):
+    """A fault in another file is named with that file."""
+    (tmp_path / "broken.toml").write_text("a = ")
+    assert extend_faults(load, {"extends": "broken.toml"}) == [
+        f"extends: {tmp_path / 'broken.toml'}: not valid TOML: Invalid value (at end of document)"
+    ]
+    (fault,) = extend_faults(load, {"extends": "missing.toml"})
+    assert fault.startswith(f"extends: {tmp_path / 'missing.toml'}: cannot be read: ")
+    with pytest.raises(ModelError) as raised:
+        load({"extends": "base.json", "remove": ["nix"]}, {"extends": "child0.json"})
+    assert raised.value.faults == (
+        f"{tmp_path / 'child0.json'}: remove[0]: nothing named 'nix' is taken over",
+    )
+    with pytest.raises(ModelError) as raised:
+        load({"extends": "nix"}, {"extends": "child0.json"})
+    assert raised.value.faults[0].startswith(f"{tmp_path / 'child0.json'}: extends: no preset is named 'nix'")
+
+
+def test_circles(load, tmp_path):
+    """Files that extend one another in a circle are refused."""
+    with pytest.raises(ModelError) as raised:
+        load({"extends": "child1.json"}, {"extends": "child0.json"})
+    first, second = tmp_path / "child1.json", tmp_path / "child0.json"
+    assert raised.value.faults == (f"{second}: extends: a circle: {first} -> {second} -> {first}",)
+    with pytest.raises(ModelError, match="a circle"):
+        load({"extends": "child0.json"})
+
+
+def test_long_chains(load):
+    """Eight models may extend one another below the first, and no more."""
+    chain = [{"extends": "base.json"}, *({"extends": f"child{index}.json"} for index in range(8))]
+    assert load(*chain[:8]).name == "base"
+    with pytest.raises(ModelError, match="extends: more than 8 models extend one another"):
+        load(*chain)
+
+
+def test_a_dict_may_extend_presets_only():
+    """Where there is no file, there is no file beside it."""
+    assert Model.from_dict({"extends": "saas"}) == presets.load("saas")
+    with pytest.raises(ModelError, match=r"only a preset can be extended here, got the file 'base\.toml'"):
+        Model.from_dict({"extends": "base.toml"})
+    with pytest.raises(ModelError, match="no preset is named '../saas'"):
+        Model.from_dict({"extends": "../saas"})
+
+
+def test_tables_are_not_changed_by_merging():
+    """What is given to `from_dict` is as it was."""
+    table = {"extends": "saas", "rules": [{"name": "x", "on": "x", "points": 1}], "remove": []}
+    before = json.dumps(table)
+    Model.from_dict(table)
+    assert json.dumps(table) == before
+
+
+# Presets -----------------------------------------------------------------------------------------------
+
+
+def test_names_of_presets():
+    """There are the presets that the documentation names."""
+    assert presets.names() == (
+        *("b2b_leads", "customer_engagement_index", "document_tracking", "ecommerce", "saas"),
+    )
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_presets_load(name, tmp_path):
+    """Every preset is a sound model named after itself, and can be saved."""
+    model = presets.load(name)
+    assert model.name == name
+    model.save(tmp_path / "model.toml")
+    assert Model.load(tmp_path / "model.toml") == model
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ecomerce", "presets: no preset is named 'ecomerce', did you mean \"ecommerce\"?"),
+        ("zzz", r"presets: no preset is named 'zzz' \(the presets are b2b_leads, "),
+        ("../../etc/passwd", r"presets: no preset is named '\.\./\.\./etc/passwd'"),
+        (3, "presets: no preset is named 3"),
+    ],
+)
+def test_unknown_presets(name, message):
+    """A preset that does not exist is named with the nearest that does."""
+    with pytest.raises(ModelError, match=message.replace("?", r"\?")):
+        presets.load(name)
+
+
+def test_numbers_are_written_as_they_are_read():
+    """Every number that a model can hold is the same number in TOML."""
+    numbers = [0.1, 1e300, 5e-324, -2.5, 2.0**53 + 2, 123456789.125, math.pi, -1e-7, 2**63 - 1]
+    assert tomllib.loads(toml_text({"a": numbers}))["a"] == numbers
