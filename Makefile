@@ -75,7 +75,7 @@ docs: $(DONE)/package $(DONE)/docs
 
 dist: $(DONE)/build
 	@rm -rf dist
-	@$(RUN) -m build --outdir dist .
+	@$(RUN) -m build --quiet --outdir dist .
 
 clean:
 	@rm -rf $(VENV) build dist docs/_build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: every declared thing, made by its constructor, in all the shapes that are no fault."""
+"""Hypothesis strategies: every declared thing, made by its constructor, in all shapes that are no fault."""
 
 from datetime import timedelta
 

@@ -95,7 +95,7 @@ WEIGHTS = some(
 )
 HALVES = st.sampled_from(["both", "both", "prospect", "customer"])
 LEVELS = st.lists(
-    st.sampled_from([0.5, 1, 3, 10, 25, 50, 75, 90, 100]), min_size=3, max_size=3, unique=True
+    st.sampled_from([0, 0.5, 1, 3, 10, 25, 50, 75, 90, 100]), min_size=3, max_size=3, unique=True
 ).map(lambda bounds: dict(zip(("low", "medium", "high"), sorted(bounds), strict=True)))
 
 

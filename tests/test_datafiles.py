@@ -126,7 +126,17 @@ def test_the_first_time_decides_whether_all_are_aware(put: Put) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["yesterday", "2024-02-30", "1704067200", "2024-01-01T24:00", "12/31/2024", "2024-1-1"]
+    "text",
+    [
+        "yesterday",
+        "0000-01-01",
+        "0001-01-01T00:00+01:00",
+        "2024-02-30",
+        "1704067200",
+        "2024-01-01T24:00",
+        "12/31/2024",
+        "2024-1-1",
+    ],
 )
 def test_malformed_times_are_named(put: Put, text: str) -> None:
     """A time that is none is an error with its line, and all of them are counted."""
@@ -155,8 +165,25 @@ def test_malformed_numbers_are_named(put: Put) -> None:
     """A number that is none is an error with its line, also after a value that spans lines."""
     path = put("e.csv", 'contact,type,time,value\n"a\nb",t,2024-01-01,1\n\na,t,2024-01-01,"1,5"\n')
     assert refused(path, fields={"value"}) == (
-        "e.csv, line 5, column 'value': expected a number such as 12.5 (with a point, not a comma), got '1,5'"
+        "e.csv, line 5, column 'value': expected a finite number such as 12.5 (with a point, not a comma), "
+        "got '1,5'"
     )
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e3", 1000.0), (" -.5", -0.5), ("+7.", 7.0), ("nan", None)])
+def test_numbers(put: Put, text: str, value: float | None) -> None:
+    """Numbers may have signs, exponents and spaces around them; NaN is null to the scorer."""
+    got = read(put("e.csv", f"contact,type,time,value\na,t,2024-01-01,{text}\n"), fields={"value"})["value"][
+        0
+    ]
+    assert got == value or (value is None and got != got)
+
+
+@pytest.mark.parametrize("text", ["inf", "-Infinity", "1e999", "0x10", "1_000", "twelve", "-", "1 000"])
+def test_what_is_no_number(put: Put, text: str) -> None:
+    """What is infinite, or no decimal number, is an error."""
+    path = put("e.csv", f"contact,type,time,value\na,t,2024-01-01,{text}\n")
+    assert refused(path, fields={"value"}).endswith(f"expected a finite number such as 12.5, got '{text}'")
 
 
 @pytest.mark.parametrize("column", ["contact", "type", "time"])
@@ -177,7 +204,7 @@ def test_nulls_where_there_must_be_none(tmp_path: Path, column: str, ending: str
         place = "line 3"
     else:
         pq.write_table(pa.Table.from_pylist(rows), path)
-        place = "row 3"
+        place = "row 2"
     assert refused(path) == (
         f"e.{ending}, {place}, column '{column}': expected a {column}, got nothing (null); 2 such rows in all"
     )
@@ -412,7 +439,7 @@ def test_parquet_is_read_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = tmp_path / "e.parquet"
     pq.write_table(table, path)
     assert next(datafiles.read_events(path)).num_rows == 100
-    assert refused(path) == "e.parquet, row 1,000, column 'contact': expected a contact, got nothing (null)"
+    assert refused(path) == "e.parquet, row 999, column 'contact': expected a contact, got nothing (null)"
 
 
 def test_a_small_parquet_of_huge_text_stays_small(tmp_path: Path) -> None:

@@ -37,8 +37,9 @@ def test_a_relation_runs_once_and_leaves_its_connection_free() -> None:
 def test_a_relation_of_its_own_types() -> None:
     """DuckDB's own types are read by what they are."""
     relation = duckdb.sql(
-        "select 'b'::enum('a', 'b') e, 12::hugeint h, timestamptz '1970-01-01 00:00+00' z, interval 1 day i, "
-        "timestamp_ns '1970-01-01 00:00:00.000001500' n, [1] l, time '10:00' t, 3::uinteger u"
+        "select 'b'::enum('a', 'b') e, 12::hugeint h, timestamptz '1970-01-01 00:00:00+00' z, "
+        "interval 1 day i, timestamp_ns '1970-01-01 00:00:00.000001500' n, [1] l, time '10:00' t, "
+        "3::uinteger u"
     )
     frame = frame_of(relation)
     assert {name: frame.column(name).kind for name in frame.names} == {

@@ -23,12 +23,15 @@ ARROWS: dict[str, set[str]] = {
     "coding": {"errors", "frames", "_core"},
     "events": {"errors", "instants", "frames", "coding", "_core"},
     "contacts": {"errors", "frames", "coding", "events"},
-    "matching": {"errors", "model", "plan", "events", "_core"},
+    "matching": {"errors", "model", "plan", "coding", "events", "_core"},
     "datafiles": {"errors"},
     "summary": set(),
+    "describe": {"model"},
+    "demo": set(),
     "scores": {"errors", "model", "plan", "frames", "events", "datafiles", "summary", "_core"},
     "batch": {
-        "errors", "instants", "model", "plan", "frames", "events", "contacts", "matching", "scores", "_core",
+        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching", "scores",
+        "_core",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -45,7 +48,7 @@ LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "
 # Parts of the standard library that `import engagekit` does not need: imported inside functions too, but for rooms
 # that are themselves imported only when they are needed.
 UNNEEDED = {"argparse", "difflib", "tomllib"}
-ON_DEMAND = {"cli", "datafiles"}
+ON_DEMAND = {"cli", "datafiles", "demo", "describe"}
 
 EAGER_THIRD_PARTY = {"attr", "attrs", "numpy"}
 

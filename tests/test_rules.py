@@ -131,7 +131,7 @@ def test_too_long_a_duration(text):
 
 def test_foreign_timedeltas():
     """A duration of pandas becomes one of Python, down to the microsecond."""
-    span = Limit(n=1, per=pd.Timedelta("1d 2us 3ns")).per
+    span = Limit(n=1, per=pd.Timedelta(86_400_000_002_003, "ns")).per
     assert type(span) is timedelta
     assert span == DAY + timedelta(microseconds=2)
 

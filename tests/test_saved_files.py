@@ -110,7 +110,7 @@ def test_others_can_read_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-@pytest.mark.parametrize("position", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("position", [0.1, 0.5])
 def test_altered_files_are_refused(tmp_path: Path, ending: str, position: float) -> None:
     """A file of which one byte differs, or the end is missing, is not read as if nothing had happened."""
     path = tmp_path / f"s.{ending}"
@@ -123,6 +123,24 @@ def test_altered_files_are_refused(tmp_path: Path, ending: str, position: float)
         path.write_bytes(damaged)
         with pytest.raises(StateError, match=r"s\.\w+: (damaged|altered)|no engagekit metadata"):
             datafiles.read_saved(path)
+
+
+def test_no_flipped_bit_goes_unseen(tmp_path: Path) -> None:
+    """Whichever byte of a Parquet file is altered, it is refused or does not matter to what is read."""
+    path = tmp_path / "s.parquet"
+    table = pa.table({"t": ["a", "b", None], "x": [1.5, 2.5, -1.0]})
+    datafiles.write(path, table, METADATA)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            back, metadata = datafiles.read_saved(path)
+        except StateError:
+            refused += 1
+        else:
+            assert back.equals(table) and metadata == METADATA
+    assert refused > len(whole) / 2
 
 
 def change(path: Path, **changes: Any) -> None:

@@ -51,3 +51,52 @@ def test_integer_times(case):
     model = ek.Model.from_dict(case.model)
     options = {"at": moment(case.at), "contacts": contacts, "id": case.id}
     assert_agrees(model.score(frame, time="when", unit=unit, **options), case)
+
+
+RENAMED = {"contact": "who", "type": "what", "time": "when", "value": "worth", "id": "message"}
+
+
+@given(cases(), st.booleans())
+def test_mapped_columns(case, by_model):
+    """Columns under other names, told by the call or by the model, mean the same; the key keeps its name."""
+    names = [RENAMED.get(name, name) for name in EVENT_COLUMNS]
+    mapping = {name: other for name, other in RENAMED.items() if name != "id" or case.id}
+    # Built under the old names, which say what a column holds.
+    frame = frame_of(case.events, EVENT_COLUMNS).set_axis(names, axis=1)
+    contacts = None
+    if case.contacts is not None:
+        contacts = frame_of(case.contacts, CONTACT_COLUMNS).rename(columns={"contact": "who"})
+    table = case.model | {"columns": mapping} if by_model else case.model
+    options = {} if by_model else mapping
+    scores = ek.Model.from_dict(table).score(frame, at=moment(case.at), contacts=contacts, **options)
+    assert_agrees(scores, case, key="who")
+
+
+def test_signal_of_a_types_name():
+    """A signal named like a type stands for both, events of the type and those that bear the signal."""
+    model = {
+        "signals": [{"name": "buy", "on": "deal", "where": {"value": {"ge": 2}}}],
+        "rules": [{"name": "r", "on": "buy", "points": 1, "decay": "none"}],
+    }
+    kinds = [("buy", 1.0), ("deal", 1.0), ("deal", 2.0), ("deal", 3.0)]
+    events = [{"contact": 1, "type": type_, "time": 0, "value": value} for type_, value in kinds]
+    frame = frame_of(events, ["contact", "type", "time", "value"])
+    (row,) = rows_of(ek.Model.from_dict(model).score(frame, at=moment(0)).frame)
+    assert row["score"] == oracle.score(model, events, at=0).rows[0]["score"] == 3
+
+
+def test_contact_and_type_in_conditions_and_weights():
+    """`contact` and `type` mean the mapped columns in conditions and in weights."""
+    model = {
+        "rules": [
+            {"name": "a", "on": ["x", "y"], "points": 1, "where": {"contact": {"in": [7, 8]}}},
+            {"name": "b", "on": ["x", "y"], "points": 10, "weights": {"type": {"y": 3}, "contact": {"8": 2}}},
+        ],
+        "decay": "none",
+    }
+    events = [{"contact": c, "type": t, "time": 0} for c, t in ((7, "x"), (8, "y"), (9, "y"))]
+    frame = frame_of(events, ["contact", "type", "time"])
+    frame = frame.rename(columns={"contact": "type", "type": "contact"})
+    model["columns"] = {"contact": "type", "type": "contact"}
+    rows = rows_of(ek.Model.from_dict(model).score(frame, at=moment(0)).frame)
+    assert [(row["type"], row["score"]) for row in rows] == [(7, 11), (8, 61), (9, 30)]

@@ -243,7 +243,7 @@ def test_html_says_the_same_and_is_escaped() -> None:
     assert tags.open == []
     assert tags.seen == {"div", "p", "table", "tr", "th", "td"}
     assert "bob & co" in tags.text and "<script>alert(1)</scr..." in tags.text
-    assert "all from shop (48 points), momentum +0.56, last order 2 days before; falls to medium on" in page
+    assert "all from shop (48 points), momentum +0.58, last order 2 days before; falls to low on" in page
 
 
 def test_scores_show_the_summary() -> None:

@@ -202,8 +202,9 @@ class Events:
         self.aware = False
         self.source: Any = None
         codes, type_codes, times, id_codes = [], [], [], []
-        for frame in named_frames(source, "events"):
-            self.source = self.source or frame
+        for whole in named_frames(source, "events"):
+            self.source = self.source or whole
+            frame = whole if wanted is None else self._narrowed(whole, wanted)
             codes.append(_whole(self.contacts, frame, mapping.contact, self.rows))
             type_codes.append(_whole(types, frame, mapping.type, self.rows, text=True))
             times.append(self._times(frame))
@@ -224,6 +225,12 @@ class Events:
         self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
         if mapping.id is not None:
             self._drop_duplicates(_joined(id_codes, np.int32))
+
+    def _narrowed(self, frame: Frame, wanted: list[str]) -> Frame:
+        """Let a lazy frame make only what is asked for (one that lacks some of it says so by itself)."""
+        own = (self.mapping.contact, self.mapping.type, self.mapping.time, self.mapping.id)
+        names = dict.fromkeys(name for name in (*own, *map(self.mapping.column, wanted)) if name is not None)
+        return frame.narrow(names) if names.keys() <= set(frame.names) else frame
 
     def _group(self, codes: Codes, types: Codes, times: NDArray[np.int64]) -> None:
         self.starts = np.zeros(len(self.contacts) + 1, np.int64)

@@ -179,9 +179,9 @@ class Scores:
             key = metadata["key"]
             whole = metadata["fingerprint"] == model.fingerprint and {key, "score"} <= set(table.column_names)
         except (KeyError, TypeError, ValueError) as error:
-            raise StateError(f"{path}: expected saved scores, got metadata that lacks something: {error}") from None
+            raise StateError(f"{path}: expected saved scores, got metadata without {error}") from None
         if not whole:
-            raise StateError(f"{path}: expected saved scores, got a table and a model that do not fit each other")
+            raise StateError(f"{path}: expected saved scores, got a table and a model that do not fit")
         return cls(model=model, at=at, stats=stats, key=key, columns=outs_of(frame_of(table)), kind="pyarrow")
 
     def __repr__(self) -> str:

@@ -71,8 +71,9 @@ def summary_html(
         rows = [["the strongest", "index", "phase", "why"]]
         rows += [[person.contact, person.index, person.place, person.sentence()] for person in people]
         parts.append(_html_table(rows))
-    parts.append(f"<p>{escape(_uncounted(stats))}</p>")
-    return "<div>" + "".join(parts) + "</div>"
+    if uncounted := _uncounted(stats):
+        parts.append(f"<p>{escape(uncounted)}</p>")
+    return f"<div>{''.join(parts)}</div>"
 
 
 def _title(columns: Columns, model: "Model", at: datetime | None, stats: "Stats") -> str:

@@ -19,7 +19,7 @@ EXPECTED: dict[Use, str] = {
     "text": "text",
     "instant": "an ISO-8601 instant such as 2024-05-01T12:00:00Z",
     "integer": "a whole number",
-    "number": "a number such as 12.5",
+    "number": "a finite number such as 12.5",
     "flag": "true or false",
 }
 
@@ -100,8 +100,8 @@ class Faults:
 
 
 def row_place(row: int) -> str:
-    """Name a row of a file that has no lines."""
-    return f"row {row + 1:,}"
+    """Name a row of a file that has no lines; rows are counted from 0, as frames do."""
+    return f"row {row:,}"
 
 
 def shown(value: object) -> str:

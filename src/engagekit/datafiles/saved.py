@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _KEY = b"engagekit"
+_SUM = b"engagekit.sha256"
 _BLOCK_BYTES = 16 << 20
 _BATCH_ROWS = 65_536
 _COMPANION_BYTES = 64 << 20
@@ -142,19 +143,27 @@ def _checked_header(where: str, header: object) -> dict[str, Any]:
 
 
 def _write_parquet(stream: IO[bytes], table: "pa.Table", metadata: Mapping[str, Any]) -> None:
-    header = json.dumps(_header(table, metadata), allow_nan=False)
+    header = json.dumps(_header(table, metadata), allow_nan=False).encode()
     pyarrow("parquet").write_table(
-        table.replace_schema_metadata({_KEY: header.encode()}),
+        table.replace_schema_metadata({_KEY: header, _SUM: _sha256(header)}),
         stream,
         compression="zstd",
-        write_page_checksum=True,
+        write_page_checksum=True,  # of the values; the metadata has a sum of its own
     )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _read_parquet(path: Path) -> tuple["pa.Table", dict[str, Any]]:
     with path.open("rb") as stream:
         table = pyarrow("parquet").ParquetFile(stream, page_checksum_verification=True).read()
-    header = _checked_header(str(path), _json((table.schema.metadata or {}).get(_KEY, b"null")))
+    found = table.schema.metadata or {}
+    text = found.get(_KEY, b"null")
+    header = _checked_header(str(path), _json(text))
+    if found.get(_SUM) != _sha256(text).encode():
+        raise StateError(f"{path}: damaged metadata, its checksum differs")
     if table.num_rows != header["rows"] or table.column_names != list(header["types"]):
         raise StateError(f"{path}: altered since it was saved; rows or columns differ from its metadata")
     for index, field in enumerate(table.schema):
@@ -228,7 +237,7 @@ def _write_json_lines(path: Path, plain: "pa.Table", stream: _Summed) -> None:
 def _read_pair(path: Path, kind: Format) -> tuple["pa.Table", dict[str, Any]]:
     data = path.read_bytes()
     header = _read_companion(path)
-    if header.get("sha256") != hashlib.sha256(data).hexdigest():
+    if header.get("sha256") != _sha256(data):
         raise StateError(
             f"{path}: altered since it was saved; it is not the file that {companion(path).name} describes"
         )

@@ -16,12 +16,13 @@ from engagekit.datafiles.paths import pyarrow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
+_NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$|^(?i:nan)$"
 _WHOLE = r"^-?\d{1,19}$"
 _ZONE = r"\d[T ]\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 _ISO_CHARACTERS = re.compile(r"[0-9]{4}[0-9TWZ:.+ -]*")
 _DIGITS = re.compile(r"[0-9]+")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 _YES = ("true", "yes", "1")
 _NO = ("false", "no", "0")
 
@@ -74,9 +75,13 @@ def _numbers(text: "pa.ChunkedArray", target: "pa.DataType", pattern: str) -> "p
     sound = compute.match_substring_regex(trimmed, pattern)
     numbers = compute.if_else(sound, trimmed, pa.scalar(None, pa.string()))
     try:
-        return numbers.cast(target)
+        values = numbers.cast(target)
     except pa.ArrowInvalid:  # whole numbers beyond 64 bits
         return pa.chunked_array([pa.array([_within_64_bits(text) for text in numbers.to_pylist()], target)])
+    if target != pa.float64():
+        return values
+    # 1e999 is read as infinite.
+    return compute.if_else(compute.is_inf(values), pa.scalar(None, target), values)
 
 
 def _within_64_bits(text: str | None) -> int | None:
@@ -105,7 +110,18 @@ def _instants(text: "pa.ChunkedArray", clock: Clock) -> "pa.ChunkedArray":
         instants = text.cast(utc if aware else naive)
     except pa.ArrowInvalid:
         instants = _instants_of_any_form(_tidied(text))
-    return instants.cast(utc if clock.aware else naive)
+    return _within_calendar(instants.cast(naive)).cast(utc if clock.aware else naive)
+
+
+def _within_calendar(instants: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Take away what lies outside the years 1 to 9999, which no ISO-8601 text names."""
+    pa, compute = pyarrow(), pyarrow("compute")
+    bounds = compute.min_max(instants.cast(pa.int64())).as_py()
+    if bounds["min"] is None or (bounds["min"] >= _FIRST_US and bounds["max"] <= _LAST_US):
+        return instants
+    numbers = instants.cast(pa.int64())
+    known = compute.and_(compute.greater_equal(numbers, _FIRST_US), compute.less_equal(numbers, _LAST_US))
+    return compute.if_else(known, instants, pa.scalar(None, instants.type))
 
 
 def _instants_of_any_form(text: "pa.ChunkedArray") -> "pa.ChunkedArray":

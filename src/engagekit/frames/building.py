@@ -122,7 +122,7 @@ def _pandas_like(series: Any, dtype: Any) -> Any:
         return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), index=series.index)
     try:
         cast = series.astype(dtype)
-    except (TypeError, ValueError, ArithmeticError, NotImplementedError):
+    except (TypeError, ValueError, ArithmeticError, RuntimeError):
         return series
     there = series[series.notna()]
     same = cast.notna().sum() == len(there) and (cast[series.notna()].astype(series.dtype) == there).all()
@@ -174,7 +174,7 @@ def _pyarrow_like(column: Any, frame: Frame, key: str) -> Any:
         if theirs.num_chunks == 0:
             return column.cast(theirs.type.value_type)
         return _with_dictionary(column, theirs)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except pa.ArrowException:
         return column
 
 

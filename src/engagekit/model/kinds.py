@@ -15,7 +15,7 @@ from engagekit.errors import ModelError
 from engagekit.model.conditions import Condition, condition_from, read_condition
 from engagekit.model.durations import LONGEST, duration_text, parse_duration
 from engagekit.model.frozen import FrozenDict
-from engagekit.model.scalars import is_null, is_number, plain_scalar
+from engagekit.model.scalars import is_number, plain_scalar
 from engagekit.model.wording import is_unicode, join, listed, shown, suggestion
 
 
@@ -218,8 +218,10 @@ class NumberKind(Kind):
 def as_count(value: int) -> int:
     """Make an int of any integral number that is no boolean."""
     given = plain_scalar(value)
-    whole = is_number(given) and not is_null(given) and given % 1 == 0
-    return int(given) if whole else cast(int, given)
+    if isinstance(given, Integral) and is_number(given):
+        return int(given)
+    number: object = as_number(given)
+    return int(number) if isinstance(number, float) and number.is_integer() else cast(int, given)
 
 
 class CountKind(Kind):
