@@ -1,7 +1,7 @@
 """Execute every example of the documentation: code blocks of Markdown pages and doctests of docstrings.
 
-A page is read as its reader would: from top to bottom, in a folder where ``examples`` lies, with everything that an
-earlier block defined or wrote still there.
+A page is read as its reader would: from top to bottom, in a folder where ``examples`` lies, with everything
+that an earlier block defined or wrote still there.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def folder_of_a_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
 
 
 def run_console(example: Example) -> str | None:
-    """Run the ``$ engagekit ...`` commands of a block and compare what they print with what the block shows."""
+    """Run the ``$ engagekit ...`` commands of a block and compare what they print with what it shows."""
     checker = OutputChecker()
     for part in ("\n" + example.parsed).split("\n$ ")[1:]:
         command, _, want = part.replace("\\\n", " ").partition("\n")

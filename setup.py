@@ -65,5 +65,5 @@ core = Extension(
 )
 core.cython_directives = directives  # read by Cython's build_ext, which setuptools uses for a .pyx
 
-# Forced, because a change of a switch shows in no file's date: a debug build would otherwise be taken for a release.
+# Forced, because a change of a switch shows in no file's date: a debug build would be taken for a release.
 setup(ext_modules=[core], options={"build_ext": {"force": True}})

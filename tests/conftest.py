@@ -18,6 +18,6 @@ COMMON = {
         HealthCheck.large_base_example,
     ],
 }
-settings.register_profile("ci", max_examples=60, **COMMON)
+settings.register_profile("ci", max_examples=100, **COMMON)
 settings.register_profile("thorough", max_examples=2000, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -9,7 +9,7 @@ import pytest
 from engagekit.errors import ModelError
 from engagekit.model import All, AnyOf, Test, condition_from, field
 
-X = field("x")
+x = field("x")
 A, B, C = (field("a") == 1), (field("b") == 2), (field("c") == 3)
 
 
@@ -25,7 +25,7 @@ def faults_of(table):
     [
         ({"a": {"eq": 1}}, A),
         ({"a": {"eq": 1}, "b": {"eq": 2}}, A & B),
-        ({"x": {"ge": 1, "lt": 5}}, (X >= 1) & (X < 5)),
+        ({"x": {"ge": 1, "lt": 5}}, (x >= 1) & (x < 5)),
         ({"any": [{"a": {"eq": 1}}, {"b": {"eq": 2}}]}, A | B),
         ({"not": {"a": {"eq": 1}}}, ~A),
         ({"a": {"eq": 1}, "any": [{"b": {"eq": 2}}, {"c": {"eq": 3}}]}, A & (B | C)),
@@ -33,10 +33,10 @@ def faults_of(table):
         ({"all": [{"a": {"eq": 1}}, {"a": {"eq": 1}}]}, A & A),
         ({"all": [{"a": {"eq": 1}}, {"b": {"eq": 2}}], "c": {"eq": 3}}, A & B & C),
         ({"any": [{"a": {"eq": 1}}]}, AnyOf([A])),
-        ({"x": {"between": [1, 2]}}, X.between(1, 2)),
-        ({"x": {"in": ["a", "b"]}}, X.is_in(["a", "b"])),
-        ({"x": {"is_null": False}}, X.is_null(False)),
-        ({"x": {"ge": dt.date(2024, 1, 1)}}, X >= "2024-01-01T00:00:00Z"),
+        ({"x": {"between": [1, 2]}}, x.between(1, 2)),
+        ({"x": {"in": ["a", "b"]}}, x.is_in(["a", "b"])),
+        ({"x": {"is_null": False}}, x.is_null(False)),
+        ({"x": {"ge": dt.date(2024, 1, 1)}}, x >= "2024-01-01T00:00:00Z"),
     ],
 )
 def test_the_form_in_a_model_file(table, condition):
@@ -48,11 +48,11 @@ def test_the_form_in_a_model_file(table, condition):
     ("condition", "table"),
     [
         (A & B & ~C, {"a": {"eq": 1}, "b": {"eq": 2}, "not": {"c": {"eq": 3}}}),
-        ((X >= 1) & (X < 5), {"x": {"ge": 1, "lt": 5}}),
-        ((X >= 1) & A & (X < 5), {"all": [{"x": {"ge": 1}}, {"a": {"eq": 1}}, {"x": {"lt": 5}}]}),
-        (X.contains("a") & X.contains("b"), {"all": [{"x": {"contains": "a"}}, {"x": {"contains": "b"}}]}),
+        ((x >= 1) & (x < 5), {"x": {"ge": 1, "lt": 5}}),
+        ((x >= 1) & A & (x < 5), {"all": [{"x": {"ge": 1}}, {"a": {"eq": 1}}, {"x": {"lt": 5}}]}),
+        (x.contains("a") & x.contains("b"), {"all": [{"x": {"contains": "a"}}, {"x": {"contains": "b"}}]}),
         (~A & ~B, {"all": [{"not": {"a": {"eq": 1}}}, {"not": {"b": {"eq": 2}}}]}),
-        (X.is_in([1.0, 2]), {"x": {"in": [1, 2]}}),
+        (x.is_in([1.0, 2]), {"x": {"in": [1, 2]}}),
     ],
 )
 def test_the_form_that_is_written(condition, table):
@@ -64,8 +64,8 @@ def test_the_form_that_is_written(condition, table):
 def test_sets_are_written_in_one_order():
     """A set of values makes the same test whatever order Python keeps it in."""
     values = ["a", "b", "c", "d", "e"]
-    assert X.is_in(set(values)) == X.is_in(frozenset(reversed(values)))
-    assert X.is_in(iter(values)) == X.is_in(values) == X.is_in(np.array(values))
+    assert x.is_in(set(values)) == x.is_in(frozenset(reversed(values)))
+    assert x.is_in(iter(values)) == x.is_in(values) == x.is_in(np.array(values))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,7 @@ def test_sets_are_written_in_one_order():
         (3, 'where: expected a condition such as { url = { contains = "/pricing" } }, got 3'),
         ({"x": 5}, "where.x: expected a table of operators such as { eq = 5 }, got 5"),
         ({"x": [5]}, 'where.x: expected a table of operators such as { eq = "..." }, got a list'),
+        ({"x": True}, "where.x: expected a table of operators such as { eq = true }, got True"),
         ({"x": {}}, "where.x: expected at least one operator, got an empty table"),
         ({"": {"eq": 1}}, "where.'': expected the name of a field, got ''"),
         ({3: {"eq": 1}}, "where.3: expected the name of a field, got 3"),
@@ -140,17 +141,17 @@ def test_fault_in_a_table(table, fault):
 @pytest.mark.parametrize(
     ("condition", "faults"),
     [
-        (X.contains(5), ["where.x.contains: expected text, got 5"]),
-        (X.is_in("abc"), ["where.x.in: expected a list of values, got 'abc'"]),
-        (X.is_in(3), ["where.x.in: expected a list of values, got 3"]),
+        (x.contains(5), ["where.x.contains: expected text, got 5"]),
+        (x.is_in("abc"), ["where.x.in: expected a list of values, got 'abc'"]),
+        (x.is_in(3), ["where.x.in: expected a list of values, got 3"]),
         (Test("any", "eq", 1), ["where.any: no field can have this name, it combines conditions"]),
         (Test("", "eq", 1), ["where: expected the name of a field, got ''"]),
         (Test("x", "equals", 1), ["where.x.equals: unknown operator"]),
         (All([]), ["where: expected at least one condition"]),
         (AnyOf([]), ["where.any: expected at least one condition"]),
-        (A & X.contains(5), ["where.x.contains: expected text, got 5"]),
-        (A & A & X.contains(5), ["where.all[2].x.contains: expected text, got 5"]),
-        (A | ~X.contains(5), ["where.any[1].not.x.contains: expected text, got 5"]),
+        (A & x.contains(5), ["where.x.contains: expected text, got 5"]),
+        (A & A & x.contains(5), ["where.all[2].x.contains: expected text, got 5"]),
+        (A | ~x.contains(5), ["where.any[1].not.x.contains: expected text, got 5"]),
     ],
 )
 def test_fault_in_python(condition, faults):

@@ -19,21 +19,21 @@ from engagekit.model import All, AnyOf, Field, Not, Test, condition_from, field
 from engagekit.model.scalars import OPERATORS, holds, instant_text, instant_us, is_null, kind_of
 
 NULLS = [None, math.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("nan")]
-X = field("x")
+x = field("x")
 EVERY = {
-    "eq": X == 1,
-    "ne": X != 1,
-    "lt": X < 1,
-    "le": X <= 1,
-    "gt": X > 1,
-    "ge": X >= 1,
-    "in": X.is_in([1]),
-    "not_in": X.not_in([1]),
-    "between": X.between(0, 1),
-    "contains": X.contains("a"),
-    "starts_with": X.starts_with("a"),
-    "ends_with": X.ends_with("a"),
-    "is_null": X.is_null(),
+    "eq": x == 1,
+    "ne": x != 1,
+    "lt": x < 1,
+    "le": x <= 1,
+    "gt": x > 1,
+    "ge": x >= 1,
+    "in": x.is_in([1]),
+    "not_in": x.not_in([1]),
+    "between": x.between(0, 1),
+    "contains": x.contains("a"),
+    "starts_with": x.starts_with("a"),
+    "ends_with": x.ends_with("a"),
+    "is_null": x.is_null(),
 }
 
 
@@ -43,28 +43,28 @@ EVERY = {
 @pytest.mark.parametrize(
     ("condition", "yes", "no"),
     [
-        (X == 1, [1, 1.0, np.int8(1), Decimal(1), Fraction(1)], [0, 1.5]),
-        (X != 1, [0, 1.5], [1, 1.0]),
-        (X < 1, [0, -math.inf], [1, 2]),
-        (X <= 1, [0, 1], [1.0000001]),
-        (X > 1, [math.inf, np.float64(1.5)], [1]),
-        (X >= 1, [1], [0.9999999]),
-        (X == "a", ["a", np.str_("a")], ["A", "", "aa"]),
-        (X < "b", ["a", "B", ""], ["b", "c"]),
-        (X == True, [True, np.True_], [False]),
-        (X != False, [True], [False]),
-        (X.is_in([1, 2.5]), [1.0, 2.5], [2]),
-        (X.is_in({"a", "b"}), ["a"], ["c"]),
-        (X.is_in([True]), [True], [False]),
-        (X.not_in(["a"]), ["b"], ["a"]),
-        (X.between(1, 2), [1, 1.5, 2], [0, 2.1]),
-        (X.between("a", "c"), ["a", "b", "c"], ["d"]),
-        (X.contains("a.b"), ["xa.by"], ["xaxby", "A.B", ""]),
-        (X.contains(""), ["", "a"], []),
-        (X.starts_with("/p"), ["/pricing"], ["x/p", "/P"]),
-        (X.ends_with("é"), ["café"], ["cafe", "e"]),
-        (X.is_null(), NULLS, [0, "", False, math.inf]),
-        (X.is_null(False), [0, "", False, math.inf], NULLS),
+        (x == 1, [1, 1.0, np.int8(1), Decimal(1), Fraction(1)], [0, 1.5]),
+        (x != 1, [0, 1.5], [1, 1.0]),
+        (x < 1, [0, -math.inf], [1, 2]),
+        (x <= 1, [0, 1], [1.0000001]),
+        (x > 1, [math.inf, np.float64(1.5)], [1]),
+        (x >= 1, [1], [0.9999999]),
+        (x == "a", ["a", np.str_("a")], ["A", "", "aa"]),
+        (x < "b", ["a", "B", ""], ["b", "c"]),
+        (x == True, [True, np.True_], [False]),
+        (x != False, [True], [False]),
+        (x.is_in([1, 2.5]), [1.0, 2.5], [2]),
+        (x.is_in({"a", "b"}), ["a"], ["c"]),
+        (x.is_in([True]), [True], [False]),
+        (x.not_in(["a"]), ["b"], ["a"]),
+        (x.between(1, 2), [1, 1.5, 2], [0, 2.1]),
+        (x.between("a", "c"), ["a", "b", "c"], ["d"]),
+        (x.contains("a.b"), ["xa.by"], ["xaxby", "A.B", ""]),
+        (x.contains(""), ["", "a"], []),
+        (x.starts_with("/p"), ["/pricing"], ["x/p", "/P"]),
+        (x.ends_with("é"), ["café"], ["cafe", "e"]),
+        (x.is_null(), NULLS, [0, "", False, math.inf]),
+        (x.is_null(False), [0, "", False, math.inf], NULLS),
     ],
 )
 def test_what_a_test_holds_for(condition, yes, no):
@@ -112,8 +112,8 @@ def test_a_missing_field_is_null(op):
 )
 def test_numbers_compare_exactly(number, value, holds_equal):
     """An integer beside a float is not rounded first."""
-    assert (number == X).matches({"x": value}) == holds_equal
-    assert (number != X).matches({"x": value}) != holds_equal
+    assert (x == number).matches({"x": value}) == holds_equal
+    assert (x != number).matches({"x": value}) != holds_equal
 
 
 UTC = dt.UTC
@@ -133,27 +133,36 @@ NOON = dt.datetime(2024, 1, 1, 12)
 )
 def test_instants_become_text(operand):
     """An instant in a test is ISO-8601 text in UTC, floored to microseconds."""
-    condition = operand == X
+    condition = x == operand
     assert condition.value == "2024-01-01T12:00:00Z"
-    assert condition == (X == "2024-01-01T12:00:00Z")
+    assert condition == (x == "2024-01-01T12:00:00Z")
     values = [NOON, NOON.replace(tzinfo=UTC), pd.Timestamp(NOON), np.datetime64(NOON, "s")]
     assert all(condition.matches({"x": value}) for value in values)
 
 
+@pytest.mark.parametrize(
+    "operand", [3, np.int64(3), np.float64(3), pd.Timestamp(NOON), np.datetime64(NOON, "ns")]
+)
+def test_a_value_may_stand_on_the_left(operand):
+    """A comparison reads the same from both sides, whatever library the value is of."""
+    assert [operand == x, operand != x] == [x == operand, x != operand]
+    assert [operand < x, operand >= x] == [x > operand, x <= operand]
+
+
 def test_dates_are_midnights():
     """A date is the first instant of its day, in a test and in an event."""
-    assert (dt.date(2024, 1, 2) <= X).value == "2024-01-02T00:00:00Z"
-    assert (dt.date(2024, 1, 2) <= X).matches({"x": dt.datetime(2024, 1, 2)})
-    assert not (dt.date(2024, 1, 2) <= X).matches({"x": dt.date(2024, 1, 1)})
-    assert (X.between("2024-01-01", "2024-01-31")).matches({"x": dt.datetime(2024, 1, 31)})
-    assert X.is_in([dt.date(2024, 1, 2)]).matches({"x": dt.datetime(2024, 1, 2, tzinfo=UTC)})
+    assert (x >= dt.date(2024, 1, 2)).value == "2024-01-02T00:00:00Z"
+    assert (x >= dt.date(2024, 1, 2)).matches({"x": dt.datetime(2024, 1, 2)})
+    assert not (x >= dt.date(2024, 1, 2)).matches({"x": dt.date(2024, 1, 1)})
+    assert (x.between("2024-01-01", "2024-01-31")).matches({"x": dt.datetime(2024, 1, 31)})
+    assert x.is_in([dt.date(2024, 1, 2)]).matches({"x": dt.datetime(2024, 1, 2, tzinfo=UTC)})
 
 
 def test_instants_keep_their_microseconds():
     """One microsecond more is later."""
     late = NOON.replace(microsecond=1)
-    assert (X > NOON).matches({"x": late})
-    assert (late == X).value == "2024-01-01T12:00:00.000001Z"
+    assert (x > NOON).matches({"x": late})
+    assert (x == late).value == "2024-01-01T12:00:00.000001Z"
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -165,18 +174,18 @@ def test_text_of_an_instant_is_read_back(moment):
 @pytest.mark.parametrize(
     ("condition", "value", "message"),
     [
-        (X >= 30, "a", "field 'x': expected a number for the test 'ge', got text: 'a'"),
-        (X == "a", 3, "field 'x': expected text for the test 'eq', got a number: 3"),
-        (X == 1, True, "field 'x': expected a number for the test 'eq', got a boolean: True"),
-        (X == True, 1, "field 'x': expected a boolean for the test 'eq', got a number: 1"),
-        (X.is_in([1]), "1", "field 'x': expected a number for the test 'in', got text: '1'"),
-        (X.between(1, 2), "1", "field 'x': expected a number for the test 'between', got text: '1'"),
-        (X.contains("a"), 3, "field 'x': expected text for the test 'contains', got a number: 3"),
-        (X.contains("a"), NOON, "field 'x': expected text for the test 'contains', got an instant"),
-        (X > 3, NOON, "field 'x': expected a number for the test 'gt', got an instant"),
-        (X == "a", b"a", "field 'x': expected text for the test 'eq', got a bytes: b'a'"),
+        (x >= 30, "a", "field 'x': expected a number for the test 'ge', got text: 'a'"),
+        (x == "a", 3, "field 'x': expected text for the test 'eq', got a number: 3"),
+        (x == 1, True, "field 'x': expected a number for the test 'eq', got a boolean: True"),
+        (x == True, 1, "field 'x': expected a boolean for the test 'eq', got a number: 1"),
+        (x.is_in([1]), "1", "field 'x': expected a number for the test 'in', got text: '1'"),
+        (x.between(1, 2), "1", "field 'x': expected a number for the test 'between', got text: '1'"),
+        (x.contains("a"), 3, "field 'x': expected text for the test 'contains', got a number: 3"),
+        (x.contains("a"), NOON, "field 'x': expected text for the test 'contains', got an instant"),
+        (x > 3, NOON, "field 'x': expected a number for the test 'gt', got an instant"),
+        (x == "a", b"a", "field 'x': expected text for the test 'eq', got a bytes: b'a'"),
         (
-            X == "soon",
+            x == "soon",
             NOON,
             (
                 "field 'x': holds instants, and 'soon' of the test 'eq' is none; "
@@ -245,9 +254,9 @@ def test_what_says_the_same_is_the_same():
 
 def test_equal_numbers_are_equal_tests():
     """A test for 1 is one for 1.0, and none for True or "1"."""
-    assert (X == 1) == (X == 1.0)
-    assert hash(X == 1) == hash(X == 1.0)
-    different = [X == 1, X == True, X == "1", X != 1, field("y") == 1, X.is_in([1]), X.is_in([True])]
+    assert (x == 1) == (x == 1.0)
+    assert hash(x == 1) == hash(x == 1.0)
+    different = [x == 1, x == True, x == "1", x != 1, field("y") == 1, x.is_in([1]), x.is_in([True])]
     assert len(set(different)) == len(different)
 
 
@@ -309,16 +318,16 @@ def test_many_conditions_side_by_side():
         (A & B, "(field('a') == 1) & (field('b') == 2)"),
         (A & (B | C), "(field('a') == 1) & ((field('b') == 2) | (field('c') == 3))"),
         (~(A & B), "~((field('a') == 1) & (field('b') == 2))"),
-        (~X.is_null(False), "~field('x').is_null(False)"),
+        (~x.is_null(False), "~field('x').is_null(False)"),
         (Not(Not(A)), "Not(~(field('a') == 1))"),
         (All([A]), "All([(field('a') == 1)])"),
         (AnyOf([]), "AnyOf([])"),
-        (X.between(1, "b"), "field('x').between(1, 'b')"),
-        (X.not_in(["a"]), "field('x').not_in(['a'])"),
-        (X.ends_with("é"), "field('x').ends_with('é')"),
+        (x.between(1, "b"), "field('x').between(1, 'b')"),
+        (x.not_in(["a"]), "field('x').not_in(['a'])"),
+        (x.ends_with("é"), "field('x').ends_with('é')"),
         (Test("x", "is", 3), "Test('x', 'is', 3)"),
         (Test("x", "in", 3), "Test('x', 'in', 3)"),
-        (X, "field('x')"),
+        (x, "field('x')"),
     ],
 )
 def test_repr(condition, text):
@@ -349,13 +358,13 @@ def test_pickles_and_copies_are_equal(condition):
 
 def test_fields_pickle():
     """A field comes back from a pickle, and cannot be changed."""
-    twin = pickle.loads(pickle.dumps(X))
+    twin = pickle.loads(pickle.dumps(x))
     assert isinstance(twin, Field)
     assert twin.name == "x"
     with pytest.raises(AttributeError):
         twin.name = "y"
     with pytest.raises(TypeError):
-        hash(X)
+        hash(x)
 
 
 @pytest.mark.parametrize("name", ["any", "all", "not"])
@@ -376,6 +385,6 @@ def test_a_field_has_a_name(name):
 def test_nothing_equals_null(null):
     """Comparing a field with a null is refused, with the way to ask."""
     with pytest.raises(ModelError, match=r"ask with field\('x'\)\.is_null\(\)"):
-        null == X  # noqa: B015
+        x == null  # noqa: B015
     with pytest.raises(ModelError, match=r"ask with field\('x'\)\.is_null\(False\)"):
-        null != X  # noqa: B015
+        x != null  # noqa: B015

@@ -282,7 +282,7 @@ def test_table_of_instants(case, data):
         if one is not None:
             assert {name: row[name] for name in one} == one
         else:
-            assert (row["score"], row["level"], row["events"], row["phase"]) == (0, "none", 0, None)
+            assert (row["score"], row["engagement"], row["events"], row["phase"]) == (0, 0, 0, None)
 
 
 @pytest.mark.parametrize("kind", KINDS)

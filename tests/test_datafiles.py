@@ -432,6 +432,16 @@ def test_parquet_types_are_kept(tmp_path: Path) -> None:
     assert got["type"].to_pylist() == ["t", "u"]
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_parquet_times_may_be_text(tmp_path: Path, kind: pa.DataType) -> None:
+    """Times that were written as text are ISO-8601 in Parquet too."""
+    table = pa.table(
+        {"contact": [1, 2], "type": ["t"] * 2, "time": pa.array(["1970-01-01", "1970-01-02"], kind)}
+    )
+    pq.write_table(table, tmp_path / "e.parquet")
+    assert microseconds(tmp_path / "e.parquet") == [0, 86_400_000_000]
+
+
 def test_parquet_is_read_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Parquet file comes in batches, its faults with the row within the file."""
     monkeypatch.setattr(parquet, "_BATCH_ROWS", 100)

@@ -45,8 +45,8 @@ CALLS_BACK = {("model", "batch")}
 # Slow to load or not always installed: imported only inside the functions that need them.
 LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tomli_w", "tqdm"}
 
-# Parts of the standard library that `import engagekit` does not need: imported inside functions too, but for rooms
-# that are themselves imported only when they are needed.
+# Parts of the standard library that `import engagekit` does not need: imported inside functions too, but for
+# rooms that are themselves imported only when they are needed.
 UNNEEDED = {"argparse", "difflib", "tomllib"}
 ON_DEMAND = {"cli", "datafiles", "demo", "describe"}
 

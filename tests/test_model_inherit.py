@@ -201,6 +201,11 @@ def test_a_file_may_extend_a_preset(load):
         ),
         ({"extends": "base.json", "rules": [{"points": 3}]}, "rules[2].name: missing"),
         ({"extends": "base.json", "rules": [3]}, "rules[2]: expected a table, got 3"),
+        (
+            {"extends": "base.json", "rules": [{"name": "view", "channel": ["web"]}]},
+            "rules[0].channel: expected text, got a list [rule 'view']",
+        ),
+        ({"extends": "base.json", "rules": [{"name": 3}]}, "rules[2].name: expected text, got 3"),
         ({"extends": "base.json", "rules": 3}, "rules: expected a list of tables, got 3"),
         ({"extends": "base.json", "levels": 3}, "levels: expected a table, got 3"),
     ],

@@ -108,6 +108,11 @@ def group(
             starts[c + 1] += starts[c]
         # each start walks to the end of its contact's rows, then all are moved back by one
         for i in range(n):
+            if i + AHEAD < n:
+                # what the row will be written to, but for the contact's rows in between
+                place = starts[codes[i + AHEAD]]
+                ek_prefetch(&grouped[0] + place)
+                ek_prefetch(&rows[0] + place)
             place = starts[codes[i]]
             starts[codes[i]] = place + 1
             grouped[place] = times[i]

@@ -9,6 +9,14 @@
 #include <stdint.h>
 #include <string.h>
 
+static inline void ek_prefetch(const void *p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p);
+#else
+    (void)p;
+#endif
+}
+
 static inline uint64_t ek_fold(uint64_t a, uint64_t b) {
 #if defined(__SIZEOF_INT128__)
     unsigned __int128 product = (unsigned __int128)a * b;

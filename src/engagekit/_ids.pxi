@@ -5,23 +5,30 @@
 
 cdef extern from "_hash.h" nogil:
     uint64_t ek_hash_integer(uint64_t value, uint64_t secret0, uint64_t secret1)
+    void ek_prefetch(const void* p)
     uint64_t ek_hash_bytes(const uint8_t* p, int64_t size, uint64_t secret0, uint64_t secret1)
 
 ctypedef fused offset_t:
     int32_t
     int64_t
 
-cdef struct Slot:
-    uint32_t tag        # the upper half of the hash
-    int32_t code        # -1: empty
+cdef struct Slot:           # of text: the bytes stand elsewhere
+    uint32_t tag            # the upper half of the hash
+    int32_t code            # -1: empty
+
+cdef struct IntegerSlot:    # the integer itself, so that a look-up touches one line of memory
+    int64_t value
+    int32_t code            # -1: empty
 
 cdef int64_t MOST_CODES = 2147483646
 
 
-cdef class _Table:
-    """The slots shared by both kinds of ids."""
+cdef int64_t AHEAD = 16     # rows between asking memory for a slot and reading it
 
-    cdef Slot* slots
+
+cdef class _Table:
+    """What both kinds of ids share: the secrets of the hash, the size of the table, how many ids there are."""
+
     cdef uint64_t mask, secret0, secret1
     cdef int64_t count
 
@@ -32,13 +39,6 @@ cdef class _Table:
         self.secret1 = int.from_bytes(urandom(8), "little")
         self.mask = 63
         self.count = 0
-        self.slots = <Slot*>malloc(64 * sizeof(Slot))
-        if self.slots is NULL:
-            raise MemoryError
-        memset(self.slots, 0xFF, 64 * sizeof(Slot))
-
-    def __dealloc__(self):
-        free(self.slots)
 
     def __len__(self):
         return self.count
@@ -48,36 +48,39 @@ cdef class _Table:
 cdef class IntegerIds(_Table):
     """Distinct 64-bit integers in order of first appearance."""
 
+    cdef IntegerSlot* slots
     cdef int64_t* values
-    cdef int64_t room
 
     def __cinit__(self):
-        self.room = 32
-        self.values = <int64_t*>malloc(self.room * sizeof(int64_t))
-        if self.values is NULL:
+        self.slots = <IntegerSlot*>malloc(64 * sizeof(IntegerSlot))
+        self.values = <int64_t*>malloc(32 * sizeof(int64_t))
+        if self.slots is NULL or self.values is NULL:
             raise MemoryError
+        memset(self.slots, 0xFF, 64 * sizeof(IntegerSlot))
 
     def __dealloc__(self):
+        free(self.slots)
         free(self.values)
 
+    cdef inline uint64_t hash(self, int64_t value) noexcept nogil:
+        return ek_hash_integer(<uint64_t>value, self.secret0, self.secret1)
+
     cdef int grow(self) noexcept nogil:
-        cdef uint64_t mask = 2 * self.mask + 1, hash, at
-        cdef Slot* slots = <Slot*>malloc((mask + 1) * sizeof(Slot))
+        cdef uint64_t mask = 2 * self.mask + 1, at
+        cdef IntegerSlot* slots = <IntegerSlot*>malloc((mask + 1) * sizeof(IntegerSlot))
         cdef int64_t* values = <int64_t*>realloc(self.values, (mask + 1) // 2 * sizeof(int64_t))
         cdef int64_t i
         if values is not NULL:
             self.values = values
-            self.room = (mask + 1) // 2
         if slots is NULL or values is NULL:
             free(slots)
             return -1
-        memset(slots, 0xFF, (mask + 1) * sizeof(Slot))
+        memset(slots, 0xFF, (mask + 1) * sizeof(IntegerSlot))
         for i in range(self.count):
-            hash = ek_hash_integer(<uint64_t>values[i], self.secret0, self.secret1)
-            at = hash & mask
+            at = self.hash(values[i]) & mask
             while slots[at].code >= 0:
                 at = (at + 1) & mask
-            slots[at].tag = <uint32_t>(hash >> 32)
+            slots[at].value = values[i]
             slots[at].code = <int32_t>i
         free(self.slots)
         self.slots = slots
@@ -85,11 +88,9 @@ cdef class IntegerIds(_Table):
         return 0
 
     cdef int32_t place(self, int64_t value, bint insert) noexcept nogil:
-        cdef uint64_t hash = ek_hash_integer(<uint64_t>value, self.secret0, self.secret1)
-        cdef uint64_t at = hash & self.mask
-        cdef uint32_t tag = <uint32_t>(hash >> 32)
+        cdef uint64_t at = self.hash(value) & self.mask
         while self.slots[at].code >= 0:
-            if self.slots[at].tag == tag and self.values[self.slots[at].code] == value:
+            if self.slots[at].value == value:
                 return self.slots[at].code
             at = (at + 1) & self.mask
         if not insert:
@@ -99,11 +100,11 @@ cdef class IntegerIds(_Table):
         if 2 * (self.count + 1) > <int64_t>self.mask:
             if self.grow() < 0:
                 return -2
-            at = hash & self.mask
+            at = self.hash(value) & self.mask
             while self.slots[at].code >= 0:
                 at = (at + 1) & self.mask
         self.values[self.count] = value
-        self.slots[at].tag = tag
+        self.slots[at].value = value
         self.slots[at].code = <int32_t>self.count
         self.count += 1
         return <int32_t>(self.count - 1)
@@ -118,6 +119,8 @@ cdef class IntegerIds(_Table):
             raise ValueError("values, null and out differ in length")
         with nogil:
             for i in range(n):
+                if i + AHEAD < n:
+                    ek_prefetch(self.slots + (self.hash(values[i + AHEAD]) & self.mask))
                 if nulls and null[i]:
                     out[i] = -1
                     continue
@@ -141,21 +144,24 @@ cdef class IntegerIds(_Table):
 cdef class TextIds(_Table):
     """Distinct UTF-8 strings in order of first appearance."""
 
+    cdef Slot* slots
     cdef int64_t* starts        # count + 1 offsets into bytes
     cdef uint8_t* bytes
-    cdef int64_t room, used, bytes_room
+    cdef int64_t used, bytes_room
 
     def __cinit__(self):
-        self.room = 33
+        self.slots = <Slot*>malloc(64 * sizeof(Slot))
         self.bytes_room = 512
         self.used = 0
-        self.starts = <int64_t*>malloc(self.room * sizeof(int64_t))
+        self.starts = <int64_t*>malloc(33 * sizeof(int64_t))
         self.bytes = <uint8_t*>malloc(self.bytes_room)
-        if self.starts is NULL or self.bytes is NULL:
+        if self.slots is NULL or self.starts is NULL or self.bytes is NULL:
             raise MemoryError
+        memset(self.slots, 0xFF, 64 * sizeof(Slot))
         self.starts[0] = 0
 
     def __dealloc__(self):
+        free(self.slots)
         free(self.starts)
         free(self.bytes)
 
@@ -171,7 +177,6 @@ cdef class TextIds(_Table):
         cdef int64_t i
         if starts is not NULL:
             self.starts = starts
-            self.room = (mask + 1) // 2 + 1
         if slots is NULL or starts is NULL:
             free(slots)
             return -1

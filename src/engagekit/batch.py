@@ -83,13 +83,15 @@ def score(
     if at is None:
         _warn_if_faded(numbers)
     rows = _result_rows(asked, numbers)
+    duplicates, later = _dropped(coded, asked.jobs)
+    if coded is not events:
+        coded.release()
+    columns = result_columns(plan, coded, numbers.rows, numbers.channels, asked.jobs.at, rows)
     key = coded.mapping.contact
-    columns = result_columns(plan, coded, numbers.rows[rows], numbers.channels[rows], asked.jobs.at[rows])
     _refuse_collision(key, asked.base, columns)
     if asked.base is None:
         columns = {key: ids_out(coded, asked.contacts, rows), **columns}
     tally = numbers.tally[0]
-    duplicates, later = _dropped(coded, asked.jobs)
     return Scores(
         model=model,
         at=_at(asked.instant, coded),
@@ -291,7 +293,7 @@ def _threads(threads: int | None, jobs: int) -> int:
     if threads is None:
         cores = os.cpu_count()
         return cores if cores and jobs >= SMALL else 1
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+    if type(threads) is not int or threads < 1:
         raise EventsError(f"threads=: expected a whole number of at least 1, got {threads!r}")
     return threads
 

@@ -357,6 +357,12 @@ class Events:
                 self._coded[name] = _coded(column, f"events column {self.mapping.column(name)!r}")
         return self._coded[name]
 
+    def release(self) -> None:
+        """Let go of the events, and keep their contacts, types and counts: all that a result still asks for."""
+        self.times, self.types, self.order = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.uint32)
+        self._columns.clear()
+        self._coded.clear()
+
     def __len__(self) -> int:
         return self.rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -196,47 +196,47 @@ class Scores:
 
 
 def result_columns(
-    plan: Plan, events: Events, rows: NDArray[Any], channels: NDArray[np.float64], at: NDArray[np.int64]
+    plan: Plan,
+    events: Events,
+    numbers: NDArray[Any],
+    channels: NDArray[np.float64],
+    at: NDArray[np.int64],
+    rows: NDArray[np.int64],
 ) -> dict[str, Out]:
-    """Name the kernel's numbers as the result's columns, the key aside."""
+    """Name the kernel's numbers as the result's columns, the key aside: of the jobs `rows`, in that order."""
 
-    def number(name: str) -> Out:
-        values = np.ascontiguousarray(rows[name])
+    def number(values: NDArray[np.float64]) -> Out:
         null = np.isnan(values)
         return Out(kind="float", values=values, null=null if null.any() else None)
 
     def instant(name: str) -> Out:
-        values = np.ascontiguousarray(rows[name])
+        values = numbers[name][rows]
         null = values == NEVER
         return Out(kind="instant", values=values, null=null if null.any() else None, aware=events.aware)
 
-    def category(name: str, names: tuple[str, ...] | list[str], first: int = 0) -> Out:
-        codes = rows[name].astype(np.int32) - np.int32(first)
-        return Out(kind="category", values=codes, categories=list(names))
+    def category(name: str, names: Sequence[str], first: int = 0) -> Out:
+        codes = numbers[name][rows].astype(np.int32, copy=False)
+        return Out(kind="category", values=codes - np.int32(first), categories=list(names))
 
-    active = rows["events"] > 0
-    silent = np.where(active, (at - np.where(active, rows["last_event"], 0)) / DAY, np.nan)
-    quiet = np.isnan(silent)
+    count = numbers["events"][rows]
+    silent = np.where(count > 0, (at[rows] - np.where(count > 0, numbers["last_event"][rows], 0)) / DAY, np.nan)
     return {
-        "score": number("score"),
-        "engagement": number("engagement"),
+        "score": number(numbers["score"][rows]),
+        "engagement": number(numbers["engagement"][rows]),
         "level": category("level", LEVELS),
         "half": category("half", ("prospect", "customer"), 1),
         "phase": category("phase", plan.phase_names),
-        "momentum": number("momentum"),
+        "momentum": number(numbers["momentum"][rows]),
         "next_change": instant("next_change"),
         "next_level": category("next_level", LEVELS),
         "next_phase": category("next_phase", plan.phase_names),
-        "events": Out(kind="integer", values=np.ascontiguousarray(rows["events"])),
+        "events": Out(kind="integer", values=count),
         "first_event": instant("first_event"),
         "last_event": instant("last_event"),
         "last_type": category("last_type", events.types_by_code),
-        "silent_days": Out(kind="float", values=silent, null=quiet if quiet.any() else None),
+        "silent_days": number(silent),
         "top_channel": category("top_channel", plan.channels),
-        **{
-            f"channel_{name}": Out(kind="float", values=np.ascontiguousarray(channels[:, c]))
-            for c, name in enumerate(plan.channels)
-        },
+        **{f"channel_{name}": number(channels[rows, c]) for c, name in enumerate(plan.channels)},
     }
 
 

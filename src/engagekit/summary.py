@@ -115,7 +115,7 @@ def _uncounted(stats: "Stats") -> str:
     """Say what was read and did not count."""
     facts = (
         (stats.future, "later than that instant and left out"),
-        (stats.duplicates, "duplicates and left out"),
+        (stats.duplicates, "repeated under one id and left out"),
         (stats.excluded, "excluded by the model"),
         (stats.unmatched, "of types or kinds that no rule reads"),
         (stats.null_amounts, "without the amount that a rule multiplies by"),

@@ -13,7 +13,7 @@ import attrs
 
 from engagekit.datafiles.columns import Column, Faults, present, shown
 from engagekit.datafiles.paths import first_line, open_bytes, pyarrow, zipped
-from engagekit.datafiles.typing_by_use import Clock, typed
+from engagekit.datafiles.typing_by_use import Clock, typed_instants
 from engagekit.errors import EventsError
 
 if TYPE_CHECKING:
@@ -83,13 +83,10 @@ def read(path: Path, columns: Sequence[Column], clock: Clock, peek: Peek) -> Ite
     faults, first_row = Faults(path), 0
     try:
         for block in _blocks(path, kinds):
-            values = []
-            for column in kept:
-                found = block[column.name]
-                # JSON has types, so only an instant may come as another kind: as text.
-                dated = column.use == "instant" and found.type == pa.string()
-                as_found = column if dated else attrs.evolve(column, use="text")
-                values.append(typed(found, as_found, clock=clock, faults=faults, first_row=first_row))
+            values = [
+                typed_instants(block[column.name], column, clock=clock, faults=faults, first_row=first_row)
+                for column in kept
+            ]
             first_row += block.num_rows
             if not faults:
                 yield pa.table(values, names=[column.name for column in kept])

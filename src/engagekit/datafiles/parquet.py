@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engagekit.datafiles.columns import Column, Faults, present, row_place
 from engagekit.datafiles.paths import first_line, pyarrow
+from engagekit.datafiles.typing_by_use import Clock, typed_instants
 from engagekit.errors import EventsError
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ _BATCH_ROWS = 262_144
 _LONG_BYTES = 4096
 
 
-def read(path: Path, columns: Sequence[Column]) -> Iterator["pa.Table"]:
-    """Yield the wanted columns of a Parquet file, batch by batch, types as they are."""
+def read(path: Path, columns: Sequence[Column], clock: Clock) -> Iterator["pa.Table"]:
+    """Yield the wanted columns of a Parquet file, batch by batch, types as they are but for times of text."""
     pa = pyarrow()
     try:
         with _opened(path) as file:
@@ -29,12 +30,16 @@ def read(path: Path, columns: Sequence[Column]) -> Iterator["pa.Table"]:
             if not file.metadata.num_rows:
                 yield schema.empty_table()
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names, use_threads=False):
-                table = pa.Table.from_batches([batch]).select(names)
-                for column in kept:
-                    faults.note_nulls(column, table[column.name], first_row)
+                table = pa.Table.from_batches([batch])
+                values = [
+                    typed_instants(
+                        table[column.name], column, clock=clock, faults=faults, first_row=first_row
+                    )
+                    for column in kept
+                ]
                 first_row += table.num_rows
                 if not faults:
-                    yield table
+                    yield pa.table(values, names=names)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
     if faults:
@@ -71,7 +76,7 @@ def _dictionary_coded(path: Path, file: Any, columns: Sequence[Column]) -> list[
         kind = file.schema_arrow.field(column.name).type
         if not (types.is_string(kind) or types.is_large_string(kind)):
             continue
-        repeats = column.role not in ("contact", "id")
+        repeats = column.role not in ("contact", "id") and column.use != "instant"
         if repeats or _longest_of_dictionaries(path, column.name) > _LONG_BYTES:
             coded.append(column.name)
     return coded

@@ -163,7 +163,7 @@ def _tables(files: Sequence[Path], columns: Sequence[Column]) -> Iterator["pa.Ta
     for file in files:
         match format_of(file):
             case "parquet":
-                yield from parquet.read(file, columns)
+                yield from parquet.read(file, columns, clock)
             case "csv":
                 yield from delimited.read(file, columns, clock)
             case "jsonl":

@@ -144,6 +144,10 @@ def _checked_header(where: str, header: object) -> dict[str, Any]:
 
 def _write_parquet(stream: IO[bytes], table: "pa.Table", metadata: Mapping[str, Any]) -> None:
     header = json.dumps(_header(table, metadata), allow_nan=False).encode()
+    pa = pyarrow()
+    for index, field in enumerate(table.schema):
+        if pa.types.is_string_view(field.type):  # which older versions of pyarrow do not write
+            table = table.set_column(index, field.name, table.column(index).cast(pa.large_string()))
     pyarrow("parquet").write_table(
         table.replace_schema_metadata({_KEY: header, _SUM: _sha256(header)}),
         stream,

@@ -59,6 +59,17 @@ def typed(
     return values
 
 
+def typed_instants(
+    values: "pa.ChunkedArray", column: Column, *, clock: Clock, faults: Faults, first_row: int
+) -> "pa.ChunkedArray":
+    """Do as `typed` for a file that has types: there only an instant may still come as text."""
+    types = pyarrow().types
+    if column.use == "instant" and (types.is_string(values.type) or types.is_large_string(values.type)):
+        return typed(values.cast(pyarrow().string()), column, clock=clock, faults=faults, first_row=first_row)
+    faults.note_nulls(column, values, first_row)
+    return values
+
+
 def _converted(text: "pa.ChunkedArray", use: Use, clock: Clock) -> "pa.ChunkedArray":
     if use == "instant":
         return _instants(text, clock)

@@ -88,7 +88,8 @@ def _circles(signals: list[tuple[str, Signal]]) -> Iterator[str]:
                 del trail[current]
             elif below in trail:
                 names = list(trail)
-                yield f"{first[current][0]}.on: a signal made of itself: {_circle(names[names.index(below) :])}"
+                circle = _circle(names[names.index(below) :])
+                yield f"{first[current][0]}.on: a signal made of itself: {circle}"
             elif below not in done:
                 trail[below] = iter(made_of[below])
 

@@ -26,6 +26,8 @@ class Field:
     """A field of an event, to be compared: what `field` returns."""
 
     __slots__ = ("name",)
+    # With a NumPy scalar on the left, NumPy would otherwise compare in its own way first.
+    __array_ufunc__: ClassVar[None] = None
     # Equality makes a test here, so a field is nothing to look up in a set.
     __hash__: ClassVar[None]  # type: ignore[assignment]
     name: str
@@ -213,7 +215,8 @@ def _read_tests(key: object, body: object, path: str, faults: list[str]) -> Iter
     if not isinstance(key, str) or not key:
         faults.append(f"{where}: expected the name of a field, got {shown(key)}")
     elif not isinstance(body, Mapping):
-        example = f"{{ eq = {shown(body)} }}" if isinstance(body, (str, int, float)) else '{ eq = "..." }'
+        value = shown(body) if isinstance(body, (str, int, float)) else '"..."'
+        example = f"{{ eq = {value.lower() if isinstance(body, bool) else value} }}"
         faults.append(f"{where}: expected a table of operators such as {example}, got {shown(body)}")
     elif not body:
         faults.append(f"{where}: expected at least one operator, got an empty table")

@@ -32,7 +32,7 @@ class Declared:
         """Say what is wrong between attributes that may be right each by itself."""
         yield from ()
 
-    def to_dict(self) -> Any:
+    def to_dict(self) -> dict[str, Any]:
         """Return it as a model file has it, defaults left out."""
         return {name: kind.plain(value) for name, kind, value in self._told()}
 

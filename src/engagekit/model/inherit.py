@@ -172,10 +172,10 @@ def _without_words(table: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in table.items() if key not in ("extends", "remove")}
 
 
-def _removed(table: Mapping[str, Any]) -> list[str]:
+def _removed(table: Mapping[str, Any]) -> set[str]:
     names = table.get("remove", [])
     names = [names] if isinstance(names, str) else names if isinstance(names, (list, tuple)) else []
-    return [name for name in names if isinstance(name, str)]
+    return {name for name in names if isinstance(name, str)}
 
 
 def _idle_removal(table: Mapping[str, Any]) -> Iterator[str]:
@@ -218,7 +218,7 @@ def _name_of(entry: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _without(parent: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+def _without(parent: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {
         key: [entry for entry in value if _name_of(entry) not in names]
         if key in _NAMED and isinstance(value, (list, tuple))
@@ -246,7 +246,8 @@ def _merged_by_name(parent: Sequence[Any], child: Sequence[Any]) -> list[Any]:
     inherited = _by_name(parent)
     for entry in child:
         # Each inherited entry is met once: a name that the child has twice stays twice, and is a fault.
-        index = inherited.pop(_name_of(entry) or "", None)
+        name = _name_of(entry)
+        index = None if name is None else inherited.pop(name, None)
         if index is None:
             merged.append(entry)
         else:
@@ -259,10 +260,8 @@ def _without_idle_channels(merged: dict[str, Any], child: Mapping[str, Any]) -> 
     channels, own = merged.get("channels"), child.get("channels")
     if not isinstance(channels, Mapping):
         return merged
-    used = {entry.get("channel", "other") for key in _SCORING for entry in _tables(merged.get(key))}
-    kept = {
-        name: channel
-        for name, channel in channels.items()
-        if name in used or (isinstance(own, Mapping) and name in own)
-    }
+    named = [entry.get("channel", "other") for key in _SCORING for entry in _tables(merged.get(key))]
+    used = {name for name in named if isinstance(name, str)}
+    used.update(own if isinstance(own, Mapping) else ())
+    kept = {name: channel for name, channel in channels.items() if name in used}
     return {**merged, "channels": kept}
