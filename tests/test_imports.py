@@ -43,7 +43,7 @@ ABOVE_ALL = {"__init__", "cli"}
 CALLS_BACK = {("model", "batch")}
 
 # Slow to load or not always installed: imported only inside the functions that need them.
-LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tomli_w", "tqdm"}
+LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tqdm"}
 
 # Parts of the standard library that `import engagekit` does not need: imported inside functions too, but for
 # rooms that are themselves imported only when they are needed.

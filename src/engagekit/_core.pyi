@@ -39,6 +39,7 @@ def duplicates(starts: Array, times: Array, ids: Array, ranks: Array, values: Ar
 def exclude(
     specs: Array, roles: Array, starts: Array, times: Array, codes: list[Array], classes: Array
 ) -> None: ...
+
 @final
 class Scorer:
     """A plan and the grouped events it is applied to, ready to score any contacts at any instants."""

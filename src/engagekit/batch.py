@@ -6,11 +6,10 @@ import os
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import define
-from numpy.typing import NDArray
 
 from engagekit import _core
 from engagekit.coding import described
@@ -23,6 +22,9 @@ from engagekit.matching import match
 from engagekit.model import Model
 from engagekit.plan import ROW, TALLY, Plan, lower
 from engagekit.scores import Scores, Stats, ids_out, result_columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SMALL = 4096
 """Jobs below which threads cost more than they save."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engagekit.coding import Coder, Codes, described
 from engagekit.errors import EventsError
 from engagekit.events import Events, named_frames, row_count
 from engagekit.frames import Frame, RawColumn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NO_INSTANT = np.iinfo(np.int64).max
 """An instant that never comes: the customer's half is not known from attributes."""

@@ -1,11 +1,16 @@
 """What a newcomer is shown: the real example, where it lies at hand, else a year of made-up people."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PRESET = "customer_engagement_index"
 """The preset that scores the made-up people."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from attrs import define, field
-from numpy.typing import NDArray
 
 from engagekit import _core
 from engagekit.coding import MOST_SIGNED, Coder, Codes, described
 from engagekit.errors import EventsError
 from engagekit.frames import Frame, RawColumn, frames_of
 from engagekit.instants import EARLIEST, LATEST
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DEFAULTS = {"contact": "contact", "type": "type", "time": "time", "value": "value"}
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -358,8 +360,9 @@ class Events:
         return self._coded[name]
 
     def release(self) -> None:
-        """Let go of the events, and keep their contacts, types and counts: all that a result still asks for."""
-        self.times, self.types, self.order = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.uint32)
+        """Let go of the events; contacts, types and counts, all that a result still asks for, remain."""
+        self.times, self.types = np.empty(0, np.int64), np.empty(0, np.int32)
+        self.order = np.empty(0, np.uint32)
         self._columns.clear()
         self._coded.clear()
 

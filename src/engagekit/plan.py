@@ -121,18 +121,35 @@ class _Selectors:
     """Resolves names of types and signals into selectors."""
 
     def __init__(self, signals: Iterable[Signal]) -> None:
-        self.signals = {signal.name: signal for signal in signals}
         self.conditions = _Names()
+        self._signals = {signal.name: signal for signal in signals}
+        self._resolved: dict[str, tuple[Selector, ...]] = {}
 
     def of(self, types: Iterable[str], where: Condition | None = None) -> tuple[Selector, ...]:
+        """Resolve types and signals; a signal's name stands for a type of that name too."""
+        types = tuple(types)
+        self._resolve(types)
+        return self._joined(types, where)
+
+    def _joined(self, types: Iterable[str], where: Condition | None) -> tuple[Selector, ...]:
         held = frozenset() if where is None else frozenset([self.conditions.place(where)])
-        found: list[Selector] = []
+        found: dict[Selector, None] = {}
         for name in types:
-            found.append(Selector(name, held))
-            if name in self.signals:
-                signal = self.signals[name]
-                found += [Selector(s.type, s.conditions | held) for s in self.of(signal.on, signal.where)]
+            found[Selector(name, held)] = None
+            for selector in self._resolved.get(name, ()):
+                found[Selector(selector.type, selector.conditions | held)] = None
         return tuple(found)
+
+    def _resolve(self, names: Iterable[str]) -> None:
+        # signals may be made of signals, in longer chains than Python's stack; a checked model has no circles
+        waiting = [name for name in names if name in self._signals]
+        while waiting:
+            signal = self._signals[waiting[-1]]
+            below = [name for name in signal.on if name in self._signals and name not in self._resolved]
+            if below:
+                waiting += below
+            else:
+                self._resolved[waiting.pop()] = self._joined(signal.on, signal.where)
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import asdict, define, evolve
-from numpy.typing import NDArray
 
 from engagekit import _core
 from engagekit.errors import StateError
@@ -19,6 +18,8 @@ from engagekit.model import Model
 from engagekit.plan import LEVELS, Plan
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from engagekit.contacts import Contacts
 
 NEVER = np.iinfo(np.int64).min
@@ -219,7 +220,8 @@ def result_columns(
         return Out(kind="category", values=codes - np.int32(first), categories=list(names))
 
     count = numbers["events"][rows]
-    silent = np.where(count > 0, (at[rows] - np.where(count > 0, numbers["last_event"][rows], 0)) / DAY, np.nan)
+    last = np.where(count > 0, numbers["last_event"][rows], 0)
+    silent = np.where(count > 0, (at[rows] - last) / DAY, np.nan)
     return {
         "score": number(numbers["score"][rows]),
         "engagement": number(numbers["engagement"][rows]),

@@ -1,16 +1,19 @@
 """What a person wants of scores first: how many contacts stand where, and why the strongest do."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from engagekit.model import Model
     from engagekit.scores import Stats
 
@@ -19,15 +22,15 @@ LEVELS = ("none", "low", "medium", "high")
 _LONGEST_CONTACT = 24
 _DAY = np.timedelta64(1, "D")
 
-Columns = Mapping[str, NDArray[Any]]
+Columns: TypeAlias = "Mapping[str, NDArray[Any]]"
 
 
 def summary(
     columns: Columns,
     *,
-    model: "Model",
+    model: Model,
     at: datetime | None,
-    stats: "Stats",
+    stats: Stats,
     key: str,
     top: int = 10,
     width: int = WIDTH,
@@ -62,7 +65,7 @@ def summary(
 
 
 def summary_html(
-    columns: Columns, *, model: "Model", at: datetime | None, stats: "Stats", key: str, top: int = 10
+    columns: Columns, *, model: Model, at: datetime | None, stats: Stats, key: str, top: int = 10
 ) -> str:
     """Describe scores as `summary` does, in HTML: escaped, without scripts and styles of its own."""
     parts = [f"<p>{escape(_title(columns, model, at, stats))}</p>", _html_table(_counts(columns, model))]
@@ -76,7 +79,7 @@ def summary_html(
     return f"<div>{''.join(parts)}</div>"
 
 
-def _title(columns: Columns, model: "Model", at: datetime | None, stats: "Stats") -> str:
+def _title(columns: Columns, model: Model, at: datetime | None, stats: Stats) -> str:
     rows = len(columns["score"])
     when = "at instants of their own" if at is None else f"at {_moment(at)}"
     what = "contact" if at is not None else "row"
@@ -89,7 +92,7 @@ def _moment(at: datetime) -> str:
     return f"{utc:%Y-%m-%d %H:%M} UTC"
 
 
-def _counts(columns: Columns, model: "Model") -> list[list[str]]:
+def _counts(columns: Columns, model: Model) -> list[list[str]]:
     """Count contacts by half and phase (rows) and level (columns)."""
     halves, levels = columns["half"], columns["level"]
     phases = np.array([phase or "(no activity)" for phase in columns["phase"]], object)
@@ -111,7 +114,7 @@ def _tally(levels: NDArray[Any]) -> list[str]:
     return [f"{number:,}" if number else "-" for number in numbers]
 
 
-def _uncounted(stats: "Stats") -> str:
+def _uncounted(stats: Stats) -> str:
     """Say what was read and did not count."""
     facts = (
         (stats.future, "later than that instant and left out"),

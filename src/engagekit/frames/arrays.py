@@ -6,11 +6,10 @@ import datetime
 import decimal
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from engagekit.frames.arrow import only_column
 from engagekit.frames.columns import (
@@ -25,6 +24,9 @@ from engagekit.frames.columns import (
     taken,
     text_column,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _NAT = np.iinfo(np.int64).min
 # Ticks of NumPy's units in microseconds; months and years have no fixed length and go by the calendar.

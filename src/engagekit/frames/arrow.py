@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engagekit.errors import EventsError
 from engagekit.frames.capsule import Chunk, Field, read_stream, unpacked
@@ -24,6 +23,9 @@ from engagekit.frames.columns import (
     taken,
     text_column,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _NUMBERS = {
     "c": "i1",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engagekit.errors import EngagekitError, EventsError
 from engagekit.frames.arrow import number_type
 from engagekit.frames.capsule import Field
 from engagekit.frames.export import ArrowColumns, Out, filled, required_pyarrow, to_arrow
 from engagekit.frames.frame import DuckdbFrame, Frame, NarwhalsFrame, PyarrowFrame, StreamFrame, quoted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _aliases = itertools.count(1)
 

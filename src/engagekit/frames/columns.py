@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from engagekit.errors import EventsError
 from engagekit.frames.capsule import unpacked
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 Kind = Literal["integer", "float", "boolean", "instant", "text", "other"]
 Layout = Literal["utf8", "large_utf8", "view", "objects", "dictionary"]

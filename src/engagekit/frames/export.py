@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from engagekit.errors import EngagekitError
 from engagekit.frames.capsule import move_dictionary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 OutKind = Literal["integer", "float", "instant", "boolean", "text", "category"]
 
