@@ -187,7 +187,7 @@ def weight_of(weights, event):
     factor = 1.0
     for name, factors in (weights or {}).items():
         value = event.get(name)
-        text = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+        text = str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
         factor *= 1.0 if is_null(value) else factors.get(text, 1.0)
     return factor
 

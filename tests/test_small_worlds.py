@@ -5,6 +5,7 @@ Durations are ten microseconds, so that an edge, the instant before and the inst
 
 from functools import cache
 from itertools import combinations_with_replacement, product
+from random import Random
 
 import oracle
 import pytest
@@ -23,7 +24,10 @@ EXCLUDE = {"name": "x", "on": "b", "after": "a", "within": "10us"}
 def histories(atoms, most):
     """Make every multiset of up to `most` events, each under a contact of its own."""
     chosen = (few for n in range(1, most + 1) for few in combinations_with_replacement(atoms, n))
-    return [[{"contact": k, "value": None} | dict(atom) for atom in few] for k, few in enumerate(chosen)]
+    worlds = [[{"contact": k, "value": None} | dict(atom) for atom in few] for k, few in enumerate(chosen)]
+    # No result depends on the order of rows.
+    order = Random(0)
+    return [order.sample(world, len(world)) for world in worlds]
 
 
 def atoms(**values):
@@ -129,18 +133,19 @@ def test_ends_of_decays(decay, at):
 def test_halves_and_phases():
     """Customers are made by events and by `customer_since`, and ended by what comes later than either."""
     rules = [
-        RULE | {"on": ["on", "end", "x"], "half": "customer", "points": 3},
+        RULE | {"on": ["end", "x"], "half": "customer", "points": 3},
         RULE | {"name": "p", "on": "x", "half": "prospect", "points": 2, "channel": "web"},
     ]
     phases = [
         {"name": "buyer", "half": "customer", "min_engagement": 60, "min_momentum": -0.5},
         {"name": "buyer", "half": "customer", "min_engagement": 90},
         {"name": "curious", "half": "prospect", "min_engagement": 30},
+        {"name": "keen", "half": "customer", "min_momentum": -0.5},
         {"name": "lost", "half": "customer"},
         {"name": "cold", "half": "prospect"},
     ]
     lifecycle = {"customer_on": "on", "ends_on": ["end", "on"]}
-    model = {"rules": rules, "phases": phases, "passive": "sent", "scale": {"linear": 10}}
+    model = {"rules": rules, "phases": phases, "passive": "sent", "scale": {"linear": 9.7}}
     model["momentum"] = {"fast": "1us", "slow": "2us"}
     worlds = histories(atoms(type=["on", "end", "x", "sent"], time=[0, 1, 3]), 3)
     for ends in (lifecycle, lifecycle | {"ends_on": "end"}, {"customer_on": "on"}):
@@ -186,6 +191,36 @@ CONDITIONS = [
         for one, other in zip(TESTS, TESTS[23:], strict=False)
     ),
 ]
+
+
+AMOUNTS = [
+    {"curve": curve, "scale": scale, "max": most, "signed": signed, "field": field}
+    for curve in ("linear", "log1p", "sqrt", "saturating")
+    for scale in (0.5, 1.0, 40.0)
+    for most in (None, 0.5, 3)
+    for signed in (False, True)
+    for field in ("value", "seconds")
+]
+FACTORS = [
+    {"device": {"tv": 2, "desktop": 0}},
+    {"vip": {"true": 3, "false": 0.5}, "seconds": {"30": 7, "0": 5}},
+]
+
+
+def test_amounts_and_weights():
+    """Every curve, scale, cap and sign of every value, times the weights of rule and model."""
+    amounts = [{name: part for name, part in amount.items() if part is not None} for amount in AMOUNTS]
+    rules = [RULE | {"name": f"r{k}", "amount": amount} for k, amount in enumerate(amounts)]
+    rules += [RULE | {"name": f"w{k}", "weights": weights} for k, weights in enumerate(FACTORS)]
+    values = CELLS | {"value": [None, -1e6, -1.5, -1e-9, 0.0, 0.25, 30.0, 1e9], "url": [None]}
+    worlds = histories(atoms(type=["b"], time=[0], **values), 1)
+    events = [event for world in worlds for event in world]
+    for weights in ({}, {"device": {"tv": 1.5}, "value": {"30": 11, "0.25": 13, "-1.5": 17}}):
+        model = {"rules": rules, "weights": weights}
+        told = rows_of(ek.Model.from_dict(model).features(frame_of(events, EVENT_COLUMNS), at=moment(0)))
+        for row, world in zip(told, worlds, strict=True):
+            (right,) = oracle.score(model, world, at=0).features
+            assert row == pytest.approx(right, rel=1e-12, abs=0)
 
 
 @cache

@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 import numpy as np
 
+from engagekit.instants import moment
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.model import Model
     from engagekit.scores import Stats
 
-WIDTH = 104
+UNNAMED = "model"
+"""The name of a model that was given none."""
+NOBODY = "Nobody has points."
 LEVELS = ("none", "low", "medium", "high")
 _LONGEST_CONTACT = 24
+_LONGEST_NOTE = 1000
+_LEAST_POINTS = 1e-6
 _DAY = np.timedelta64(1, "D")
 
 Columns: TypeAlias = "Mapping[str, NDArray[Any]]"
@@ -32,8 +38,8 @@ def summary(
     at: datetime | None,
     stats: Stats,
     key: str,
+    notes: Sequence[str] = (),
     top: int = 10,
-    width: int = WIDTH,
 ) -> str:
     """Describe scores in a few lines: contacts per phase and level, what did not count, the strongest.
 
@@ -41,55 +47,73 @@ def summary(
     ----------
     columns
         The result's columns: floats (null: NaN), instants as ``datetime64[us]`` (null: NaT), text as objects.
-    model, at, stats, key
+    model, at, stats, key, notes
         As the scores have them.
     top
         How many of the strongest contacts are listed, one a line.
-    width
-        The columns that a line may take; where sentences need more, a table says the same more briefly.
 
     Returns
     -------
     str
         Lines without a line end after the last.
     """
-    blocks = [
-        _title(columns, model, at, stats),
-        _aligned(_counts(columns, model), right=range(2, 7)),
-        _uncounted(stats),
-    ]
-    people = _strongest(columns, key=key, at=at, top=top)
-    if people:
-        blocks.append(_told(people, key=key, width=width))
+    blocks = [_title(columns, model, at, stats), "\n".join(_noted(notes))]
+    if len(columns["score"]):
+        blocks.append(_aligned(_counts(columns, model), right=range(2, 7)))
+    blocks.append(_uncounted(stats, at))
+    if top > 0 and len(columns["score"]):
+        people = _strongest(columns, key=key, at=at, top=top)
+        told = _aligned(_told(people, key), right=range(4, 5)) if people else ""
+        blocks.append(f"The strongest:\n\n{told}" if people else NOBODY)
     return "\n\n".join(block for block in blocks if block)
 
 
 def summary_html(
-    columns: Columns, *, model: Model, at: datetime | None, stats: Stats, key: str, top: int = 10
+    columns: Columns,
+    *,
+    model: Model,
+    at: datetime | None,
+    stats: Stats,
+    key: str,
+    notes: Sequence[str] = (),
+    top: int = 10,
 ) -> str:
-    """Describe scores as `summary` does, in HTML: escaped, without scripts and styles of its own."""
-    parts = [f"<p>{escape(_title(columns, model, at, stats))}</p>", _html_table(_counts(columns, model))]
-    people = _strongest(columns, key=key, at=at, top=top)
-    if people:
-        rows = [["the strongest", "index", "phase", "why"]]
-        rows += [[person.contact, person.index, person.place, person.sentence()] for person in people]
-        parts.append(_html_table(rows))
-    if uncounted := _uncounted(stats):
-        parts.append(f"<p>{escape(uncounted)}</p>")
+    """Describe scores as `summary` does, in HTML: escaped, without scripts, with styles only in its tags."""
+    parts = [_paragraph(_title(columns, model, at, stats)), *map(_paragraph, _noted(notes))]
+    if len(columns["score"]):
+        parts.append(_html_table(_counts(columns, model), "Contacts by phase and level", right=range(2, 7)))
+    if uncounted := _uncounted(stats, at):
+        parts.append(_paragraph(uncounted))
+    if top > 0 and len(columns["score"]):
+        people = _strongest(columns, key=key, at=at, top=top)
+        table = _html_table(_told(people, key), "The strongest", right=range(4, 5)) if people else ""
+        parts.append(table or _paragraph(NOBODY))
     return f"<div>{''.join(parts)}</div>"
 
 
 def _title(columns: Columns, model: Model, at: datetime | None, stats: Stats) -> str:
     rows = len(columns["score"])
-    when = "at instants of their own" if at is None else f"at {_moment(at)}"
+    when = "at instants of their own" if at is None else f"at {moment(at)}{_age(columns, at)}"
     what = "contact" if at is not None else "row"
     read = f"{stats.rows:,} event{'' if stats.rows == 1 else 's'}"
-    return f"{rows:,} {what}{'' if rows == 1 else 's'} {when}, from {read}, by the model {model.name}"
+    by = "" if model.name == UNNAMED else f", by the model {printable(model.name)}"
+    return f"{rows:,} {what}{'' if rows == 1 else 's'} {when}, from {read}{by}"
 
 
-def _moment(at: datetime) -> str:
-    utc = at.astimezone(UTC) if at.tzinfo else at
-    return f"{utc:%Y-%m-%d %H:%M} UTC"
+def _age(columns: Columns, at: datetime) -> str:
+    """Say how long before the instant anybody last did something, where that is more than a day."""
+    last = columns["last_event"]
+    last = last[~np.isnat(last)]
+    days = int((_micros(at) - last.max()) / _DAY) if len(last) else 0
+    return f" (newest activity {days:,} day{'' if days == 1 else 's'} before)" if days else ""
+
+
+def _micros(at: datetime) -> np.datetime64:
+    return np.datetime64((at.astimezone(UTC) if at.tzinfo else at).replace(tzinfo=None), "us")
+
+
+def _noted(notes: Sequence[str]) -> list[str]:
+    return [f"Note: {printable(note, _LONGEST_NOTE)}." for note in notes]
 
 
 def _counts(columns: Columns, model: Model) -> list[list[str]]:
@@ -114,10 +138,11 @@ def _tally(levels: NDArray[Any]) -> list[str]:
     return [f"{number:,}" if number else "-" for number in numbers]
 
 
-def _uncounted(stats: Stats) -> str:
+def _uncounted(stats: Stats, at: datetime | None) -> str:
     """Say what was read and did not count."""
+    instant = "their contact's instant" if at is None else "that instant"
     facts = (
-        (stats.future, "later than that instant and left out"),
+        (stats.future, f"later than {instant} and left out"),
         (stats.duplicates, "repeated under one id and left out"),
         (stats.excluded, "excluded by the model"),
         (stats.unmatched, "of types or kinds that no rule reads"),
@@ -134,7 +159,6 @@ class _Person:
     contact: str
     engagement: float
     level: str
-    half: str
     phase: str | None
     score: float
     momentum: float
@@ -145,6 +169,7 @@ class _Person:
     next_level: str | None
     next_phase: str | None
     next_day: str
+    next_days: float
 
     @property
     def index(self) -> str:
@@ -152,109 +177,79 @@ class _Person:
         return f"{int(self.engagement):>3} {self.level}"
 
     @property
-    def place(self) -> str:
-        return f"{self.half}/{self.phase}" if self.phase else self.half
-
-    @property
     def pace(self) -> str:
         return "" if np.isnan(self.momentum) else f"{self.momentum:+.2f}"
 
     @property
     def points(self) -> str:
-        """Where the points come from, briefly."""
+        """Where the points come from."""
         if self.top_channel is None:
             return _points(self.score)
-        others = self.score - self.top_points
-        if abs(others) < 0.05:
-            return f"{self.top_channel} {_points(self.score)}"
-        if others < 0:
-            return f"{self.top_channel} {_points(self.top_points)}, less {_points(-others)}"
-        return f"{self.top_channel} {_points(self.top_points)} of {_points(self.score)}"
+        channel = printable(self.top_channel)
+        top, whole = _points(self.top_points), _points(self.score)
+        if top == whole:
+            return f"all from {channel}, {whole}"
+        if self.top_points > self.score:
+            return f"{channel} {top}, less {_points(self.top_points - self.score)}"
+        return f"{channel} {top} of {whole}"
 
     @property
     def last(self) -> str:
-        """The last activity, briefly."""
-        return "" if self.last_type is None else f"{self.last_type} {_span(self.silent_days, short=True)} ago"
+        """The last activity."""
+        return "" if self.last_type is None else f"{self.last_type} {_span(self.silent_days)} ago"
 
     @property
     def next(self) -> str:
-        """The next change, of the phase where that changes, briefly."""
-        changed = self.next_phase if self.next_phase != self.phase else self.next_level
-        return f"{changed} {self.next_day}" if self.next_day else ""
-
-    def sentence(self) -> str:
-        """Tell it in full."""
-        told = [self._source()]
-        if self.pace:
-            told.append(f"momentum {self.pace}")
-        if self.last_type is None:
-            told.append("no activity")
-        else:
-            told.append(f"last {self.last_type} {_span(self.silent_days)} before")
-        changes = self._changes()
-        return ", ".join(told) + (f"; {changes} on {self.next_day}" if self.next_day else "")
-
-    def _source(self) -> str:
-        if self.top_channel is None:
-            return f"{_points(self.score)} points"
-        others = self.score - self.top_points
-        if abs(others) < 0.05:
-            return f"all from {self.top_channel} ({_points(self.score)} points)"
-        if others < 0:
-            return f"{self.top_channel} {_points(self.top_points)} points, less {_points(-others)} elsewhere"
-        mostly = "mostly" if self.top_points >= self.score / 2 else "most of all"
-        return f"{mostly} {self.top_channel} ({_points(self.top_points)} of {_points(self.score)} points)"
-
-    def _changes(self) -> str:
-        changes = []
-        if self.next_level is not None and self.next_level != self.level:
-            falls = LEVELS.index(self.next_level) < LEVELS.index(self.level)
-            changes.append(f"{'falls' if falls else 'rises'} to {self.next_level}")
-        if self.next_phase is not None and self.next_phase != self.phase:
-            changes.append(f"moves to {self.next_phase}")
-        return " and ".join(changes)
+        """The next change, of the phase where that changes."""
+        if not self.next_day:
+            return ""
+        phases = self.next_phase is not None and self.next_phase != self.phase
+        what = f"phase {printable(str(self.next_phase))}" if phases else f"level {self.next_level}"
+        return f"{what}, {self.next_day if self.next_days >= 2 else 'in ' + _span(self.next_days)}"
 
 
 def _points(points: float) -> str:
+    if 0 < abs(points) < 0.05:
+        return f"{points:.1g}"
     text = f"{points:,.1f}" if abs(points) < 10 else f"{points:,.0f}"
-    return "0" if text in ("0.0", "-0.0") else text
+    return text.removesuffix(".0")
 
 
-def _span(days: float, *, short: bool = False) -> str:
+def _span(days: float) -> str:
     """Say a length of time in whole days, hours or minutes: the largest unit of which there are two."""
-    for unit, size in (("day", 1.0), ("hour", 1 / 24)):
+    for unit, size in (("d", 1.0), ("h", 1 / 24)):
         if days >= 2 * size:
-            return f"{int(days / size):,} {unit[0] if short else unit + 's'}"
-    minutes = int(days * 1440)
-    return f"{minutes} {'min' if short else 'minute' if minutes == 1 else 'minutes'}"
+            return f"{int(days / size):,} {unit}"
+    return f"{int(days * 1440)} min"
 
 
 def _strongest(columns: Columns, *, key: str, at: datetime | None, top: int) -> list[_Person]:
-    """Pick the contacts of the highest scores; among equals the first stays first."""
-    order = np.argsort(-columns["score"], kind="stable")[: max(top, 0)]
-    return [_person(columns, int(row), key=key, own_instant=at is None and "at" in columns) for row in order]
+    """Pick the contacts of the highest scores that have points; among equals the first stays first."""
+    scores = columns["score"]
+    order = np.argsort(-scores, kind="stable")[:top]
+    instants = columns["at"] if at is None else np.full(len(scores), _micros(at))
+    order = order[scores[order] > _LEAST_POINTS]
+    return [_person(columns, int(row), key=key, at=instants[row], dated=at is None) for row in order]
 
 
-def _person(columns: Columns, row: int, *, key: str, own_instant: bool) -> _Person:
+def _person(columns: Columns, row: int, *, key: str, at: np.datetime64, dated: bool) -> _Person:
     top_channel = columns["top_channel"][row]
-    contact = _printable(str(columns[key][row]))
-    if own_instant:
-        contact += f" at {_day(columns['at'][row])}"
+    change = columns["next_change"][row]
     return _Person(
-        contact=contact,
+        contact=printable(str(columns[key][row])) + (f" at {_day(at)}" if dated else ""),
         engagement=float(columns["engagement"][row]),
         level=columns["level"][row],
-        half=columns["half"][row],
         phase=columns["phase"][row],
         score=float(columns["score"][row]),
         momentum=float(columns["momentum"][row]),
         top_channel=top_channel,
         top_points=0.0 if top_channel is None else float(columns[f"channel_{top_channel}"][row]),
-        last_type=None if columns["last_type"][row] is None else _printable(columns["last_type"][row]),
+        last_type=None if columns["last_type"][row] is None else printable(columns["last_type"][row]),
         silent_days=float(columns["silent_days"][row]),
         next_level=columns["next_level"][row],
         next_phase=columns["next_phase"][row],
-        next_day=_day(columns["next_change"][row]),
+        next_day=_day(change),
+        next_days=float((change - at) / _DAY),
     )
 
 
@@ -262,40 +257,26 @@ def _day(instant: Any) -> str:
     return "" if np.isnat(instant) else str(instant.astype("datetime64[D]"))
 
 
-def _printable(text: str) -> str:
-    """Show what would move a terminal's cursor as an escape, and cut what is long."""
-    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    return shown if len(shown) <= _LONGEST_CONTACT else shown[: _LONGEST_CONTACT - 3] + "..."
+def printable(text: str, longest: int = _LONGEST_CONTACT) -> str:
+    """Show what would move a terminal's cursor as an escape, and cut what is long.
+
+    Examples
+    --------
+    >>> printable("ann\\tlee"), printable("Wolfeschlegelsteinhausenbergerdorff")
+    ('ann\\\\tlee', 'Wolfeschlegelsteinhau...')
+    """
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: longest + 1])
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 
-def _told(people: Sequence[_Person], *, key: str, width: int) -> str:
-    """List the people a line each: in sentences where they fit, else as a table."""
-    rows = [[key, "index", "phase", "why"]]
-    rows += [[person.contact, person.index, person.place, person.sentence()] for person in people]
-    told = _aligned(rows).splitlines()
-    if max(map(len, told)) > width:
-        told = _briefly(people, key=key, width=width)
-    return "The strongest:\n\n" + "\n".join(told)
-
-
-def _briefly(people: Sequence[_Person], *, key: str, width: int) -> list[str]:
-    """Set the people in a table, without the columns for which there is no room."""
-    columns = {
-        key: [each.contact for each in people],
-        "index": [each.index for each in people],
-        "phase": [each.phase or "" for each in people],
-        "points": [each.points for each in people],
-        "momentum": [each.pace.rjust(len("momentum")) for each in people],
-        "last activity": [each.last for each in people],
-        "next change": [each.next for each in people],
-    }
-    for spare in ("", "momentum", "last activity", "points", "next change"):
-        columns.pop(spare, None)
-        rows = [list(columns), *zip(*columns.values(), strict=True)]
-        told = _aligned(rows).splitlines()
-        if max(map(len, told)) <= width:
-            break
-    return told
+def _told(people: Sequence[_Person], key: str) -> list[list[str]]:
+    """Set the people in a table, one a row."""
+    header = [printable(key), "engagement", "phase", "points", "momentum", "last activity", "next change"]
+    told = [
+        [each.contact, each.index, printable(each.phase or ""), each.points, each.pace, each.last, each.next]
+        for each in people
+    ]
+    return [header, *told]
 
 
 def _aligned(rows: Sequence[Sequence[str]], right: range = range(0)) -> str:
@@ -310,11 +291,30 @@ def _aligned(rows: Sequence[Sequence[str]], right: range = range(0)) -> str:
     )
 
 
-def _html_table(rows: Sequence[Sequence[str]]) -> str:
-    return "<table>" + "".join(_html_rows(rows)) + "</table>"
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
 
 
-def _html_rows(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _html_table(rows: Sequence[Sequence[str]], caption: str, right: range) -> str:
+    return (
+        '<table style="border-collapse:collapse;margin:1em 0;font-variant-numeric:tabular-nums">'
+        '<caption style="caption-side:top;text-align:left;padding:0.3em 0.6em;font-weight:bold">'
+        f"{escape(caption)}</caption>{''.join(_html_rows(rows, right))}</table>"
+    )
+
+
+def _html_rows(rows: Sequence[Sequence[str]], right: range) -> Iterator[str]:
     for number, row in enumerate(rows):
-        tag = "td" if number else "th"
-        yield "<tr>" + "".join(f"<{tag}>{escape(cell.strip())}</{tag}>" for cell in row) + "</tr>"
+        yield "<tr>" + "".join(_html_cell(cell, not number, n in right) for n, cell in enumerate(row)) + "</tr>"
+
+
+def _html_cell(text: str, heads: bool, to_the_right: bool) -> str:
+    style = f"text-align:{'right' if to_the_right else 'left'};white-space:nowrap;padding:0.2em 0.6em"
+    tag, scope = ("th", ' scope="col"') if heads else ("td", "")
+    if heads:
+        style += ";font-weight:bold;border-bottom:1px solid"
+    # Figure spaces are as wide as digits, so that what is set right among them stays so.
+    shown = escape(text.rstrip()).replace("  ", "\u2007\u2007")
+    if shown.startswith(" "):
+        shown = "\u2007" + shown[1:]
+    return f'<{tag}{scope} style="{style}">{shown}</{tag}>'

@@ -1,0 +1,155 @@
+"""What a reader of scores should know before believing them: events and model that do not meet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engagekit.instants import EPOCH, MICROSECOND, moment
+from engagekit.summary import printable
+
+if TYPE_CHECKING:
+    from engagekit.events import Events
+    from engagekit.plan import Plan, Selector
+
+_NEAR = 0.8
+"""How alike two names are of which one may be meant by the other; email_sent and email_open are less."""
+_MOST_NAMES = 5
+_MOST_COMPARED = 64
+_BLOCK = 1 << 20
+
+
+def notes(plan: Plan, events: Events, *, instant: int | None, customers_known: bool) -> tuple[str, ...]:
+    """Say in sentences where the events have nothing of what the model reads.
+
+    Parameters
+    ----------
+    plan, events
+        What is scored; the events not yet released.
+    instant
+        The instant of all scores, in microseconds; None where each has its own.
+    customers_known
+        Whether the contacts table says of anybody since when they are a customer.
+
+    Returns
+    -------
+    tuple of str
+        Without a full stop at the end; empty when all is well.
+    """
+    if not len(events.times):
+        return ("there are no events",)
+    return tuple(_found(plan, events, instant, customers_known))
+
+
+def _found(plan: Plan, events: Events, instant: int | None, customers_known: bool) -> Iterator[str]:
+    if instant is not None and (first := _first(events)) > instant:
+        yield f"no event is at or before that instant; the first is of {moment(EPOCH + first * MICROSECOND)}"
+    types = events.types_by_code
+    present = set(types)
+    if plan.customer_on and not customers_known:
+        turning = _names(plan, plan.customer_on)
+        if not present & set(turning):
+            meant = _meant(turning, types, "; ")
+            yield f"no event is of a type that makes a customer ({_listed(turning)}{meant}): everybody is a prospect"
+    wanted = [_names(plan, group) for group in _groups(plan)]
+    read = dict.fromkeys(name for names in wanted for name in names)
+    if present & read.keys():
+        yield from _unmatched(plan, wanted, events)
+    else:
+        meant = _meant(read, types, "")
+        yield (
+            f"no event is of a type that the model reads; the events' types are {_counted(events)}; "
+            f"the model's are {_listed(read)}" + (f" ({meant})" if meant else "")
+        )
+
+
+def _first(events: Events) -> int:
+    """Find the earliest time; each contact's events are in order."""
+    starts = events.starts[:-1]
+    return int(events.times[starts[starts < events.starts[1:]]].min())
+
+
+def _groups(plan: Plan) -> Iterator[tuple[Selector, ...]]:
+    """Give the events that each rule, absence and repeat reads."""
+    for r, group in enumerate(plan.matches):
+        yield (*group, *plan.unless.get(r, ()))
+
+
+def _names(plan: Plan, selectors: Iterable[Selector]) -> list[str]:
+    """Name the types that selectors ask for; a signal's own name counts where nothing else is named."""
+    signals = {signal.name for signal in plan.model.signals}
+    names = list(dict.fromkeys(selector.type for selector in selectors))
+    return sorted(names, key=signals.__contains__)
+
+
+def _unmatched(plan: Plan, wanted: Sequence[Collection[str]], events: Events) -> Iterator[str]:
+    """Name what nothing matches though a type that nothing reads looks like what it asks for."""
+    known = {name for names in wanted for name in names}
+    for group in (plan.passive, plan.customer_on, plan.ends_on, *(one for x in plan.excluded for one in x)):
+        known.update(selector.type for selector in group)
+    unread = [name for name in events.types_by_code if name not in known]
+    if not unread:
+        return
+    present = set(events.types_by_code)
+    missing = [
+        (name, types) for name, types in zip(plan.names, wanted, strict=True) if not present & set(types)
+    ]
+    said = [
+        f"{printable(name)} ({_listed(types)}{meant})"
+        for name, types in missing[:_MOST_COMPARED]
+        if (meant := _meant(types, unread, "; ")) and (name, frozenset(types)) not in _of_presets()
+    ]
+    if said:
+        yield f"no event is of a type that these rules read: {', '.join(said[:_MOST_NAMES])}{_more(said)}"
+
+
+@lru_cache(maxsize=1)
+def _of_presets() -> frozenset[tuple[str, frozenset[str]]]:
+    """Give the presets' rules by name and types: a preset reads much that one's events need not have."""
+    from engagekit.model import presets
+    from engagekit.plan import lower
+
+    plans = [lower(presets.load(name)) for name in presets.names()]
+    return frozenset(
+        (name, frozenset(_names(plan, group)))
+        for plan in plans
+        for name, group in zip(plan.names, _groups(plan), strict=True)
+    )
+
+
+def _counted(events: Events) -> str:
+    """List the events' types with their numbers, the most frequent first."""
+    counts = np.zeros(len(events.types_by_code), np.int64)
+    for start in range(0, len(events.types), _BLOCK):  # bincount copies what it is given
+        counts += np.bincount(events.types[start : start + _BLOCK], minlength=len(counts))
+    order = np.argsort(-counts, kind="stable")
+    said = [f"{printable(events.types_by_code[code])} {counts[code]:,}" for code in order[:_MOST_NAMES]]
+    return ", ".join(said) + _more(order)
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(map(printable, list(names)[:_MOST_NAMES])) + _more(names)
+
+
+def _more(names: Collection[object]) -> str:
+    return ", ..." if len(names) > _MOST_NAMES else ""
+
+
+def _meant(asked: Iterable[str], options: Sequence[str], before: str) -> str:
+    """Ask whether the nearest of the options are meant, if there are any near ones."""
+    from difflib import get_close_matches
+
+    folded = {_folded(option): option for option in options[:_MOST_COMPARED]}
+    near: dict[str, None] = {}
+    for name in list(asked)[:_MOST_COMPARED]:
+        for found in get_close_matches(_folded(name), folded, n=1, cutoff=_NEAR):
+            near[f"'{printable(folded[found])}'"] = None
+    return f"{before}did you mean {' or '.join(list(near)[:_MOST_NAMES])}?" if near else ""
+
+
+def _folded(name: str) -> str:
+    """Leave out what the spelling of one name differs by: capitals, hyphens, underscores."""
+    return "".join(letter for letter in name[:_MOST_COMPARED].casefold() if letter.isalnum())
