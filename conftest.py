@@ -89,6 +89,7 @@ pages = Sybil(
     ],
     patterns=["README.md", "docs/**/*.md", "docs/*.md"],
     fixtures=["folder_of_a_reader"],
+    teardown=dict.clear,  # DuckDB complains at exit of what is still held then
 )
 docstrings = Sybil(
     name="docstring",

@@ -6,7 +6,8 @@ differed before, at more instants than a search that skips an excursion could ag
 
 from itertools import pairwise
 
-from oracle import DAY, known_contacts, numbers_at, unsure
+from oracle import known_contacts, numbers_at, unsure
+from oracle_events import DAY
 
 SECOND = 10**6
 HORIZON = 36_525 * DAY

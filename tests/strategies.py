@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-from oracle import DAY, micros
+from oracle_events import DAY, micros
 
 TYPES = ["open", "click", "visit", "sent", "buy", "deal", "end", "été"]
 BY = st.sampled_from(["device", "url", "seconds", "campaign", "message"])

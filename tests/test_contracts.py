@@ -13,7 +13,7 @@ import pytest
 from agreement import CONTACT_COLUMNS, EVENT_COLUMNS, is_close, score_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import DAY
+from oracle_events import DAY
 from shapes import KINDS, Shape, cells_of, frame_of, moment, rows_of, shapes
 from strategies import INTEGER_KEYS, TEXT_KEYS, TYPES, VALUES, cases, durations_in, models
 

@@ -26,12 +26,13 @@ ARROWS: dict[str, set[str]] = {
     "matching": {"errors", "model", "plan", "coding", "events", "_core"},
     "datafiles": {"errors"},
     "summary": set(),
+    "notes": {"instants", "model", "plan", "summary"},
     "describe": {"model"},
     "demo": set(),
     "scores": {"errors", "model", "plan", "frames", "events", "datafiles", "summary", "_core"},
     "batch": {
-        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching", "scores",
-        "_core",
+        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching", "notes",
+        "scores", "_core",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -39,8 +40,9 @@ ARROWS: dict[str, set[str]] = {
 # These see everything: one gives the names away, the other is where a person comes in.
 ABOVE_ALL = {"__init__", "cli"}
 
-# `model.score(...)` is where a reader looks for it, so the class calls the batch, but only when it is called.
-CALLS_BACK = {("model", "batch")}
+# `model.score(...)` is where a reader looks for it, so the class calls the batch (and, to say what it does,
+# the words), but only when it is called.
+CALLS_BACK = {("model", "batch"), ("model", "describe")}
 
 # Slow to load or not always installed: imported only inside the functions that need them.
 LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tqdm"}

@@ -7,8 +7,8 @@ import pytest
 from agreement import score_case
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import DAY, UNITS
 from oracle_changes import HORIZON, check_next_change, next_change
+from oracle_events import DAY, UNITS, micros
 from shapes import frame_of, moment, rows_of
 from strategies import cases, models
 
@@ -77,7 +77,7 @@ def test_one_decay(half_life):
     model = {"rules": [rule("x", 40, {"half_life": half_life})]} | LINEAR | STILL
     change, level, _ = told(model, [event("x", 0)])
     assert level == "low"
-    assert_within_a_second(change, AT + math.log2(1.6) * oracle.micros(half_life))
+    assert_within_a_second(change, AT + math.log2(1.6) * micros(half_life))
 
 
 def test_rise_by_decay_of_a_negative_before_a_fall():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import DAY, UNITS
+from oracle_events import DAY, UNITS
 from shapes import cells_of, moment
 
 import engagekit as ek

@@ -5,8 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 from agreement import differences, is_close
-from oracle import DAY, instant, score
+from oracle import score
 from oracle_changes import check_next_change
+from oracle_events import DAY, instant
 from shapes import micros_of, moment, rows_of
 
 import engagekit as ek

@@ -11,6 +11,7 @@ import oracle
 import pytest
 from agreement import EVENT_COLUMNS, differences
 from oracle_changes import check_next_change
+from oracle_events import UNITS, holds
 from shapes import KINDS, PLAIN, Shape, frame_of, moment, rows_of
 
 import engagekit as ek
@@ -228,7 +229,7 @@ def events_and_what_holds():
     """Make one event of every combination of cells, and name the conditions that hold for it."""
     worlds = histories(atoms(type=["b"], time=[0, 1], **CELLS), 1)
     events = [event for world in worlds for event in world]
-    return events, [{f"r{k}" for k, where in enumerate(CONDITIONS) if oracle.holds(where, e)} for e in events]
+    return events, [{f"r{k}" for k, where in enumerate(CONDITIONS) if holds(where, e)} for e in events]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -264,7 +265,7 @@ def test_next_changes():
         "lifecycle": {"customer_on": "l"},
     }
     model["levels"] = {"low": 7, "medium": 18, "high": 51}
-    second = oracle.UNITS["s"]
+    second = UNITS["s"]
     worlds = histories(atoms(type=["w", "l"], time=[0, second, 4 * second, 4 * second + 1]), 3)
     events = [event for world in worlds for event in world]
     scores = ek.Model.from_dict(model).score(frame_of(events, EVENT_COLUMNS), at=moment(5 * second))

@@ -1,15 +1,19 @@
-"""The summary counts right, explains the strongest in one line each, and shows any name safely."""
+"""The summary counts right, explains the strongest in one line each, notes what does not fit, shows any name."""
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import escape, unescape
 from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
 import engagekit as ek
-from engagekit.summary import summary, summary_html
+from engagekit.summary import summary
 
 AT = datetime(2026, 1, 31)
 MODEL = ek.Model(
@@ -40,14 +44,22 @@ def scored(
 def told(scores: ek.Scores, **options: Any) -> str:
     """Summarise scores."""
     return summary(
-        scores.columns(), model=scores.model, at=scores.at, stats=scores.stats, key=scores.key, **options
+        scores.columns(),
+        model=scores.model,
+        at=scores.at,
+        stats=scores.stats,
+        key=scores.key,
+        notes=scores.notes,
+        **options,
     )
 
 
-def why(*events: tuple[str, str, float], width: int = 200) -> str:
-    """Return the line about the first contact, its columns parted by two spaces."""
-    line = told(scored(*events), width=width, top=1).splitlines()[-1]
-    return re.sub(" {2,}", "  ", line)
+def line(*events: tuple[str, str, float], model: ek.Model = MODEL, **options: Any) -> dict[str, str]:
+    """Return what is told of the strongest contact, by column."""
+    header, *_, last = told(scored(*events, model=model, **options), top=1).splitlines()[-2:]
+    starts = [match.start() for match in re.finditer(r"(?<=  )\S|^\S", header)]
+    cells = [last[a:b].strip() for a, b in pairwise([*starts, None])]
+    return dict(zip(re.split(" {2,}", header), cells, strict=True))
 
 
 def test_contacts_are_counted_by_phase_and_level() -> None:
@@ -99,83 +111,111 @@ def test_the_strongest_come_first() -> None:
     assert "strongest" not in told(scores, top=0)
 
 
-def test_one_line_in_words() -> None:
-    """Where there is room, a sentence tells the points, the pace, the last activity and what comes."""
-    assert why(("ann", "order", 30), ("ann", "order", 2), ("ann", "visit", 2)) == (
-        "ann  68 high  customer/retention  mostly shop (73 of 82 points), momentum +0.48, "
-        "last visit 2 days before; falls to medium on 2026-02-21"
-    )
+def test_whoever_has_no_points_is_not_among_the_strongest() -> None:
+    """Scores of nothing and below are left out; where nobody has more, that is said."""
+    scores = scored(("ann", "visit", 0), ("bob", "mail", 0), ("cleo", "complaint", 0), ("dan", "visit", 2000))
+    assert told(scores).splitlines()[-1].startswith("ann ")
+    assert told(scored(("bob", "mail", 0))).endswith("\n\nNobody has points.")
+    assert "points" not in told(scored(("bob", "mail", 0)), top=0)
 
 
-def test_one_line_in_brief() -> None:
-    """Where there is less room, columns say the same; with even less, some are left out."""
-    events = (("ann", "order", 30), ("ann", "order", 2), ("ann", "visit", 2))
-    header, line = told(scored(*events), width=100).splitlines()[-2:]
-    assert re.split(" {2,}", header) == [
-        "contact", "index", "phase", "points", "momentum", "last activity", "next change",
-    ]  # fmt: skip
-    assert re.split(" {2,}", line) == [
-        "ann", "68 high", "retention", "shop 73 of 82", "+0.48", "visit 2 d ago", "medium 2026-02-21",
-    ]  # fmt: skip
-    for width in (95, 80, 65, 50):
-        lines = told(scored(*events), width=width).splitlines()
-        assert max(len(line) for line in lines[-2:]) <= width
+def test_one_line() -> None:
+    """A table tells of each the engagement, the phase, the points, the pace, the last activity, what comes."""
+    told_of_ann = line(("ann", "order", 30), ("ann", "order", 2), ("ann", "visit", 2))
+    assert told_of_ann == {
+        "contact": "ann",
+        "engagement": "68 high",
+        "phase": "retention",
+        "points": "shop 73 of 82",
+        "momentum": "+0.48",
+        "last activity": "visit 2 d ago",
+        "next change": "level medium, 2026-02-21",
+    }
 
 
 @pytest.mark.parametrize(
     ("events", "words"),
     [
-        ([("ann", "visit", 0)], "all from web (10 points)"),
-        ([("ann", "order", 0), ("ann", "complaint", 0)], "shop 50 points, less 20 elsewhere"),
-        ([("ann", "order", 0)] + [("ann", "visit", 0)] * 6, "mostly web (60 of 110 points)"),
-        ([("ann", "complaint", 0)], "-20 points, last complaint 0 minutes before"),
-        ([("ann", "visit", 150)], "all from web (0.3 points)"),
-        ([("ann", "mail", 0)], "0 points, no activity"),
+        ([("ann", "visit", 0)], "all from web, 10"),
+        ([("ann", "order", 0), ("ann", "visit", 150)], "all from shop, 50"),
+        ([("ann", "order", 0), ("ann", "complaint", 0)], "shop 50, less 20"),
+        ([("ann", "order", 0)] + [("ann", "visit", 0)] * 6, "web 60 of 110"),
+        ([("ann", "visit", 150)], "all from web, 0.3"),
+        ([("ann", "visit", 300)], "all from web, 0.01"),
     ],
 )
 def test_where_the_points_come_from(events: list[tuple[str, str, float]], words: str) -> None:
-    """The leading channel is named with its share; what others take away is told."""
-    assert words in why(*events)
+    """The leading channel is named with its share; what others take away is told, what rounds away is not."""
+    assert line(*events)["points"] == words
 
 
 @pytest.mark.parametrize(
     ("days", "words"),
-    [(0.0, "0 minutes"), (1 / 1440, "1 minute"), (0.05, "72 minutes"), (0.5, "12 hours"), (1.9, "45 hours"),
-     (2.0, "2 days"), (2.99, "2 days")],
+    [(0.0, "0 min"), (1 / 1440, "1 min"), (0.05, "72 min"), (0.5, "12 h"), (1.9, "45 h"), (2.0, "2 d"), (2.99, "2 d")],
 )  # fmt: skip
 def test_time_since_the_last_activity(days: float, words: str) -> None:
     """The time is told in the largest unit of which there are two, rounded down."""
-    assert f"last visit {words} before" in why(("ann", "visit", days))
+    assert line(("ann", "visit", days))["last activity"] == f"visit {words} ago"
 
 
 @pytest.mark.parametrize(
-    ("events", "words"),
+    ("visits", "words"),
     [
-        ([("ann", "visit", 0)] * 5, "; falls to medium and moves to nurture on 2026-01-31"),
-        ([("ann", "order", 90), ("ann", "order", 0)], "; falls to medium on 2026-02-"),
-        ([("ann", "order", 60), ("ann", "complaint", 0)], "; rises to low on 2026-"),
-        ([("ann", "mail", 0)], "no activity"),
+        (25 * 2 ** (0.5 / 30), "level low, in 12 h"),
+        (25 * 2 ** (1.9 / 30), "level low, in 45 h"),
+        (25 * 2 ** (2.1 / 30), "level low, 2026-02-02"),
+        (50 * 2 ** (0.05 / 30), "phase nurture, in 1"),
+        (150.0, "phase nurture, 2026-03-"),
+        (0.5, ""),
     ],
 )
-def test_what_comes_next(events: list[tuple[str, str, float]], words: str) -> None:
-    """The next change is told with its direction and day; nothing where nothing changes."""
-    model = MODEL
-    if "rises" in words:
-        rules = [attr for attr in MODEL.rules if attr.name != "complaint"]
-        fading = ek.Rule(
-            name="complaint", on="complaint", points=-20, channel="service", decay=ek.Decay.half_life("5d")
-        )
-        model = MODEL.evolve(rules=[*rules, fading])
-    line = told(scored(*events, model=model), width=200, top=1).splitlines()[-1]
-    assert words in line
-    assert (";" in line) == (";" in words)
+def test_what_comes_next(visits: float, words: str) -> None:
+    """A change of phase or level is told as such, with its day or, within two days, with the time until it."""
+    rule = ek.Rule(name="visit", on="visit", points=visits)
+    next_change = line(("ann", "visit", 0), model=MODEL.evolve(rules=[rule], scale=ek.Scale.linear(100)))[
+        "next change"
+    ]
+    assert next_change.startswith(words) and bool(next_change) == bool(words)
 
 
-def test_the_index_is_rounded_down() -> None:
+def test_what_comes_next_counts_from_the_row_s_own_instant() -> None:
+    """Where each row has its instant, the time until a change is told from there."""
+    model = MODEL.evolve(
+        rules=[ek.Rule(name="visit", on="visit", points=25 * 2 ** (1.5 / 30))], scale=ek.Scale.linear(100)
+    )
+    frame = {"contact": ["ann", "ann"], "at": np.array(["2026-01-30", "2026-01-31"], "datetime64[us]")}
+    lines = told(scored(("ann", "visit", 1), model=model, at=frame)).splitlines()  # type: ignore[arg-type]
+    assert [row.split("level ")[1] for row in lines[-2:]] == ["low, in 36 h", "low, in 12 h"]
+
+
+def test_a_pace_that_is_steady_has_no_minus() -> None:
+    """A momentum that rounds to nothing reads as nothing more."""
+    columns = scored(("ann", "visit", 0)).columns()
+    columns["momentum"] = np.array([-0.001])
+    stats = scored(("ann", "visit", 0)).stats
+    assert "  +0.00  " in summary(columns, model=MODEL, at=AT, stats=stats, key="contact").splitlines()[-1]
+
+
+def test_the_engagement_is_rounded_down() -> None:
     """An engagement just below a bound does not read as if it had reached it."""
     model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=49.9999)], scale=ek.Scale.linear(100))
-    line = told(scored(("ann", "visit", 0), model=model)).splitlines()[-1]
-    assert line.split()[1:3] == ["49", "medium"]
+    assert line(("ann", "visit", 0), model=model)["engagement"] == "49 medium"
+
+
+def test_an_unnamed_model_is_not_named() -> None:
+    """The title names a model only where it was given a name."""
+    model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=10)])
+    title = told(scored(("ann", "visit", 0), model=model)).splitlines()[0]
+    assert title == "1 contact at 2026-01-31 00:00 UTC, from 1 event"
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(0.9, ""), (1.5, " (newest activity 1 day before)"), (40, " (newest activity 40 days before)")]
+)  # fmt: skip
+def test_old_activity_is_told_in_the_title(days: float, said: str) -> None:
+    """Where nobody has done anything for more than a day before the instant, the title says so."""
+    title = told(scored(("ann", "visit", 60), ("bob", "visit", days), ("cleo", "mail", 0))).splitlines()[0]
+    assert title == f"3 contacts at 2026-01-31 00:00 UTC{said}, from 3 events, by the model shop"
 
 
 def test_aware_instants_are_told_in_utc() -> None:
@@ -194,20 +234,123 @@ def test_rows_with_instants_of_their_own() -> None:
     scores = scored(("ann", "visit", 1), at=frame)  # type: ignore[arg-type]
     lines = told(scores).splitlines()
     assert lines[0] == "2 rows at instants of their own, from 1 event, by the model shop"
-    assert [re.split(" {2,}", line)[0] for line in lines[-2:]] == ["ann at 2026-01-30", "ann at 2026-01-31"]
+    assert [re.split(" {2,}", row)[0] for row in lines[-2:]] == ["ann at 2026-01-30", "ann at 2026-01-31"]
+    later = told(scored(("ann", "visit", -1), at=frame))  # type: ignore[arg-type]
+    assert "1 later than their contact's instant and left out" in later
 
 
-def test_nobody_at_all() -> None:
-    """A table without rows is summarised too."""
-    lines = told(scored()).splitlines()
-    assert lines[0] == "0 contacts at 2026-01-31 00:00 UTC, from 0 events, by the model shop"
-    assert lines[-1] == "all                     -    -       -     -    -"
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([], "Note: there are no events."),
+        (
+            [("ann", "order", -2), ("bob", "visit", -0.5)],
+            "Note: no event is at or before that instant; the first is of 2026-01-31 12:00 UTC.\n\n"
+            "Of the events: 2 later than that instant and left out",
+        ),
+    ],
+)
+def test_nobody_at_all(events: list[tuple[str, str, float]], words: str) -> None:
+    """Where there are no contacts, the reason is told in the place of tables."""
+    title = f"0 contacts at 2026-01-31 00:00 UTC, from {len(events)} events, by the model shop"
+    assert told(scored(*events)) == f"{title}\n\n{words}"
+    assert "<table" not in scored(*events)._repr_html_()
 
 
 def test_names_move_no_cursor_and_stay_short() -> None:
     """Control characters are shown as escapes, long names are cut."""
-    line = told(scored(("\x1b[2J" + "x" * 50, "visit", 0))).splitlines()[-1]
-    assert line.startswith("\\x1b[2Jxxxxxxxxxxxxxx...  ")
+    scores = scored(("\x1b[2J" + "x" * 50, "visit", 0), model=MODEL.evolve(name="\x1b[2J"))
+    last = told(scores).splitlines()[-1]
+    assert last.startswith("\\x1b[2Jxxxxxxxxxxxxxx...  ")
+    scores.notes = ("\x1b[2J" + "x" * 5000,)
+    assert "\x1b" not in told(scores) and len(max(told(scores).splitlines(), key=len)) < 1100
+
+
+PURCHASES = ek.Model(
+    rules=[ek.Rule(name="visit", on="page_view", points=1), ek.Rule(name="buy", on="purchas", points=9)],
+    signals=[ek.Signal(name="bought", on="purchas")],
+    lifecycle=ek.Lifecycle(customer_on="bought"),
+)
+NO_CUSTOMER = (
+    "no event is of a type that makes a customer (purchas, bought; did you mean 'purchase'?): "
+    "everybody is a prospect"
+)
+UNREAD = "no event is of a type that these read: buy (purchas; did you mean 'purchase'?)"
+
+
+def test_a_type_that_makes_no_customer_is_noted() -> None:
+    """Without an event that makes a customer, a note says so, unless the contacts table knows customers."""
+    events = [("ann", "page_view", 0), ("ann", "purchase", 0)]
+    assert scored(*events, model=PURCHASES).notes == (NO_CUSTOMER, UNREAD)
+    since = {"contact": ["ann"], "customer_since": np.array(["2020-01-01"], "datetime64[us]")}
+    assert scored(*events, model=PURCHASES, contacts=since).notes == (UNREAD,)
+    nobody = {"contact": ["ann"], "customer_since": np.array(["NaT"], "datetime64[us]")}
+    assert scored(*events, model=PURCHASES, contacts=nobody).notes == (NO_CUSTOMER, UNREAD)
+    assert scored(*events, ("ann", "purchas", 9), model=PURCHASES).notes == ()
+    assert scored(("ann", "visit", 0)).notes == (
+        "no event is of a type that makes a customer (order): everybody is a prospect",
+    )
+
+
+def test_events_that_the_model_does_not_read_are_noted() -> None:
+    """Where no type is one that the model reads, both sides are named, and what may have been meant."""
+    model = ek.Model(rules=[ek.Rule(name="visit", on=["page_view", "search"], points=1)])
+    events = [("ann", "PageView", 0), *[("bob", "mail", 0)] * 1200, *[("bob", kind, 0) for kind in "abcd"]]
+    assert scored(*events, model=model).notes == (
+        "no event is of a type that the model reads; the events' types are mail 1,200, PageView 1, a 1, b 1, "
+        "c 1, ...; the model's are page_view, search (did you mean 'PageView'?)",
+    )
+    absence = ek.Absence(name="ignored", after="page_view", unless="mail", within="1d", points=-1)
+    assert scored(*events, model=model.evolve(rules=[], absences=[absence])).notes == ()
+
+
+def test_types_that_only_look_alike_are_not_noted() -> None:
+    """A rule without events is noted only where a type that nothing reads is spelt nearly the same."""
+    rules = [ek.Rule(name="open", on="email_open", points=1), ek.Rule(name="visit", on="visit", points=1)]
+    model = ek.Model(rules=rules)
+    assert scored(("ann", "visit", 0), ("ann", "email_sent", 0), model=model).notes == ()
+    opened = scored(("ann", "visit", 0), ("ann", "email_opened", 0), model=model)
+    assert opened.notes == (
+        "no event is of a type that these read: open (email_open; did you mean 'email_opened'?)",
+    )
+    passive = model.evolve(passive=["email_opened"])
+    assert scored(("ann", "visit", 0), ("ann", "email_opened", 0), model=passive).notes == ()
+
+
+def test_a_preset_is_not_held_to_read_all_it_could() -> None:
+    """What a preset reads beyond one's events is no fault, however near the types come."""
+    model = ek.presets.load("ecommerce")
+    fields = {name: np.array([None, None], object) for name in model.fields}
+    types = [model.rules[0].on[0], model.rules[1].on[0] + "s"]
+    times = np.array([AT, AT], "datetime64[us]")
+    events = {**fields, "contact": ["ann", "ann"], "type": types, "time": times}
+    events["value"] = np.array([1.0, 1.0])
+    notes = model.evolve(lifecycle=None).score(events, at=AT).notes
+    assert notes == ()
+    renamed = model.evolve(
+        lifecycle=None, rules=[attrs.evolve(each, name=each.name + "_") for each in model.rules]
+    )
+    assert len(renamed.score(events, at=AT).notes) == 1
+
+
+def test_events_coded_beforehand_are_noted_too() -> None:
+    """Notes come from events as from frames, and a second score of the same events has them again."""
+    times = np.array([AT], "datetime64[us]")
+    events = ek.Events({"contact": ["ann"], "type": ["purchase"], "time": times})
+    for _ in range(2):
+        assert len(PURCHASES.score(events, at=AT).notes) == 2
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_notes_are_shown_and_kept(tmp_path: Path, ending: str) -> None:
+    """Text and HTML show the notes, and saved scores have them still."""
+    scores = scored(("ann", "page_view", 0), ("ann", "purchase", 0), model=PURCHASES)
+    assert repr(scores).split("\n\n")[1] == f"Note: {NO_CUSTOMER}.\nNote: {UNREAD}."
+    assert f"<p>Note: {escape(NO_CUSTOMER)}.</p><p>Note: {escape(UNREAD)}.</p>" in scores._repr_html_()
+    scores.save(tmp_path / f"scores.{ending}")
+    loaded = ek.Scores.load(tmp_path / f"scores.{ending}")
+    assert loaded.notes == scores.notes
+    assert repr(loaded) == repr(scores)
 
 
 class Tags(HTMLParser):
@@ -221,8 +364,8 @@ class Tags(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag; none has attributes."""
-        assert attrs == []
+        """Note a tag; none has attributes but a style and the scope of a header."""
+        assert {name for name, _ in attrs} <= {"style", "scope"}
         self.open.append(tag)
         self.seen.add(tag)
 
@@ -236,14 +379,36 @@ class Tags(HTMLParser):
 
 
 def test_html_says_the_same_and_is_escaped() -> None:
-    """The HTML has the same tables, only plain tags, and no name becomes a tag."""
-    scores = scored(("<script>alert(1)</script>", "order", 2), ("bob & co", "visit", 0))
-    page = summary_html(scores.columns(), model=MODEL, at=AT, stats=scores.stats, key="contact")
+    """The HTML has the same cells as the text, only plain tags, and no name becomes a tag."""
+    scores = scored(
+        ("<script>alert(1)</script>", "order", 2), ("bob & co", "visit", 0), model=MODEL.evolve(name="<b>")
+    )
+    page = scores._repr_html_()
     tags = Tags(page)
     assert tags.open == []
-    assert tags.seen == {"div", "p", "table", "tr", "th", "td"}
+    assert tags.seen == {"div", "p", "table", "caption", "tr", "th", "td"}
     assert "bob & co" in tags.text and "<script>alert(1)</scr..." in tags.text
-    assert "all from shop (48 points), momentum +0.58, last order 2 days before; falls to low on" in page
+    cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", page)
+    text = [re.split(" {2,}", row.strip()) for row in told(scores).splitlines() if "  " in row]
+    shown = [unescape(cell).replace("\u2007", " ").strip() for cell in cells]
+    assert [cell for cell in shown if cell] == [cell for row in text for cell in row if cell]
+
+
+def test_html_is_set_as_a_table_should_be() -> None:
+    """Headers are bold, numbers stand to the right, nothing wraps, each table has a caption."""
+    page = scored(("ann", "visit", 0))._repr_html_()
+    assert re.findall(r"<caption[^>]*>(.*?)</caption>", page) == [
+        "Contacts by phase and level",
+        "The strongest",
+    ]
+    cells = re.findall(r'<(t[hd])[^>]* style="([^"]*)">(.*?)</t[hd]>', page)
+    assert len(cells) == page.count("</td>") + page.count("</th>")
+    for tag, style, text in cells:
+        assert "white-space:nowrap" in style
+        assert ("font-weight:bold" in style) == (tag == "th")
+        number = re.fullmatch(r"[\d,]+|-|[+-]\d\.\d\d|none|low|medium|high|momentum", text)
+        assert ("text-align:right" in style) == bool(number or (tag == "th" and text == "all"))
+    assert ">\u200712 low<" in page
 
 
 def test_scores_show_the_summary() -> None:

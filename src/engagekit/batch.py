@@ -12,14 +12,15 @@ import numpy as np
 from attrs import define
 
 from engagekit import _core
-from engagekit.coding import described
+from engagekit.coding import no_instants
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name
-from engagekit.errors import EventsError
+from engagekit.errors import EventsError, in_all
 from engagekit.events import Events, Mapped, read
 from engagekit.frames import Frame, Out, build, frame_of
 from engagekit.instants import EARLIEST, EPOCH, LATEST, microseconds_of, now
 from engagekit.matching import match
 from engagekit.model import Model
+from engagekit.notes import notes
 from engagekit.plan import ROW, TALLY, Plan, lower
 from engagekit.scores import Scores, Stats, ids_out, result_columns
 
@@ -86,6 +87,8 @@ def score(
         _warn_if_faded(numbers)
     rows = _result_rows(asked, numbers)
     duplicates, later = _dropped(coded, asked.jobs)
+    customers_known = bool((asked.jobs.since != NO_INSTANT).any())
+    noted = notes(plan, coded, instant=asked.instant, customers_known=customers_known)
     if coded is not events:
         coded.release()
     columns = result_columns(plan, coded, numbers.rows, numbers.channels, asked.jobs.at, rows)
@@ -110,6 +113,7 @@ def score(
         columns=columns,
         kind=asked.base.kind if asked.base else _kind(coded),
         base=asked.base,
+        notes=noted,
     )
 
 
@@ -165,13 +169,20 @@ def _asked(events: Events, at: Any, source: Any) -> Asked:
 def _table(at: Any) -> Frame | None:
     try:
         return frame_of(at)
-    except EventsError:
+    except EventsError as error:
+        if isinstance(at, Mapping) or hasattr(at, "columns"):
+            raise EventsError(f"at: {error}") from None
         return None
 
 
 def _instant(events: Events, at: Any) -> int:
     if at is None:
         return now()
+    if not isinstance(at, str) and hasattr(at, "__len__"):
+        raise EventsError(
+            "at: expected an instant (a datetime, a date, a numpy.datetime64 or ISO 8601 text), or a frame "
+            f"of contacts and instants (columns {events.mapping.contact!r} and 'at'), got {type(at).__name__}"
+        )
     if not (isinstance(at, str) and at == "latest"):
         return microseconds_of(at)
     present = now()
@@ -208,11 +219,10 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
     what = f"at column {key!r}"
     codes = codes_of(column, events.contacts, insert=False, what=what, rows=frame.rows)
     if frame.rows and instants.kind != "instant":
-        raise EventsError(f"at column 'at': expected timestamps, got {described(instants)}")
+        raise EventsError(no_instants("at column 'at'", instants))
     if instants.null is not None and instants.null.any():
         raise EventsError(
-            f"at column 'at', row {int(instants.null.argmax()):,}: null; "
-            f"{int(instants.null.sum()):,} rows in all"
+            f"at column 'at', row {int(instants.null.argmax()):,}: null; {in_all(int(instants.null.sum()))}"
         )
     at = np.ascontiguousarray(instants.values, np.int64) if frame.rows else np.empty(0, np.int64)
     since = np.full(frame.rows, NO_INSTANT, np.int64)
@@ -354,8 +364,9 @@ def _warn_if_faded(numbers: Numbers) -> None:
 def _refuse_collision(key: str, base: Frame | None, columns: Mapping[str, Out]) -> None:
     both = sorted(set(columns) & (set(base.names) if base is not None else {key}))
     if both:
+        table = "events" if base is None else "at"
         raise EventsError(
-            "expected columns with names that the result does not use itself, got "
+            f"{table}: expected columns with names that the result does not use itself, got "
             f"{', '.join(map(repr, both))}; "
             "rename them"
         )

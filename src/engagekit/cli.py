@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,8 @@ from engagekit import __version__, datafiles, demo, presets
 from engagekit.describe import describe
 from engagekit.errors import EngagekitError, EventsError, ModelError
 from engagekit.model import All, AnyOf, Condition, Exclude, Model, Not, Repeat, Rule, Signal, Test
-from engagekit.summary import WIDTH, summary
+from engagekit.model.wording import listed, suggestion
+from engagekit.summary import summary
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+FILES = ".parquet .pq .csv .tsv .jsonl .ndjson .json, all but Parquet also with .gz"
+"""The endings of the files that are read."""
 _ROLES = ("contact", "type", "time", "value", "id")
 
 
@@ -62,8 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _told(error: Exception) -> str:
-    if isinstance(error, ModelError) and len(error.faults) > 1:
-        return "\n  ".join([f"{len(error.faults)} faults in the model", *error.faults])
     if isinstance(error, MemoryError):
         return "not enough memory; score fewer files at a time"
     return str(error)
@@ -224,7 +224,6 @@ def _deliver(scores: "Scores", *, output: str | None, top: int, quiet: bool = Fa
         scores.save(output)
     if quiet:
         return
-    width = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
     columns = scores.columns()
     print(
         summary(
@@ -233,8 +232,8 @@ def _deliver(scores: "Scores", *, output: str | None, top: int, quiet: bool = Fa
             at=scores.at,
             stats=scores.stats,
             key=scores.key,
+            notes=scores.notes,
             top=top,
-            width=width,
         )
     )
     if output is None:
@@ -255,9 +254,23 @@ def load_model(name: str) -> Model:
         If there is no such file or preset, or with every fault of the model.
     """
     path = Path(name)
-    if path.suffix.lower() in (".toml", ".json") or path.parent != Path() or path.is_file():
+    named_as_file = "." in name or "/" in name or os.sep in name
+    if path.is_file() or (named_as_file and path.exists()):
         return Model.load(path)
-    return presets.load(name)
+    if named_as_file:
+        raise ModelError([f"{name}: no such file{suggestion(path.name, _model_files(path.parent))}"])
+    if name in presets.names():
+        return presets.load(name)
+    near = [known for known in presets.names() if name and known.startswith(name)]
+    near += [file for file in _model_files(Path()) if Path(file).stem == name]
+    if near:
+        raise ModelError([f"presets: no preset is named {name!r}, did you mean {listed(near)}?"])
+    return presets.load(name)  # which says what there is
+
+
+def _model_files(folder: Path) -> list[str]:
+    """List the files in a folder that could be models, none if there is no such folder."""
+    return sorted(path.name for ending in ("toml", "json") for path in folder.glob(f"*.{ending}"))
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -336,18 +349,18 @@ def _parser() -> argparse.ArgumentParser:
     score = commands.add_parser("score", help="score files of events and show who is engaged, and why")
     score.set_defaults(run=_score)
     add = score.add_argument
-    add("events", nargs="+", metavar="EVENTS", help="Parquet, CSV or JSON lines: files, folders or patterns")
+    add("events", nargs="+", metavar="EVENTS", help=f"files, folders or patterns; read are {FILES}")
     add("--model", required=True, metavar="MODEL", help=known)
     add(
         "--at",
         type=_instant,
         metavar="INSTANT",
-        help="an ISO-8601 instant (UTC), latest (the newest event) or now",
+        help="an ISO-8601 instant (UTC), latest (the newest event not after now) or now (default: now)",
     )
     add(
         "--contacts",
         metavar="FILE",
-        help="a table of contacts: all of them get a row; may have customer_since",
+        help="a file of contacts, of the same kinds: all of them get a row; may have customer_since",
     )
     add("-o", "--output", metavar="OUT", help="where to write the full table: .parquet, .csv or .jsonl")
     add("--top", type=_count, default=10, metavar="N", help="how many of the strongest to show (default 10)")

@@ -38,10 +38,16 @@ class Coder:
     ----------
     what
         How errors name the column, such as ``"events column 'contact'"``.
+
+    Attributes
+    ----------
+    place
+        Where in a stream of frames the column of the moment stands; errors about its kind name it.
     """
 
     def __init__(self, what: str) -> None:
         self.what = what
+        self.place = ""
         self.kind: str | None = None
         self._unsigned = False
         self._negative = False
@@ -50,13 +56,16 @@ class Coder:
     def __len__(self) -> int:
         return len(self._ids)
 
+    def _where(self) -> str:
+        return self.what + self.place
+
     def code(self, column: RawColumn, *, insert: bool = True, first_row: int = 0) -> Codes:
         """Return the codes of a column's rows, -1 for null and, unless `insert`, for unknown ids."""
         if column.rows == 0 or (column.null is not None and bool(column.null.all())):
             return np.full(column.rows, -1, np.int32)  # a column of nothing is of any kind
         if column.kind not in ("integer", "text"):
             raise EventsError(
-                f"{self.what}: expected integers or text, got {described(column)}{_advice(column)}"
+                f"{self._where()}: expected integers or text, got {described(column)}{_advice(column)}"
             )
         if self.kind is None:
             self.kind = column.kind
@@ -64,7 +73,7 @@ class Coder:
                 self._ids = _core.TextIds()
         elif self.kind != column.kind:
             raise EventsError(
-                f"{self.what}: expected ids of one kind ({_kinds(self.kind)} as before, 7 is not '7'), "
+                f"{self._where()}: expected ids of one kind ({_kinds(self.kind)} as before, 7 is not '7'), "
                 f"got {_kinds(column.kind)}"
             )
         if column.kind == "integer":
@@ -178,6 +187,19 @@ def described(column: Described) -> str:
     return f"{noun} ({column.dtype})" if noun else column.dtype
 
 
+def no_instants(what: str, column: Described) -> str:
+    """Word the error for a column that should hold instants."""
+    advice = ""
+    if column.kind == "text":
+        advice = " (make timestamps of them first, as with pandas.to_datetime or polars' str.to_datetime)"
+    return f"{what}: expected timestamps, got {described(column)}{advice}"
+
+
+def of_stream(number: int) -> str:
+    """Name a frame of a stream; that of a single one goes without saying."""
+    return f", frame {number:,} of the stream (counted from 0)" if number else ""
+
+
 def _kinds(kind: str) -> str:
     return "integers" if kind == "integer" else kind
 
@@ -189,4 +211,4 @@ def _wrong(value: object) -> str:
 def _advice(column: RawColumn) -> str:
     if column.kind == "float":
         return " (a column of integers with gaps? drop the rows without an id and cast it to integers)"
-    return " (a flag is no id)" if column.kind == "boolean" else ""
+    return " (a flag is no id)" if column.kind == "boolean" else " (convert them to text first)"

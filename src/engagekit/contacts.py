@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engagekit.coding import Coder, Codes, described
-from engagekit.errors import EventsError
-from engagekit.events import Events, named_frames, row_count
+from engagekit.coding import Coder, Codes, no_instants
+from engagekit.errors import EventsError, in_all
+from engagekit.events import Events, named_frames
 from engagekit.frames import Frame, RawColumn
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def codes_of(column: RawColumn, coder: Coder, *, insert: bool, what: str, rows: 
     else:
         null = np.zeros(rows, bool)
     if null.any():
-        raise EventsError(f"{what}, row {int(null.argmax()):,}: null; {row_count(int(null.sum()))}")
+        raise EventsError(f"{what}, row {int(null.argmax()):,}: null; {in_all(int(null.sum()))}")
     named, coder.what = coder.what, what
     try:
         return coder.code(column, insert=insert)
@@ -76,7 +76,7 @@ class Contacts:
             name = self.coder.strings()[int(own[first])]
             raise EventsError(
                 f"{self.what}, row {first:,}: expected each contact once, got {name!r} again; "
-                f"{row_count(len(own) - len(self.coder))}"
+                f"{in_all(len(own) - len(self.coder))}"
             )
         self.codes = (
             codes_of(column, events.contacts, insert=False, what=self.what, rows=self.frame.rows)
@@ -92,9 +92,7 @@ class Contacts:
             if column.null is not None and column.null.all():
                 return since
             if column.kind != "instant":
-                raise EventsError(
-                    f"contacts column 'customer_since': expected timestamps, got {described(column)}"
-                )
+                raise EventsError(no_instants("contacts column 'customer_since'", column))
             since = np.array(column.values, np.int64)
             if column.null is not None:
                 since[column.null] = NO_INSTANT

@@ -14,6 +14,8 @@ class ModelError(EngagekitError):
     ----------
     faults
         Every fault found, each one line that begins with its path in the model.
+    file
+        The model file that has them, where there is one.
 
     Examples
     --------
@@ -23,14 +25,23 @@ class ModelError(EngagekitError):
     >>> print(error)
     rules[0].points: expected a number, got 'six'
     levels: not rising
+    >>> print(ModelError(error.faults, file="shop.toml"))
+    shop.toml: 2 faults
+      rules[0].points: expected a number, got 'six'
+      levels: not rising
     """
 
-    def __init__(self, faults: Iterable[str]) -> None:
+    def __init__(self, faults: Iterable[str], *, file: str | None = None) -> None:
         self.faults = tuple(faults)
+        self.file = file
         super().__init__(self.faults)
 
     def __str__(self) -> str:
-        return "\n".join(self.faults)
+        if self.file is None:
+            return "\n".join(self.faults)
+        if len(self.faults) == 1:
+            return f"{self.file}: {self.faults[0]}"
+        return "\n  ".join([f"{self.file}: {len(self.faults):,} faults", *self.faults])
 
 
 class EventsError(EngagekitError):
@@ -39,3 +50,12 @@ class EventsError(EngagekitError):
 
 class StateError(EngagekitError):
     """A saved file cannot be read, or an operation does not fit the state it meets."""
+
+
+def in_all(count: int, noun: str = "row") -> str:
+    """Say how many rows have the fault of which the first has been named.
+
+    >>> in_all(1), in_all(1_204)
+    ('1 such row in all', '1,204 such rows in all')
+    """
+    return f"{count:,} such {noun}{'' if count == 1 else 's'} in all"

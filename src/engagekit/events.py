@@ -9,8 +9,8 @@ import numpy as np
 from attrs import define, field
 
 from engagekit import _core
-from engagekit.coding import MOST_SIGNED, Coder, Codes, described
-from engagekit.errors import EventsError
+from engagekit.coding import MOST_SIGNED, Coder, Codes, described, no_instants, of_stream
+from engagekit.errors import EventsError, in_all
 from engagekit.frames import Frame, RawColumn, frames_of
 from engagekit.instants import EARLIEST, LATEST
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULTS = {"contact": "contact", "type": "type", "time": "time", "value": "value"}
+EXAMPLES = {"contact": "customer_id", "type": "event_name", "time": "timestamp", "id": "event_id"}
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
@@ -110,8 +111,10 @@ class _Pieces:
         elif {self.kind, kind} == {"integer", "float"}:
             self.kind, self.dtype = "float", dtype
         else:
+            place = of_stream(len(self.values))
             raise EventsError(
-                f"events column {self.name!r}: expected one kind in all frames, got {self.dtype} and {dtype}"
+                f"events column {self.name!r}{place}: expected one kind in all frames, "
+                f"got {self.dtype} before and {dtype} here"
             )
 
     def column(self, order: NDArray[Any]) -> Column:
@@ -204,7 +207,10 @@ class Events:
         self.aware = False
         self.source: Any = None
         codes, type_codes, times, id_codes = [], [], [], []
-        for whole in named_frames(source, "events"):
+        for number, whole in enumerate(named_frames(source, "events")):
+            _require(whole, mapping, number)
+            for coder in (self.contacts, types, ids):
+                coder.place = of_stream(number)
             self.source = self.source or whole
             frame = whole if wanted is None else self._narrowed(whole, wanted)
             codes.append(_whole(self.contacts, frame, mapping.contact, self.rows))
@@ -274,14 +280,14 @@ class Events:
             self.aware = self.aware or column.aware
             times = values
         else:
-            raise EventsError(f"{what}: expected timestamps, got {described(column)}")
+            raise EventsError(no_instants(what, column))
         _refuse_nulls(column.null, what, self.rows)
         if times.size and not EARLIEST <= int(times.min()) <= int(times.max()) <= LATEST:
             bad = (times < EARLIEST) | (times > LATEST)
             first = int(bad.argmax())
             raise EventsError(
                 f"{what}, row {self.rows + first:,}: expected an instant of the years 1 to 9999, "
-                f"got {times[first]} microseconds since 1970; {row_count(int(bad.sum()))}"
+                f"got {times[first]} microseconds since 1970; {in_all(int(bad.sum()))}"
             )
         return times
 
@@ -341,7 +347,7 @@ class Events:
         if bad.any():
             raise EventsError(
                 f"{what}, row {int(self.order[bad].min()):,}: expected finite numbers for an amount, "
-                f"got an infinite one; {row_count(int(bad.sum()))}"
+                f"got an infinite one; {in_all(int(bad.sum()))}"
             )
         return values
 
@@ -409,6 +415,19 @@ def _joined(pieces: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
     return joined
 
 
+def _require(frame: Frame, mapping: Mapped, number: int) -> None:
+    """Tell all the mapped columns that a frame lacks, and how to name those that it has in their place."""
+    names = {role: name for role in EXAMPLES if (name := getattr(mapping, role)) is not None}
+    try:
+        frame.require(names.values())
+    except EventsError as error:
+        role = next(role for role, name in names.items() if name not in frame.names)
+        example = frame.nearest(names[role]) or EXAMPLES[role]
+        raise EventsError(
+            f'events{of_stream(number)}: {error}; name yours, as in {role}="{example}"'
+        ) from None
+
+
 def _column(frame: Frame, name: str) -> RawColumn:
     try:
         return frame.column(name)
@@ -433,14 +452,7 @@ def _whole(coder: Coder, frame: Frame, name: str, first_row: int, *, text: bool 
 
 def _refuse_nulls(null: NDArray[np.bool_] | None, what: str, first_row: int) -> None:
     if null is not None and null.any():
-        raise EventsError(
-            f"{what}, row {first_row + int(null.argmax()):,}: null; {row_count(int(null.sum()))}"
-        )
-
-
-def row_count(count: int) -> str:
-    """Say how many rows are meant."""
-    return f"{count:,} row{'' if count == 1 else 's'} in all"
+        raise EventsError(f"{what}, row {first_row + int(null.argmax()):,}: null; {in_all(int(null.sum()))}")
 
 
 def _scaled(values: NDArray[Any], unit: str) -> NDArray[np.int64]:

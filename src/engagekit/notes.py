@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engagekit.instants import EPOCH, MICROSECOND, moment
-from engagekit.summary import printable
+from engagekit.instants import EPOCH
+from engagekit.summary import moment, printable
 
 if TYPE_CHECKING:
     from engagekit.events import Events
@@ -46,14 +47,15 @@ def notes(plan: Plan, events: Events, *, instant: int | None, customers_known: b
 
 def _found(plan: Plan, events: Events, instant: int | None, customers_known: bool) -> Iterator[str]:
     if instant is not None and (first := _first(events)) > instant:
-        yield f"no event is at or before that instant; the first is of {moment(EPOCH + first * MICROSECOND)}"
+        began = moment(EPOCH + timedelta(microseconds=first))
+        yield f"no event is at or before that instant; the first is of {began}"
     types = events.types_by_code
     present = set(types)
     if plan.customer_on and not customers_known:
         turning = _names(plan, plan.customer_on)
         if not present & set(turning):
-            meant = _meant(turning, types, "; ")
-            yield f"no event is of a type that makes a customer ({_listed(turning)}{meant}): everybody is a prospect"
+            asked = f"{_listed(turning)}{_meant(turning, types, '; ')}"
+            yield f"no event is of a type that makes a customer ({asked}): everybody is a prospect"
     wanted = [_names(plan, group) for group in _groups(plan)]
     read = dict.fromkeys(name for names in wanted for name in names)
     if present & read.keys():
@@ -103,7 +105,7 @@ def _unmatched(plan: Plan, wanted: Sequence[Collection[str]], events: Events) ->
         if (meant := _meant(types, unread, "; ")) and (name, frozenset(types)) not in _of_presets()
     ]
     if said:
-        yield f"no event is of a type that these rules read: {', '.join(said[:_MOST_NAMES])}{_more(said)}"
+        yield f"no event is of a type that these read: {', '.join(said[:_MOST_NAMES])}{_more(said)}"
 
 
 @lru_cache(maxsize=1)

@@ -68,6 +68,9 @@ class Scores:
         The instant (tz-aware where the events' times were); None where each row has its own.
     stats
         What was read and what did not count.
+    notes
+        What to know before believing the scores, such as types of events that the model seems to misspell;
+        empty when all is well.
     key
         The name of the key column.
     """
@@ -82,10 +85,12 @@ class Scores:
         columns: Mapping[str, Out],
         kind: str,
         base: Frame | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.model = model
         self.at = at
         self.stats = stats
+        self.notes = tuple(notes)
         self.key = key
         self._columns = dict(columns)
         self._kind = kind
@@ -157,6 +162,7 @@ class Scores:
             "at": None if self.at is None else self.at.isoformat(),
             "key": self.key,
             "stats": asdict(self.stats),
+            "notes": list(self.notes),
             "model": self.model.to_dict(),
         }
         datafiles.write(path, self.to_arrow(), metadata)
@@ -178,22 +184,28 @@ class Scores:
             at = None if metadata["at"] is None else datetime.fromisoformat(metadata["at"])
             stats = Stats(**metadata["stats"])
             key = metadata["key"]
+            notes = tuple(map(str, metadata.get("notes", ())))
             whole = metadata["fingerprint"] == model.fingerprint and {key, "score"} <= set(table.column_names)
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"{path}: expected saved scores, got metadata without {error}") from None
         if not whole:
             raise StateError(f"{path}: expected saved scores, got a table and a model that do not fit")
-        return cls(model=model, at=at, stats=stats, key=key, columns=outs_of(frame_of(table)), kind="pyarrow")
+        columns = outs_of(frame_of(table))
+        return cls(model=model, at=at, stats=stats, key=key, columns=columns, kind="pyarrow", notes=notes)
 
     def __repr__(self) -> str:
         from engagekit.summary import summary
 
-        return summary(self.columns(), model=self.model, at=self.at, stats=self.stats, key=self.key)
+        return summary(self.columns(), **self._told())
 
     def _repr_html_(self) -> str:
         from engagekit.summary import summary_html
 
-        return summary_html(self.columns(), model=self.model, at=self.at, stats=self.stats, key=self.key)
+        return summary_html(self.columns(), **self._told())
+
+    def _told(self) -> dict[str, Any]:
+        told = ("model", "at", "stats", "key", "notes")
+        return {name: getattr(self, name) for name in told}
 
 
 def result_columns(

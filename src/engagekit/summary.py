@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 import numpy as np
 
-from engagekit.instants import moment
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -112,6 +110,18 @@ def _micros(at: datetime) -> np.datetime64:
     return np.datetime64((at.astimezone(UTC) if at.tzinfo else at).replace(tzinfo=None), "us")
 
 
+def moment(at: datetime) -> str:
+    """Write an instant as far as the minute, in UTC.
+
+    Examples
+    --------
+    >>> moment(datetime(2026, 1, 31, 12))
+    '2026-01-31 12:00 UTC'
+    """
+    utc = at.astimezone(UTC) if at.tzinfo else at
+    return f"{utc:%Y-%m-%d %H:%M} UTC"
+
+
 def _noted(notes: Sequence[str]) -> list[str]:
     return [f"Note: {printable(note, _LONGEST_NOTE)}." for note in notes]
 
@@ -178,7 +188,7 @@ class _Person:
 
     @property
     def pace(self) -> str:
-        return "" if np.isnan(self.momentum) else f"{self.momentum:+.2f}"
+        return "" if np.isnan(self.momentum) else f"{round(self.momentum, 2) + 0.0:+.2f}"
 
     @property
     def points(self) -> str:
@@ -210,8 +220,8 @@ class _Person:
 
 def _points(points: float) -> str:
     if 0 < abs(points) < 0.05:
-        return f"{points:.1g}"
-    text = f"{points:,.1f}" if abs(points) < 10 else f"{points:,.0f}"
+        return np.format_float_positional(points, 1, fractional=False, trim="-")
+    text = f"{points + 0.0:,.1f}" if abs(points) < 10 else f"{points:,.0f}"
     return text.removesuffix(".0")
 
 
@@ -258,12 +268,12 @@ def _day(instant: Any) -> str:
 
 
 def printable(text: str, longest: int = _LONGEST_CONTACT) -> str:
-    """Show what would move a terminal's cursor as an escape, and cut what is long.
+    r"""Show what would move a terminal's cursor as an escape, and cut what is long.
 
     Examples
     --------
-    >>> printable("ann\\tlee"), printable("Wolfeschlegelsteinhausenbergerdorff")
-    ('ann\\\\tlee', 'Wolfeschlegelsteinhau...')
+    >>> printable("ann\tlee"), printable("Wolfeschlegelsteinhausenbergerdorff")
+    ('ann\\tlee', 'Wolfeschlegelsteinhau...')
     """
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: longest + 1])
     return shown if len(shown) <= longest else shown[: longest - 3] + "..."
@@ -305,7 +315,8 @@ def _html_table(rows: Sequence[Sequence[str]], caption: str, right: range) -> st
 
 def _html_rows(rows: Sequence[Sequence[str]], right: range) -> Iterator[str]:
     for number, row in enumerate(rows):
-        yield "<tr>" + "".join(_html_cell(cell, not number, n in right) for n, cell in enumerate(row)) + "</tr>"
+        cells = (_html_cell(cell, not number, column in right) for column, cell in enumerate(row))
+        yield f"<tr>{''.join(cells)}</tr>"
 
 
 def _html_cell(text: str, heads: bool, to_the_right: bool) -> str:

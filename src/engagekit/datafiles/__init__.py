@@ -1,7 +1,7 @@
 """Read events and contacts from files, write scores to files.
 
-Parquet, CSV and JSON lines, by the file's ending; needs pyarrow (``pip install engagekit[files]``), which is
-imported only when a file is touched.
+Parquet, CSV and JSON lines, by the file's ending; needs pyarrow (``pip install "engagekit[files]"``), which
+is imported only when a file is touched.
 """
 
 from engagekit.datafiles.paths import expand

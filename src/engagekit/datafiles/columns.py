@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from engagekit.datafiles.paths import pyarrow
-from engagekit.errors import EventsError
+from engagekit.errors import EventsError, in_all
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,7 +94,7 @@ class Faults:
             hint = " (for times that are numbers say the unit: s, ms, us or ns)"
         elif fault.expected == EXPECTED["number"] and re.fullmatch(r"'-?\d+,\d+'", fault.got):
             hint = " (with a point, not a comma)"
-        more = f"; {fault.count:,} such rows in all" if fault.count > 1 else ""
+        more = f"; {in_all(fault.count)}" if fault.count > 1 else ""
         where = f"{self.path}, {place(fault.row)}, column '{name}'"
         return EventsError(f"{where}: expected {fault.expected}{hint}, got {fault.got}{more}")
 

@@ -14,7 +14,7 @@ import attrs
 from engagekit.datafiles.columns import Column, Faults, present, shown
 from engagekit.datafiles.paths import first_line, open_bytes, pyarrow, zipped
 from engagekit.datafiles.typing_by_use import Clock, typed_instants
-from engagekit.errors import EventsError
+from engagekit.errors import EventsError, in_all
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,7 +154,7 @@ def _explained(path: Path, kinds: Mapping[str, Kind], error: Exception) -> Event
         return EventsError(f"{path}: not JSON lines ({first_line(error)})")
     line, name, value = wrong[0]
     count = sum(each[1] == name for each in wrong)
-    more = f"; {count:,} such lines in all" if count > 1 else ""
+    more = f"; {in_all(count, 'line')}" if count > 1 else ""
     expected = f"expected {_WORDS[kinds[name]]} as in the lines before, got {_WORDS[kind_of(value)]}"
     return EventsError(f"{path}, line {line:,}, column '{name}': {expected}: {json.dumps(value)[:60]}{more}")
 

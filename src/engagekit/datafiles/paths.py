@@ -36,7 +36,7 @@ def pyarrow(*parts: str) -> Any:
         return importlib.import_module(".".join(("pyarrow", *parts)))
     except ImportError as error:
         raise EngagekitError(
-            "files need pyarrow, which is not installed: pip install engagekit[files]"
+            'files need pyarrow, which is not installed: pip install "engagekit[files]"'
         ) from error
 
 

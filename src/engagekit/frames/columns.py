@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import numpy as np
 
-from engagekit.errors import EventsError
+from engagekit.errors import EventsError, in_all
 from engagekit.frames.capsule import unpacked
 
 if TYPE_CHECKING:
@@ -233,10 +233,10 @@ def _scaled(
 def refuse_beyond(outside: NDArray[np.bool_], ticks: NDArray[np.int64], *, dtype: str, name: str) -> None:
     """Raise an EventsError if any instant is marked as being outside of 64-bit microseconds."""
     if outside.any():
-        row, count = int(outside.argmax()), int(outside.sum())
+        row = int(outside.argmax())
         raise EventsError(
             f"column {name!r}, row {row:,}: expected an instant that 64-bit microseconds can hold, "
-            f"got {int(ticks[row])} ({dtype}); {count:,} row{'s' * (count > 1)} in all"
+            f"got {int(ticks[row])} ({dtype}); {in_all(int(outside.sum()))}"
         )
 
 

@@ -240,5 +240,5 @@ def required_pyarrow(purpose: str) -> Any:
     try:
         import pyarrow
     except ImportError:
-        raise EngagekitError(f"{purpose} needs pyarrow: pip install engagekit[files]") from None
+        raise EngagekitError(f'{purpose} needs pyarrow: pip install "engagekit[files]"') from None
     return pyarrow

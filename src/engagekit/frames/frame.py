@@ -80,8 +80,36 @@ class Frame(ABC):
         ...
         engagekit.errors.EventsError: expected a column 'typ' (did you mean 'type'?), got 'contact', 'type'
         """
-        self._known(name)
+        self.require([name])
         return self._read(self._place[name], name)
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise an EventsError that names every one of these columns that there is not.
+
+        Examples
+        --------
+        >>> from engagekit.frames import frame_of
+        >>> frame_of({"user": [7], "kind": ["open"], "time": [0]}).require(["contact", "type", "time"])
+        Traceback (most recent call last):
+        ...
+        engagekit.errors.EventsError: expected columns 'contact' and 'type', got 'user', 'kind', 'time'
+        """
+        missing = [f"{name!r}{self._hint(name)}" for name in dict.fromkeys(names) if name not in self._place]
+        if not missing:
+            return
+        wanted = f"a column {missing[0]}"
+        if len(missing) > 1:
+            wanted = f"columns {', '.join(missing[:-1])} and {missing[-1]}"
+        got = ", ".join(repr(known) for known in self.names[:20]) or "none"
+        more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
+        raise EventsError(f"expected {wanted}, got {got}{more}")
+
+    def nearest(self, name: str) -> str | None:
+        """Return the column whose name is most like another, if there is any."""
+        import difflib
+
+        close = difflib.get_close_matches(name, self.names, 1)
+        return close[0] if close else None
 
     def narrow(self, names: Iterable[str]) -> Frame:
         """Return a frame that has at least these columns, so that what runs lazily need not make the others.
@@ -99,8 +127,7 @@ class Frame(ABC):
         ('contact',)
         """
         names = list(names)
-        for name in names:
-            self._known(name)
+        self.require(names)
         return self._narrowed(names)
 
     @abstractmethod
@@ -115,18 +142,9 @@ class Frame(ABC):
     def _ready(self) -> bool:
         return True
 
-    def _known(self, name: str) -> None:
-        if name in self._place:
-            return
-        names = ", ".join(repr(known) for known in self.names[:20]) or "none"
-        more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
-        raise EventsError(f"expected a column {name!r}{self._hint(name)}, got {names}{more}")
-
     def _hint(self, name: str) -> str:
-        import difflib
-
-        close = difflib.get_close_matches(name, self.names, 1)
-        return f" (did you mean {close[0]!r}?)" if close else ""
+        near = self.nearest(name)
+        return f" (did you mean {near!r}?)" if near else ""
 
     def __repr__(self) -> str:
         # To look at a frame must not run it.

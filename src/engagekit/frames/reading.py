@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def frame_of(source: Any) -> Frame:
             return PyarrowFrame(table, kind="arrow")
     frame = _frame(source)
     if frame is None:
-        raise EventsError(f"{EXPECTED}, got {described(source)}")
+        raise EventsError(f"{EXPECTED}, got {described(source)}{_advice(source)}")
     return frame
 
 
@@ -84,7 +85,7 @@ def frames_of(source: Any) -> Iterator[Frame]:
     if frame is not None:
         return iter([frame])
     if isinstance(source, (str, bytes, np.ndarray)) or not isinstance(source, Iterable):
-        raise EventsError(f"{EXPECTED} or an iterable of frames, got {described(source)}")
+        raise EventsError(f"{EXPECTED} or an iterable of frames, got {described(source)}{_advice(source)}")
     return _stream(source)
 
 
@@ -93,10 +94,25 @@ def _stream(source: Iterable[Any]) -> Iterator[Frame]:
         try:
             frame = _frame(item)
         except EventsError as error:
-            raise EventsError(f"item {number:,} of the stream: {error}") from None
+            raise EventsError(f"item {number:,} of the stream: {error}{_advice(item)}") from None
         if frame is None:
-            raise EventsError(f"item {number:,} of the stream: {EXPECTED}, got {described(item)}")
+            raise EventsError(
+                f"item {number:,} of the stream: {EXPECTED}, got {described(item)}{_advice(item)}"
+            )
         yield frame
+
+
+def _advice(source: Any) -> str:
+    """Say what to do with what is often taken for a frame."""
+    if isinstance(source, (str, PathLike)):
+        return "; read the file first, or use the command engagekit score"
+    if isinstance(source, Mapping) and not any(_is_column(value) for value in source.values()):
+        return "; rows as dicts are no frame; make one first, as with pandas.DataFrame(rows)"
+    return ""
+
+
+def _is_column(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, (str, bytes))
 
 
 def _batches(reader: Any) -> Iterator[Frame]:

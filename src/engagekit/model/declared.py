@@ -170,10 +170,13 @@ class ListKind(Kind):
             yield f"{path}: expected a list of tables, got {shown(value)}"
             return
         for index, entry in enumerate(value):
-            name = entry.get("name") if isinstance(entry, Mapping) else getattr(entry, "name", None)
-            known = f" [{self.cls.noun} {shown(name)}]" if isinstance(name, str) and name else ""
             for fault in self.entry.faults(entry, f"{path}[{index}]"):
-                yield fault + known
+                yield fault + self.known(entry)
+
+    def known(self, entry: object) -> str:
+        """Tell the name of an entry, if it has any."""
+        name = entry.get("name") if isinstance(entry, Mapping) else getattr(entry, "name", None)
+        return f" [{self.cls.noun} {shown(name)}]" if isinstance(name, str) and name else ""
 
     def plain(self, value: Any) -> Any:
         """Return the tables in their order."""

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 from engagekit.model.wording import shown
 
@@ -33,13 +34,18 @@ _SPELLED = {
 _CALENDAR = frozenset(("mo", "mon", "mth", "month", "months", "M", "y", "yr", "yrs", "year", "years", "a"))
 
 
+_NUMPY = {**_UNITS, "m": _UNITS["min"], "D": _UNITS["d"], "W": _UNITS["w"]}
+_NUMPY_TYPE = re.compile(r"timedelta64\[([0-9]*)([A-Za-z]+)\]")
+
+
 def parse_duration(value: timedelta | str) -> timedelta:
     """Read a duration.
 
     Parameters
     ----------
     value
-        A `timedelta`, or a whole number and one of the units us, ms, s, min, h, d, w.
+        A `timedelta`, a `numpy.timedelta64` of whole microseconds, or a whole number and one of the
+        units us, ms, s, min, h, d, w.
 
     Raises
     ------
@@ -54,11 +60,11 @@ def parse_duration(value: timedelta | str) -> timedelta:
     if isinstance(value, timedelta):
         # A pandas Timedelta is a timedelta too; what is kept must not drag pandas along.
         return timedelta(days=value.days, seconds=value.seconds, microseconds=value.microseconds)
-    form = _form_of(value)
-    if form is None:
+    counted = _counted(value)
+    if counted is None:
         raise ValueError(f'expected a duration such as "7d", got {shown(value)}{_advice(value)}')
-    number, unit = int(form[1]), _UNITS[form[2]]
-    if number > LONGEST // unit:
+    number, unit = counted
+    if abs(number) > LONGEST // unit:
         raise ValueError(f"expected a duration of at most {LONGEST.days}d, got {shown(value)}")
     return number * unit
 
@@ -76,12 +82,29 @@ def duration_text(span: timedelta) -> str:
     return f"{span // _UNITS[unit]}{unit}"
 
 
-def _form_of(value: object) -> re.Match[str] | None:
-    return _FORM.fullmatch(value) if isinstance(value, str) else None
+def _counted(value: Any) -> tuple[int, timedelta] | None:
+    """Take a duration apart into a number and a unit."""
+    if type(value).__name__ == "timedelta64":
+        return _numpy_counted(value)
+    form = _FORM.fullmatch(value) if isinstance(value, str) else None
+    return None if form is None else (int(form[1]), _UNITS[form[2]])
+
+
+def _numpy_counted(value: Any) -> tuple[int, timedelta] | None:
+    # NumPy's own conversion wraps around instead of failing, and takes a year for so many days.
+    form = _NUMPY_TYPE.fullmatch(str(value.dtype))
+    if form is None or value != value:  # NaT is unequal to itself
+        return None
+    number = int(value.astype("int64")) * int(form[1] or 1)
+    if form[2] == "ns":
+        return (number // 1_000, _UNITS["us"]) if number % 1_000 == 0 else None
+    return (number, _NUMPY[form[2]]) if form[2] in _NUMPY else None
 
 
 def _advice(value: object) -> str:
     if not isinstance(value, str):
+        if type(value).__name__ == "timedelta64":
+            return " (whole microseconds, in a unit of fixed length)"
         return " (a bare number has no unit)" if isinstance(value, (int, float)) else ""
     loose = _LOOSE.fullmatch(value)
     if loose is None:

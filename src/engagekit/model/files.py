@@ -91,9 +91,16 @@ def file_ending(path: Path) -> str:
     """Return ".toml" or ".json"; another ending is a ModelError."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        near = suggestion(ending, ENDINGS)
+        near = suggestion(ending, ENDINGS) or _preset_advice(path)
         raise ModelError([f"{path}: expected a name that ends in .toml or .json, got {ending!r}{near}"])
     return ending
+
+
+def _preset_advice(path: Path) -> str:
+    """Tell how to load the preset whose name was given for that of a file."""
+    from engagekit.model.presets import names
+
+    return f'; did you mean ek.presets.load("{path}")?' if str(path) in names() else ""
 
 
 def _bytes(file: Path) -> bytes:

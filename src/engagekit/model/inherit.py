@@ -6,7 +6,7 @@ from itertools import islice
 from os import PathLike
 from os import path as os_path
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from engagekit.errors import ModelError
 from engagekit.model.across import MOST_FAULTS
@@ -96,7 +96,25 @@ class FileOrigin(Origin):
         return hash(os_path.realpath(self.path))
 
 
-def resolved(table: Mapping[str, Any], origin: Origin) -> tuple[dict[str, Any], list[str]]:
+class Resolved(NamedTuple):
+    """A table upon what it extends.
+
+    Attributes
+    ----------
+    table
+        The table without `extends` and `remove`.
+    faults
+        The faults found in these two.
+    unmet
+        By the path of an entry that overlays nothing, what to say should it be incomplete.
+    """
+
+    table: dict[str, Any]
+    faults: list[str]
+    unmet: dict[str, str]
+
+
+def resolved(table: Mapping[str, Any], origin: Origin) -> Resolved:
     """Put a table upon what it extends.
 
     Parameters
@@ -106,11 +124,6 @@ def resolved(table: Mapping[str, Any], origin: Origin) -> tuple[dict[str, Any], 
     origin
         Where the table comes from; it says what `extends` may name.
 
-    Returns
-    -------
-    tuple of dict and list
-        The table without `extends` and `remove`, and the faults found in them.
-
     Raises
     ------
     ModelError
@@ -118,16 +131,33 @@ def resolved(table: Mapping[str, Any], origin: Origin) -> tuple[dict[str, Any], 
 
     Examples
     --------
-    >>> resolved({"name": "shop", "remove": ["visit"]}, MEMORY)
-    ({'name': 'shop'}, ['remove: there is nothing to remove without extends'])
+    >>> resolved({"name": "shop", "remove": ["visit"]}, MEMORY).faults
+    ['remove: there is nothing to remove without extends']
+    >>> resolved({"extends": "saas", "rules": [{"name": "singup", "points": 3}]}, MEMORY).unmet
+    {'rules[19]': '; no rule of that name to overlay, did you mean "signup"?'}
     """
     (merged, first_origin), *children = reversed(_chain(table, origin))
     faults = _labelled(_idle_removal(merged), first_origin, origin)
-    merged = _without_words(merged)
+    merged, unmet = _without_words(merged), dict[tuple[str, str], str]()
     for child, child_origin in children:
         faults += _labelled(islice(_removal_faults(child, merged), MOST_FAULTS), child_origin, origin)
-        merged = _overlaid(_without(merged, _removed(child)), _without_words(child))
-    return merged, faults
+        below = _without(merged, _removed(child))
+        unmet |= _unmet(child, below)
+        merged = _overlaid(below, _without_words(child))
+    places = {(key, name): i for key in _NAMED for name, i in _by_name(merged.get(key)).items()}
+    said = {f"{key}[{places[key, name]}]": text for (key, name), text in unmet.items()}
+    return Resolved(merged, faults, said)
+
+
+def _unmet(child: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Say of each entry of a child that it overlays none, and which one was probably meant."""
+    said = {}
+    for key in _NAMED:
+        known = _by_name(parent.get(key))
+        for name in islice((name for name in _by_name(child.get(key)) if name not in known), MOST_FAULTS):
+            noun = key.removesuffix("s")
+            said[key, name] = f"; no {noun} of that name to overlay{suggestion(name, known)}"
+    return said
 
 
 def _chain(table: Mapping[str, Any], origin: Origin) -> list[tuple[Mapping[str, Any], Origin]]:

@@ -38,6 +38,8 @@ __all__ = [
 class Scale(OneKey):
     """How the score becomes the engagement, 0 to 100.
 
+    Checked when it goes into a `Model`, which names all faults together.
+
     Parameters
     ----------
     saturating
@@ -101,6 +103,8 @@ def as_scale(value: Scale | Mapping[str, Any]) -> Scale:
 class Levels(Declared):
     """The inclusive lower bounds, on the engagement, of the levels; below `low` the level is none.
 
+    Checked when it goes into a `Model`, which names all faults together.
+
     Examples
     --------
     >>> Levels(low=1, medium=30, high=60)
@@ -128,6 +132,8 @@ def as_levels(value: Levels | Mapping[str, Any]) -> Levels:
 @attrs.frozen(kw_only=True, repr=False)
 class Momentum(Declared):
     """The two half-lives that the momentum compares.
+
+    Checked when it goes into a `Model`, which names all faults together.
 
     Parameters
     ----------
@@ -163,6 +169,8 @@ def as_momentum(value: Momentum | Mapping[str, Any]) -> Momentum:
 class Lifecycle(Declared):
     """What makes a customer, and what ends being one.
 
+    Checked when it goes into a `Model`, which names all faults together.
+
     Parameters
     ----------
     customer_on
@@ -191,6 +199,8 @@ def as_optional_lifecycle(value: Lifecycle | Mapping[str, Any] | None) -> Lifecy
 @attrs.frozen(kw_only=True, repr=False)
 class Phase(Declared):
     """An entry in the list of phases: the first whose half matches and whose minima are met is the phase.
+
+    Checked when it goes into a `Model`, which names all faults together.
 
     Parameters
     ----------

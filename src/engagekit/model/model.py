@@ -10,7 +10,7 @@ import attrs
 
 from engagekit.errors import ModelError
 from engagekit.model.across import MOST_FAULTS, joint_faults
-from engagekit.model.declared import Declared, ListKind, NestedKind, TableKind, unknown_keys
+from engagekit.model.declared import Declared, ListKind, NestedKind, TableKind
 from engagekit.model.frozen import FrozenDict
 from engagekit.model.kinds import OPTIONAL_TYPES, TEXT, WEIGHTS, Factors, as_text, as_types, as_weights
 from engagekit.model.lifecycle import (
@@ -190,9 +190,10 @@ class Model(Declared):
         >>> Model.from_dict({"rules": [{"name": "visit", "on": ["page_view"], "points": 1}]})
         Model(rules=[Rule(name='visit', on=('page_view',), points=1.0)])
         """
-        from engagekit.model.inherit import MEMORY, resolved
+        from engagekit.model.inherit import MEMORY
+        from engagekit.model.making import made
 
-        return cls._resolved(*resolved(table, MEMORY))
+        return made(cls, table, MEMORY)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -208,23 +209,15 @@ class Model(Declared):
         ModelError
             When the file cannot be read, or with every fault that the model has.
         """
-        from engagekit.model.inherit import FileOrigin, resolved
+        from engagekit.model.inherit import FileOrigin
+        from engagekit.model.making import made
 
         origin = FileOrigin(path)
-        return cls._resolved(*resolved(origin.read(), origin))
-
-    @classmethod
-    def _resolved(cls, table: Mapping[str, Any], faults: list[str]) -> Self:
-        names = [attribute.name for attribute in attrs.fields(cls)]
-        unknown = unknown_keys(table, names, "", also=("extends", "remove"))
-        faults = [*faults, *islice(unknown, MOST_FAULTS)]
+        table = origin.read()
         try:
-            model = cls(**{name: table[name] for name in names if name in table})
+            return made(cls, table, origin)
         except ModelError as error:
-            raise ModelError([*faults, *error.faults]) from None
-        if faults:
-            raise ModelError(faults)
-        return model
+            raise ModelError(error.faults, file=origin.label) from None
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a model file, wholly or not at all.
@@ -315,6 +308,28 @@ class Model(Declared):
 
         mapping = {"contact": contact, "type": type, "time": time, "value": value, "id": id, "unit": unit}
         return batch.score(self, events, at=at, contacts=contacts, threads=threads, mapping=mapping)
+
+    def describe(self) -> str:
+        """Say in plain words what the model does: what gives points, how they fade, what lifts into a phase.
+
+        Returns
+        -------
+        str
+            Lines of text, as ``engagekit check`` prints them.
+
+        Examples
+        --------
+        >>> model = Model(name="shop", rules=[Rule(name="order", on="order", points=10)])
+        >>> print(model.describe())
+        shop: 1 rule in 1 channel. Points are halved every 30 days, unless a rule says otherwise.
+        <BLANKLINE>
+        Points in other
+          order  +10 points for order
+        ...
+        """
+        from engagekit.describe import describe
+
+        return describe(self)
 
     def features(
         self,

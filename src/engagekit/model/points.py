@@ -32,6 +32,8 @@ from engagekit.model.wording import join, shown
 class Amount(Declared):
     """What a field of the event makes of a rule's points.
 
+    Checked when it goes into a `Model`, which names all faults together.
+
     With x = field / scale and m = abs(x), the points are multiplied by a curve of m, at most `max`.
 
     Parameters
@@ -70,6 +72,8 @@ class Amount(Declared):
 class Limit(Declared):
     """How many of a rule's events count within a stretch of time.
 
+    Checked when it goes into a `Model`, which names all faults together.
+
     Parameters
     ----------
     n
@@ -96,6 +100,8 @@ class Limit(Declared):
 class Channel(Declared):
     """The bounds of what the rules of one channel add up to.
 
+    Checked when it goes into a `Model`, which names all faults together.
+
     Parameters
     ----------
     cap
@@ -115,6 +121,8 @@ class Channel(Declared):
 @attrs.frozen(init=False, repr=False)
 class Decay(OneKey):
     """How an event's points fade with its age.
+
+    Checked when it goes into a `Model`, which names all faults together.
 
     Parameters
     ----------

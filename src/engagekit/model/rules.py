@@ -74,6 +74,8 @@ def _limit_faults(limit: object, path: str) -> Iterator[str]:
 class Rule(Declared):
     """Points for events of some types.
 
+    Checked when it goes into a `Model`, which names all faults together.
+
     Parameters
     ----------
     name
@@ -124,6 +126,8 @@ class Rule(Declared):
 class Absence(Declared):
     """Points for what did not happen: an e-mail that was not opened within a week.
 
+    Checked when it goes into a `Model`, which names all faults together.
+
     Parameters
     ----------
     name
@@ -168,6 +172,8 @@ class Absence(Declared):
 @attrs.frozen(kw_only=True, repr=False)
 class Repeat(Declared):
     """Points for something done often in a short time: three visits to pricing within a week.
+
+    Checked when it goes into a `Model`, which names all faults together.
 
     Parameters
     ----------
@@ -217,6 +223,8 @@ class Repeat(Declared):
 class Signal(Declared):
     """A name for some events, which then stands wherever an event type may.
 
+    Checked when it goes into a `Model`, which names all faults together.
+
     Parameters
     ----------
     name
@@ -243,6 +251,8 @@ class Signal(Declared):
 @attrs.frozen(kw_only=True, repr=False)
 class Exclude(Declared):
     """Events that are none: no points, no activity, no part in the life cycle.
+
+    Checked when it goes into a `Model`, which names all faults together.
 
     Parameters
     ----------
