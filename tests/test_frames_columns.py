@@ -192,7 +192,7 @@ def test_instants_beyond_microseconds(unit: str, count: int, sign: int) -> None:
         read(ticks.view(f"datetime64[{unit}]"), "time")
     assert str(caught.value) == (
         "column 'time', row 1,500: expected an instant that 64-bit microseconds can hold, "
-        f"got {sign * count} (datetime64[{unit}]); 2 rows in all"
+        f"got {sign * count} (datetime64[{unit}]); 2 such rows in all"
     )
 
 
@@ -200,7 +200,9 @@ def test_arrow_instants_beyond_microseconds() -> None:
     """The same of Arrow's types; what stands at a null does not count, and rows go on over chunks."""
     seconds = pa.array([0, 10**13], pa.timestamp("s"), mask=np.array([False, True]))
     table = pa.table({"time": pa.chunked_array([seconds, pa.array([1, 10**13], pa.timestamp("s"))])})
-    with pytest.raises(EventsError, match=r"column 'time', row 3: .* got 10000000000000 .*; 1 row in all"):
+    with pytest.raises(
+        EventsError, match=r"column 'time', row 3: .* got 10000000000000 .*; 1 such row in all"
+    ):
         frame_of(table).column("time")
     assert contents(frame_of(table[:3]).column("time")) == [0, None, 1_000_000]
 

@@ -394,6 +394,6 @@ def test_results_without_pyarrow() -> None:
         assert "[(1, 1.0), (2, 2.0)]" in lines
     assert lines[-3:] == [
         "arrow",
-        "an Arrow table needs pyarrow: pip install engagekit[files]",
-        "appending columns to an Arrow stream needs pyarrow: pip install engagekit[files]",
+        'an Arrow table needs pyarrow: pip install "engagekit[files]"',
+        'appending columns to an Arrow stream needs pyarrow: pip install "engagekit[files]"',
     ]

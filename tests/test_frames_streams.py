@@ -2,6 +2,7 @@
 
 import array
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -155,14 +156,25 @@ A_FRAME = (
     [
         (None, rf"{A_FRAME} or an iterable of frames, got None"),
         (7, rf"{A_FRAME} or an iterable of frames, got 7"),
-        ("events.csv", rf"{A_FRAME} or an iterable of frames, got 'events\.csv'"),
+        (
+            "events.csv",
+            rf"{A_FRAME} .*, got 'events\.csv'; read the file first, or use the command engagekit score",
+        ),
+        (Path("e.parquet"), rf"{A_FRAME} .*, got \w+Path; read the file first, .* engagekit score"),
         (b"events", rf"{A_FRAME} or an iterable of frames, got b'events'"),
         (np.zeros((2, 2)), rf"{A_FRAME} or an iterable of frames, got ndarray"),
         (object(), rf"{A_FRAME} or an iterable of frames, got object"),
         (TABLE["number"], rf"{A_FRAME}, got a single column \(Series\)"),
         ([1, 2], rf"item 0 of the stream: {A_FRAME}, got 1"),
-        ([{"a": [1]}, "x"], rf"item 1 of the stream: {A_FRAME}, got 'x'"),
-        ([{"a": 1}], r"item 0 of the stream: column 'a': expected a one-dimensional array or a list, got 1"),
+        ([{"a": [1]}, "x"], rf"item 1 of the stream: {A_FRAME}, got 'x'; read the file first, .*"),
+        (
+            [{"a": 1, "b": "open"}],
+            r".*, got 1; rows as dicts are no frame; make one first, as with pandas\.DataFrame\(rows\)",
+        ),
+        (
+            [{"a": [1], "b": 1}],
+            r"item 0 of the stream: column 'b': expected a one-dimensional array or a list, got 1",
+        ),
         ({"a": 1}, r"column 'a': expected a one-dimensional array or a list, got 1"),
         ({"a": "text"}, r"column 'a': expected a one-dimensional array or a list, got 'text'"),
         ({"a": {"b": 1}}, r"column 'a': expected a one-dimensional array or a list, got dict"),

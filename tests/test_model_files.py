@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import pickle
 import re
 import stat
 import time
@@ -36,6 +37,36 @@ def only_fault(path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
     (fault,) = faults_of(path)
     return fault.removeprefix(f"{path}: ")
+
+
+def test_faults_of_a_file_name_it(tmp_path, monkeypatch):
+    """The error of a file names it once: before the only fault, or above all of them."""
+    monkeypatch.chdir(tmp_path)
+    Path("bad.toml").write_text(RULE.replace("1", '"six"'))
+    with pytest.raises(ModelError) as raised:
+        Model.load("bad.toml")
+    assert raised.value.faults == ("rules[0].points: expected a number, got 'six' [rule 'visit']",)
+    assert str(raised.value) == f"bad.toml: {raised.value.faults[0]}"
+    Path("bad.toml").write_text("speed = 3\n" + RULE.replace("1", '"six"'))
+    with pytest.raises(ModelError) as raised:
+        Model.load(Path("bad.toml"))
+    assert str(raised.value) == "\n  ".join(["bad.toml: 2 faults", *raised.value.faults])
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+    Path("bad.toml").write_text("a = ")
+    with pytest.raises(ModelError) as raised:
+        Model.load("bad.toml")
+    assert str(raised.value).count("bad.toml") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"), [("saas", '; did you mean ek.presets.load("saas")?'), ("./sas", ""), ("", "")]
+)
+def test_preset_in_place_of_a_file(name, advice):
+    """Whoever loads a preset as if it were a file is told how to load it."""
+    with pytest.raises(
+        ModelError, match=re.escape(f"expected a name that ends in .toml or .json, got ''{advice}") + "$"
+    ):
+        Model.load(name)
 
 
 # There and back ----------------------------------------------------------------------------------------

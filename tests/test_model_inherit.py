@@ -268,6 +268,65 @@ def test_tables_are_not_changed_by_merging():
     assert json.dumps(table) == before
 
 
+def test_entry_that_overlays_nothing():
+    """The first missing key of an entry whose name is not known below tells what was probably meant."""
+    rules = [
+        {"name": "purchse", "cap": 3},
+        {"name": "zzz", "on": "z"},
+        {"name": "own", "on": "o", "points": 1},
+    ]
+    with pytest.raises(ModelError) as raised:
+        Model.from_dict({"extends": "ecommerce", "rules": rules})
+    first = len(presets.load("ecommerce").rules)
+    near = 'did you mean "purchase"?'
+    assert raised.value.faults == (
+        f"rules[{first}].on: missing [rule 'purchse']; no rule of that name to overlay, {near}",
+        f"rules[{first}].points: missing [rule 'purchse']",
+        f"rules[{first + 1}].points: missing [rule 'zzz']; no rule of that name to overlay",
+    )
+
+
+def test_removed_again_below_a_typo(load):
+    """An entry that a later file takes away is no fault, whatever it lacks."""
+    model = load(
+        {"extends": "base.json", "rules": [{"name": "vieww"}]},
+        {"extends": "child0.json", "remove": ["vieww"]},
+    )
+    assert model == load({"extends": "base.json"})
+
+
+def test_what_is_told_without_what_is_extended():
+    """Where what is extended cannot be read, every fault is told that it could not mend, and no other."""
+    with pytest.raises(ModelError) as raised:
+        Model.from_dict(
+            {
+                "extends": "ecomerce",
+                "decy": "none",
+                "levels": {"medium": 60, "hihg": 1},
+                "lifecycle": {"ends_on": ["gone"]},
+                "channels": {"web": {"cap": -1}},
+                "scale": {"saturating": "x"},
+                "rules": [
+                    {"name": "purchase", "points": 3},
+                    {"name": "refund", "points": "six", "limit": {"per": "1 month"}},
+                    7,
+                ],
+                "excludes": [{"name": "scanner", "on": "click", "within": "2s"}],
+                "remove": ["nobody knows"],
+            }
+        )
+    assert [fault.partition(":")[0] for fault in raised.value.faults] == [
+        "extends",
+        "decy",
+        "scale.saturating",
+        "levels.hihg",
+        "channels.web.cap",
+        "rules[1].points",
+        "rules[1].limit.per",
+        "rules[2]",
+    ]
+
+
 # Presets -----------------------------------------------------------------------------------------------
 
 

@@ -144,6 +144,13 @@ def test_no_name_moves_the_cursor() -> None:
     assert all(letter.isprintable() or letter == "\n" for letter in told)
 
 
+def test_a_model_describes_itself() -> None:
+    """`Model.describe` gives the same words as the command line."""
+    model = MODELS["grocery"]
+    assert model.describe() == describe(model)
+    assert model.describe().startswith("grocery: 3 rules, 1 absence and 1 repeat in 2 channels.")
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_lines_fit(name: str) -> None:
     """No line is wider than asked for."""

@@ -64,6 +64,48 @@ def test_text_of_a_duration(text, span):
     assert Decay.half_life(text).span == span
 
 
+@pytest.mark.parametrize(
+    ("number", "unit", "span"),
+    [
+        (3, "D", 3 * DAY),
+        (2, "W", 14 * DAY),
+        (36, "h", timedelta(hours=36)),
+        (90, "m", timedelta(minutes=90)),
+        (90, "s", timedelta(seconds=90)),
+        (4, "15s", timedelta(minutes=1)),
+        (5, "ms", timedelta(milliseconds=5)),
+        (7, "us", timedelta(microseconds=7)),
+        (7_000, "ns", timedelta(microseconds=7)),
+        (-1, "D", -DAY),
+    ],
+)
+def test_duration_of_numpy(number, unit, span):
+    """NumPy's lengths of time are durations too."""
+    assert parse_duration(np.timedelta64(number, unit)) == span
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (np.timedelta64(1, "Y"), "whole microseconds, in a unit of fixed length"),
+        (np.timedelta64(1, "M"), "whole microseconds, in a unit of fixed length"),
+        (np.timedelta64(3), "whole microseconds, in a unit of fixed length"),
+        (np.timedelta64(1_500, "ns"), "whole microseconds, in a unit of fixed length"),
+        (np.timedelta64("NaT"), "whole microseconds, in a unit of fixed length"),
+        (np.timedelta64("NaT", "D"), "whole microseconds, in a unit of fixed length"),
+        (np.timedelta64(2**62, "W"), "expected a duration of at most 3652500d"),
+        (np.timedelta64(-(2**62), "W"), "expected a duration of at most 3652500d"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_duration_of_numpy(span, text):
+    """A calendar's unit, a part of a microsecond, no time at all and one that wraps around are refused."""
+    with pytest.raises(ValueError, match=text):
+        parse_duration(span)
+    with pytest.raises(ModelError, match=f"decay.half_life: .*{text}"):
+        Model(rules=[rule()], decay=Decay.half_life(span))
+
+
 @given(st.timedeltas(timedelta(microseconds=1), LONGEST))
 def test_a_duration_is_written_as_it_is_read(span):
     """The text of a duration is read back as the same one."""

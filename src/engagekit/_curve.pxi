@@ -6,9 +6,11 @@
 # part of them ends) are added before they are enclosed: their sum is itself monotone, so opposite points cancel here
 # too. An interval whose enclosure straddles no bound cannot hold a change and is skipped whole; the others are halved,
 # the earlier half first, down to half a second. So no change is passed over, however often the score rises and falls,
-# but for excursions shorter than that.
+# but for excursions shorter than that - or longer ones of a score that clings to a bound, within less than a millionth
+# of the points that hold each other there, for so long that it would take more than PATIENCE evaluations to tell.
 
 cdef int64_t SHORTEST = 500000
+cdef int64_t PATIENCE = 20000       # evaluations after which the shortest interval looked into doubles
 cdef int MOST_HINTS = 64
 cdef double LN2 = 0.6931471805599453
 
@@ -130,6 +132,7 @@ cdef void evaluate(
     cdef int64_t j, r, c
     cdef const RuleSpec* rule
     cdef double slope
+    scratch.evaluations += 1
     point.time = at
     for c in range(plan.channels):
         scratch.channel_sum[c] = scratch.channel_slope[c] = 0.0
@@ -145,6 +148,7 @@ cdef void evaluate(
         else:
             point.value[r] = scratch.base[r]
             slope = 0.0
+        point.rate[r] = slope
         if applies(rule, half):
             scratch.channel_sum[rule.channel] += clip(point.value[r], rule.cap)
             if fabs(point.value[r]) <= rule.cap:
@@ -163,24 +167,67 @@ cdef void evaluate(
     point.phase = phase_of(plan, point.engagement, point.momentum, half, ended, active)
 
 
+cdef void add_bounds(const Family* family, int64_t families, double length, double* low, double* high) noexcept nogil:
+    """Add the bounds of what the families sum to between two points `length` microseconds apart.
+
+    Each family is monotone, and so is its derivative. So are bounds of the sum had from the values alone, and tighter
+    ones from the slope: it is enclosed the same way, and no value can be further from an end than the steepest slope
+    leads (exact where the slope keeps its sign). Cost: the families.
+    """
+    cdef double at_a = 0.0, at_b = 0.0, lo = 0.0, hi = 0.0, steepest_fall = 0.0, steepest_rise = 0.0, bound
+    cdef int64_t f
+    for f in range(families):
+        at_a += family[f].a
+        at_b += family[f].b
+        if family[f].a < family[f].b:
+            lo += family[f].a
+            hi += family[f].b
+        else:
+            lo += family[f].b
+            hi += family[f].a
+        if family[f].rate_a < family[f].rate_b:
+            steepest_fall += family[f].rate_a
+            steepest_rise += family[f].rate_b
+        else:
+            steepest_fall += family[f].rate_b
+            steepest_rise += family[f].rate_a
+    if steepest_fall > 0:
+        steepest_fall = 0.0
+    if steepest_rise < 0:
+        steepest_rise = 0.0
+    bound = at_a + steepest_fall * length
+    lo = bound if bound > lo else lo
+    bound = at_b - steepest_rise * length
+    lo = bound if bound > lo else lo
+    bound = at_a + steepest_rise * length
+    hi = bound if bound < hi else hi
+    bound = at_b - steepest_fall * length
+    hi = bound if bound < hi else hi
+    # rounding must not put the ends themselves outside
+    lo = at_a if at_a < lo else lo
+    lo = at_b if at_b < lo else lo
+    hi = at_a if at_a > hi else hi
+    hi = at_b if at_b > hi else hi
+    low[0] += lo
+    high[0] += hi
+
+
 cdef void enclose(
     const Plan* plan, Scratch* scratch, const Point* a, const Point* b, int32_t half, double* low, double* high
 ) noexcept nogil:
-    """Bounds of the score between two points, from their values alone."""
+    """Bounds of the score between two points, from their values and slopes alone."""
     cdef int64_t j = 0, r, f, families = plan.families
     cdef int32_t channel
     cdef const RuleSpec* rule
-    cdef double lo = 0.0, hi = 0.0, channel_lo, channel_hi, x, y, cap
-    cdef double* family_a = scratch.family_a
-    cdef double* family_b = scratch.family_b
-    for f in range(families):
-        scratch.total_a[f] = scratch.total_b[f] = 0.0
+    cdef double lo = 0.0, hi = 0.0, channel_lo, channel_hi, x, y, cap, length = <double>(b.time - a.time)
+    cdef Family* family = scratch.channel_family
+    cdef Family* total = scratch.total_family
+    memset(total, 0, families * sizeof(Family))
     while j < scratch.live_count:
         channel = plan.rule[scratch.live[j]].channel
         cap = plan.channel_cap[channel]
         channel_lo = channel_hi = 0.0
-        for f in range(families):
-            family_a[f] = family_b[f] = 0.0
+        memset(family, 0, families * sizeof(Family))
         while j < scratch.live_count and plan.rule[scratch.live[j]].channel == channel:
             r = scratch.live[j]
             rule = plan.rule + r
@@ -191,8 +238,11 @@ cdef void enclose(
                 channel_lo += clip(b.gain[rule.listed] + a.loss[rule.listed], rule.cap)
                 channel_hi += clip(a.gain[rule.listed] + b.loss[rule.listed], rule.cap)
             elif fabs(a.value[r]) <= rule.cap and fabs(b.value[r]) <= rule.cap:
-                family_a[rule.family] += a.value[r]
-                family_b[rule.family] += b.value[r]
+                f = rule.family
+                family[f].a += a.value[r]
+                family[f].b += b.value[r]
+                family[f].rate_a += a.rate[r]
+                family[f].rate_b += b.rate[r]
             else:
                 x = clip(a.value[r], rule.cap)
                 y = clip(b.value[r], rule.cap)
@@ -200,23 +250,19 @@ cdef void enclose(
                 channel_hi += y if x < y else x
         x = channel_lo
         y = channel_hi
-        for f in range(families):
-            x += family_a[f] if family_a[f] < family_b[f] else family_b[f]
-            y += family_b[f] if family_a[f] < family_b[f] else family_a[f]
+        add_bounds(family, families, length, &x, &y)
         if -cap <= x and y <= cap:
             lo += channel_lo
             hi += channel_hi
             for f in range(families):
-                scratch.total_a[f] += family_a[f]
-                scratch.total_b[f] += family_b[f]
+                total[f].a += family[f].a
+                total[f].b += family[f].b
+                total[f].rate_a += family[f].rate_a
+                total[f].rate_b += family[f].rate_b
         else:
             lo += clip(x, cap)
             hi += clip(y, cap)
-    for f in range(families):
-        x = scratch.total_a[f]
-        y = scratch.total_b[f]
-        lo += x if x < y else y
-        hi += y if x < y else x
+    add_bounds(total, families, length, &lo, &hi)
     low[0] = lo
     high[0] = hi
 
@@ -285,7 +331,7 @@ cdef int64_t march(
     However far a step goes, it is taken only where the enclosure shows that nothing can change; hints make the steps
     long, and where they mislead, halving and doubling take over.
     """
-    cdef int64_t bracket = upto, step = upto - scratch.points[1].time, lo, hi, middle
+    cdef int64_t bracket = upto, step = upto - scratch.points[1].time, lo, hi, middle, shortest, exact
     cdef Point* a = &scratch.points[1]
     cdef Point* b = &scratch.points[2]
     cdef Point spare
@@ -293,11 +339,14 @@ cdef int64_t march(
     cdef double near
     cdef bint phases = active and not ended
     while a.time < upto:
+        shortest = SHORTEST
+        if scratch.evaluations > PATIENCE:
+            shortest <<= min(scratch.evaluations // PATIENCE, 32)
         if hints < MOST_HINTS:
             hints += 1
             near = hint(plan, &scratch.pace, a, half, phases)
-            if near < <double>SHORTEST:
-                step = SHORTEST
+            if near < <double>shortest:
+                step = shortest
             elif near < <double>step:
                 step = <int64_t>near - SHORTEST // 4
         if step > bracket - a.time:
@@ -305,14 +354,14 @@ cdef int64_t march(
         evaluate(plan, scratch, a.time + step, half, ended, active, b)
         if not may_change(plan, scratch, a, b, half, ended, active):
             pass
-        elif step > SHORTEST:
+        elif step > shortest:
             bracket = b.time
             step = step // 2
             continue
         elif b.level != now.level or b.phase != now.phase:
             lo, hi = a.time, b.time
-            middle = jump(plan, scratch, a, b)
-            while middle and hi - lo > 1:       # the exact instant at which a window ends
+            exact = 1 if jump(plan, scratch, a, b) else SHORTEST     # a window ends at an instant
+            while hi - lo > exact:
                 middle = (lo + hi) // 2
                 evaluate(plan, scratch, middle, half, ended, active, b)
                 if b.level != now.level or b.phase != now.phase:
@@ -329,7 +378,7 @@ cdef int64_t march(
             bracket = upto
         else:
             step = bracket - a.time
-            if step > SHORTEST and (bracket < upto or hints == MOST_HINTS):
+            if step > shortest and (bracket < upto or hints == MOST_HINTS):
                 step = step // 2
     return NEVER
 

@@ -205,7 +205,7 @@ cdef class TextIds(_Table):
             if (
                 self.slots[at].tag == tag
                 and self.starts[code + 1] - self.starts[code] == size
-                and memcmp(self.bytes + self.starts[code], text, size) == 0
+                and (size == 0 or memcmp(self.bytes + self.starts[code], text, size) == 0)
             ):
                 return code
             at = (at + 1) & self.mask
@@ -226,7 +226,8 @@ cdef class TextIds(_Table):
             at = hash & self.mask
             while self.slots[at].code >= 0:
                 at = (at + 1) & self.mask
-        memcpy(self.bytes + self.used, text, size)
+        if size:
+            memcpy(self.bytes + self.used, text, size)
         self.used += size
         self.slots[at].tag = tag
         self.slots[at].code = <int32_t>self.count

@@ -163,6 +163,7 @@ cdef struct Future:         # an absence that will mature
 cdef struct Point:          # everything at one instant
     int64_t time
     double* value           # S(r)
+    double* rate            # its derivative, a microsecond
     double* gain            # of listed rules: the falling and the rising share
     double* loss
     int64_t* alive          # of listed rules: the first part still alive
@@ -172,6 +173,12 @@ cdef struct Point:          # everything at one instant
     double momentum
     int32_t level
     int32_t phase
+
+cdef struct Family:         # the sum of the terms of one family at both ends of an interval
+    double a
+    double b
+    double rate_a
+    double rate_b
 
 cdef struct Pace:           # momentum: two sums at the instant `mark`
     double fast
@@ -190,10 +197,8 @@ cdef struct Scratch:
     int64_t live_count
     double* channel_sum
     double* channel_slope
-    double* family_a
-    double* family_b
-    double* total_a
-    double* total_b
+    Family* channel_family
+    Family* total_family
     Part* parts
     int64_t parts_count
     int64_t parts_room
@@ -206,6 +211,7 @@ cdef struct Scratch:
     int64_t futures_room
     Point points[3]
     Pace pace
+    int64_t evaluations         # of the contact at hand
     bint failed
 
 

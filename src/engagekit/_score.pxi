@@ -144,6 +144,7 @@ cdef void score_one(
     for r in range(plan.rules):
         scratch.sums[r].value = scratch.sums[r].rest = 0.0
     scratch.pace.known = False
+    scratch.evaluations = 0
     scratch.parts_count = scratch.futures_count = 0
     row.events = 0
     row.first_event = row.last_event = NEVER
@@ -227,6 +228,8 @@ cdef void score_one(
             sums[r] = 0.0
         for j in range(scratch.live_count):
             sums[scratch.live[j]] = now.value[scratch.live[j]]
+    if scratch.pace.known and isnan(row.momentum):
+        row.largest = INFINITY                  # its sums overflow
     row.next_change = NEVER
     row.next_level = -1
     row.next_phase = -1

@@ -1,5 +1,7 @@
 # The kernel's face to Python: holds what the plan points to, gives each call its scratch memory, runs its jobs.
 
+cdef int64_t BETWEEN_SIGNALS = 262144        # events and the like: some tens of milliseconds
+
 
 cdef double score_of(const Plan* plan, double engagement) noexcept nogil:
     """The score that reads `engagement`."""
@@ -25,6 +27,7 @@ cdef class Scorer:
     """
 
     cdef Plan plan
+    cdef bint stopped
     cdef list kept
     cdef const int32_t** codes
     cdef const double** amounts
@@ -79,6 +82,7 @@ cdef class Scorer:
             weight_starts, weight_factors, codes, amounts, phases, levels, starts, times, types, classes, type_ranks,
         ]
         memset(plan, 0, sizeof(Plan))
+        self.stopped = False
         plan.rules = rules.shape[0]
         plan.listed = listed_rules.shape[0]
         plan.channels = channel_caps.shape[0]
@@ -144,12 +148,11 @@ cdef class Scorer:
         scratch.live = <int32_t*>zeros(plan.rules, sizeof(int32_t), &failed)
         scratch.channel_sum = <double*>zeros(plan.channels, sizeof(double), &failed)
         scratch.channel_slope = <double*>zeros(plan.channels, sizeof(double), &failed)
-        scratch.family_a = <double*>zeros(plan.families, sizeof(double), &failed)
-        scratch.family_b = <double*>zeros(plan.families, sizeof(double), &failed)
-        scratch.total_a = <double*>zeros(plan.families, sizeof(double), &failed)
-        scratch.total_b = <double*>zeros(plan.families, sizeof(double), &failed)
+        scratch.channel_family = <Family*>zeros(plan.families, sizeof(Family), &failed)
+        scratch.total_family = <Family*>zeros(plan.families, sizeof(Family), &failed)
         for p in range(3):
             scratch.points[p].value = <double*>zeros(plan.rules, sizeof(double), &failed)
+            scratch.points[p].rate = <double*>zeros(plan.rules, sizeof(double), &failed)
             scratch.points[p].gain = <double*>zeros(plan.listed, sizeof(double), &failed)
             scratch.points[p].loss = <double*>zeros(plan.listed, sizeof(double), &failed)
             scratch.points[p].alive = <int64_t*>zeros(plan.listed, sizeof(int64_t), &failed)
@@ -166,16 +169,15 @@ cdef class Scorer:
         free(scratch.live)
         free(scratch.channel_sum)
         free(scratch.channel_slope)
-        free(scratch.family_a)
-        free(scratch.family_b)
-        free(scratch.total_a)
-        free(scratch.total_b)
+        free(scratch.channel_family)
+        free(scratch.total_family)
         free(scratch.parts)
         free(scratch.entries)
         free(scratch.stack)
         free(scratch.futures)
         for p in range(3):
             free(scratch.points[p].value)
+            free(scratch.points[p].rate)
             free(scratch.points[p].gain)
             free(scratch.points[p].loss)
             free(scratch.points[p].alive)
@@ -201,27 +203,32 @@ cdef class Scorer:
         """
         cdef Scratch scratch
         cdef Tally aside
-        cdef int64_t j, begin = first, stop
+        cdef int64_t j = first, work
         cdef double* into = NULL
         if self.prepare(&scratch) < 0:
             self.dispose(&scratch)
             raise MemoryError
         try:
-            while begin < last and not scratch.failed:
-                stop = begin + 4096 if begin + 4096 < last else last
+            while j < last and not self.stopped:
+                work = 0
                 with nogil:
-                    for j in range(begin, stop):
+                    while j < last and work < BETWEEN_SIGNALS and not scratch.failed:
                         if sums is not None:
                             into = &sums[j, 0]
                         score_one(
                             &self.plan, &scratch, contacts[j], at[j], since[j], ahead, &rows[j], &channels[j, 0], into,
                             &tally[0] if counted[j] else &aside,
                         )
-                        if scratch.failed:
-                            break
-                begin = stop
+                        work += 64 + scratch.evaluations
+                        if contacts[j] >= 0:
+                            work += self.plan.start[contacts[j] + 1] - self.plan.start[contacts[j]]
+                        j += 1
+                if scratch.failed:
+                    raise MemoryError
                 PyErr_CheckSignals()
-            if scratch.failed:
-                raise MemoryError
         finally:
             self.dispose(&scratch)
+
+    def stop(self):
+        """Let the calls of `run` in other threads end soon, their jobs undone."""
+        self.stopped = True

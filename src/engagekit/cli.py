@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,7 +16,7 @@ from engagekit import __version__, datafiles, demo, presets
 from engagekit.describe import describe
 from engagekit.errors import EngagekitError, EventsError, ModelError
 from engagekit.model import All, AnyOf, Condition, Exclude, Model, Not, Repeat, Rule, Signal, Test
-from engagekit.model.wording import listed, suggestion
+from engagekit.model.wording import listed
 from engagekit.summary import summary
 
 if TYPE_CHECKING:
@@ -258,19 +259,26 @@ def load_model(name: str) -> Model:
     if path.is_file() or (named_as_file and path.exists()):
         return Model.load(path)
     if named_as_file:
-        raise ModelError([f"{name}: no such file{suggestion(path.name, _model_files(path.parent))}"])
+        raise ModelError([f"{name}: no such file{_like(path)}"])
     if name in presets.names():
         return presets.load(name)
     near = [known for known in presets.names() if name and known.startswith(name)]
-    near += [file for file in _model_files(Path()) if Path(file).stem == name]
+    near += [file.name for file in _model_files(Path()) if file.stem == name]
     if near:
         raise ModelError([f"presets: no preset is named {name!r}, did you mean {listed(near)}?"])
     return presets.load(name)  # which says what there is
 
 
-def _model_files(folder: Path) -> list[str]:
+def _like(path: Path) -> str:
+    """Ask whether a file beside that path is meant which is named nearly so; endings are alike anyway."""
+    files = {file.stem: file.name for file in _model_files(path.parent)}
+    near = get_close_matches(path.stem, files, n=1)
+    return f", did you mean {listed([files[near[0]]])}?" if near else ""
+
+
+def _model_files(folder: Path) -> list[Path]:
     """List the files in a folder that could be models, none if there is no such folder."""
-    return sorted(path.name for ending in ("toml", "json") for path in folder.glob(f"*.{ending}"))
+    return sorted(path for ending in ("toml", "json") for path in folder.glob(f"*.{ending}"))
 
 
 def _check(options: argparse.Namespace) -> None:

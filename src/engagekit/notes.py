@@ -54,7 +54,7 @@ def _found(plan: Plan, events: Events, instant: int | None, customers_known: boo
     if plan.customer_on and not customers_known:
         turning = _names(plan, plan.customer_on)
         if not present & set(turning):
-            asked = f"{_listed(turning)}{_meant(turning, types, '; ')}"
+            asked = f"{_asked(plan, turning)}{_meant(turning, types, '; ')}"
             yield f"no event is of a type that makes a customer ({asked}): everybody is a prospect"
     wanted = [_names(plan, group) for group in _groups(plan)]
     read = dict.fromkeys(name for names in wanted for name in names)
@@ -64,7 +64,7 @@ def _found(plan: Plan, events: Events, instant: int | None, customers_known: boo
         meant = _meant(read, types, "")
         yield (
             f"no event is of a type that the model reads; the events' types are {_counted(events)}; "
-            f"the model's are {_listed(read)}" + (f" ({meant})" if meant else "")
+            f"the model's are {_asked(plan, read)}" + (f" ({meant})" if meant else "")
         )
 
 
@@ -81,10 +81,9 @@ def _groups(plan: Plan) -> Iterator[tuple[Selector, ...]]:
 
 
 def _names(plan: Plan, selectors: Iterable[Selector]) -> list[str]:
-    """Name the types that selectors ask for; a signal's own name counts where nothing else is named."""
+    """Name the types that selectors ask for, the names of signals last."""
     signals = {signal.name for signal in plan.model.signals}
-    names = list(dict.fromkeys(selector.type for selector in selectors))
-    return sorted(names, key=signals.__contains__)
+    return sorted(dict.fromkeys(selector.type for selector in selectors), key=signals.__contains__)
 
 
 def _unmatched(plan: Plan, wanted: Sequence[Collection[str]], events: Events) -> Iterator[str]:
@@ -100,7 +99,7 @@ def _unmatched(plan: Plan, wanted: Sequence[Collection[str]], events: Events) ->
         (name, types) for name, types in zip(plan.names, wanted, strict=True) if not present & set(types)
     ]
     said = [
-        f"{printable(name)} ({_listed(types)}{meant})"
+        f"{printable(name)} ({_asked(plan, types)}{meant})"
         for name, types in missing[:_MOST_COMPARED]
         if (meant := _meant(types, unread, "; ")) and (name, frozenset(types)) not in _of_presets()
     ]
@@ -132,8 +131,11 @@ def _counted(events: Events) -> str:
     return ", ".join(said) + _more(order)
 
 
-def _listed(names: Collection[str]) -> str:
-    return ", ".join(map(printable, list(names)[:_MOST_NAMES])) + _more(names)
+def _asked(plan: Plan, names: Collection[str]) -> str:
+    """List types, without the signals that stand for others of them."""
+    signals = {signal.name for signal in plan.model.signals}
+    plain = [name for name in names if name not in signals] or list(names)
+    return ", ".join(map(printable, plain[:_MOST_NAMES])) + _more(plain)
 
 
 def _more(names: Collection[object]) -> str:

@@ -73,6 +73,18 @@ class Scores:
         empty when all is well.
     key
         The name of the key column.
+
+    Examples
+    --------
+    >>> import engagekit as ek, numpy as np
+    >>> times = np.array(["2026-01-01"], "datetime64[us]")
+    >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
+    >>> scores = model.score({"contact": [7], "type": ["visits"], "time": times}, at="2026-01-31")
+    >>> scores.stats.unmatched
+    1
+    >>> print(*scores.notes)
+    no event is of a type that the model reads; the events' types are visits 1; the model's are visit (did
+    you mean 'visits'?)
     """
 
     def __init__(

@@ -133,8 +133,9 @@ def resolved(table: Mapping[str, Any], origin: Origin) -> Resolved:
     --------
     >>> resolved({"name": "shop", "remove": ["visit"]}, MEMORY).faults
     ['remove: there is nothing to remove without extends']
-    >>> resolved({"extends": "saas", "rules": [{"name": "singup", "points": 3}]}, MEMORY).unmet
-    {'rules[19]': '; no rule of that name to overlay, did you mean "signup"?'}
+    >>> unmet = resolved({"extends": "saas", "rules": [{"name": "purchse", "points": 3}]}, MEMORY).unmet
+    >>> unmet["rules[35]"]
+    '; no rule of that name to overlay, did you mean "purchase"?'
     """
     (merged, first_origin), *children = reversed(_chain(table, origin))
     faults = _labelled(_idle_removal(merged), first_origin, origin)
@@ -145,7 +146,7 @@ def resolved(table: Mapping[str, Any], origin: Origin) -> Resolved:
         unmet |= _unmet(child, below)
         merged = _overlaid(below, _without_words(child))
     places = {(key, name): i for key in _NAMED for name, i in _by_name(merged.get(key)).items()}
-    said = {f"{key}[{places[key, name]}]": text for (key, name), text in unmet.items()}
+    said = {f"{at[0]}[{places[at]}]": text for at, text in unmet.items() if at in places}
     return Resolved(merged, faults, said)
 
 
