@@ -521,7 +521,7 @@ def test_rows_are_counted_where_that_is_free(put: Put, tmp_path: Path) -> None:
 def test_without_pyarrow_the_remedy_is_named(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where pyarrow is not installed the error says what to install."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(EngagekitError, match=r"pip install engagekit\[files\]"):
+    with pytest.raises(EngagekitError, match=r'pip install "engagekit\[files\]"'):
         list(datafiles.read_events(put("e.csv", "contact,type,time\n")))
 
 

@@ -139,6 +139,13 @@ cdef class IntegerIds(_Table):
         if self.count:
             memcpy(&out[0], self.values, self.count * sizeof(int64_t))
 
+    def __reduce__(self):
+        from array import array
+
+        values = array("q", bytes(8 * self.count))
+        self.export(values)
+        return integer_ids, (values,)
+
 
 @cython.final
 cdef class TextIds(_Table):
@@ -345,6 +352,9 @@ cdef class TextIds(_Table):
         if self.used:
             memcpy(&bytes[0], self.bytes, self.used)
 
+    def __reduce__(self):
+        return text_ids, (self.strings(),)
+
     def strings(self):
         """The distinct strings by code, as a list of str."""
         cdef int64_t i
@@ -383,3 +393,20 @@ cdef void _take(
             length = starts[index[i] + 1] - starts[index[i]]
             if length:
                 memcpy(&out[out_starts[i]], &data[starts[index[i]]], length)
+
+
+def integer_ids(const int64_t[::1] values):
+    """Make the table that holds these distinct integers by code (for pickling)."""
+    ids = IntegerIds()
+    for value in values:
+        ids.place(value, True)
+    return ids
+
+
+def text_ids(list values):
+    """Make the table that holds these distinct strings by code (for pickling)."""
+    from array import array
+
+    ids = TextIds()
+    ids.code_objects(values, array("i", bytes(4 * len(values))))
+    return ids

@@ -12,12 +12,12 @@ import numpy as np
 from attrs import define
 
 from engagekit import _core
-from engagekit.coding import no_instants
+from engagekit.coding import Coder, no_instants
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name
 from engagekit.errors import EventsError, in_all
 from engagekit.events import Events, Mapped, read
 from engagekit.frames import Frame, Out, build, frame_of
-from engagekit.instants import EARLIEST, EPOCH, LATEST, microseconds_of, now
+from engagekit.instants import EARLIEST, EPOCH, microseconds_of, now, refuse_out_of_range
 from engagekit.matching import match
 from engagekit.model import Model
 from engagekit.notes import notes
@@ -27,6 +27,7 @@ from engagekit.scores import Scores, Stats, ids_out, result_columns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MOST_THREADS = 256
 SMALL = 4096
 """Jobs below which threads cost more than they save."""
 STATS = ("future", "excluded", "unmatched", "null_amounts")
@@ -66,6 +67,8 @@ class Asked:
     contacts: Contacts | None
     base: Frame | None
     instant: int | None
+    distinct: int | None = None
+    """How many contacts the rows of `at` ask for."""
 
 
 def score(
@@ -102,7 +105,7 @@ def score(
         at=_at(asked.instant, coded),
         stats=Stats(
             rows=coded.rows,
-            contacts=len(rows) if asked.base is None else len(np.unique(asked.jobs.contacts[rows])),
+            contacts=len(rows) if asked.distinct is None else asked.distinct,
             future=int(tally["future"]) + later,
             duplicates=duplicates,
             excluded=int(tally["excluded"]),
@@ -225,6 +228,9 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
             f"at column 'at', row {int(instants.null.argmax()):,}: null; {in_all(int(instants.null.sum()))}"
         )
     at = np.ascontiguousarray(instants.values, np.int64) if frame.rows else np.empty(0, np.int64)
+    refuse_out_of_range(at, "at column 'at'")
+    asked = Coder(what)
+    asked.code(column)
     since = np.full(frame.rows, NO_INSTANT, np.int64)
     if contacts is not None and len(contacts.coder):
         rows = codes_of(column, contacts.coder, insert=False, what=what, rows=frame.rows)
@@ -237,7 +243,13 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
     jobs = Jobs(contacts=codes.astype(np.int64), at=at, since=since, counted=counted)
     nobody = np.empty(0, np.int64)
     return Asked(
-        jobs=jobs, order=np.arange(frame.rows), others=nobody, contacts=contacts, base=frame, instant=None
+        jobs=jobs,
+        order=np.arange(frame.rows),
+        others=nobody,
+        contacts=contacts,
+        base=frame,
+        instant=None,
+        distinct=len(asked),
     )
 
 
@@ -294,7 +306,11 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
         tallies = [part(*edges)]
     else:
         with ThreadPoolExecutor(len(edges) - 1) as pool:
-            tallies = list(pool.map(part, edges[:-1], edges[1:]))
+            try:
+                tallies = list(pool.map(part, edges[:-1], edges[1:]))
+            except BaseException:  # Ctrl-C above all: the others need not finish
+                scorer.stop()
+                raise
     for tally in tallies:
         for name in STATS:
             numbers.tally[name] += tally[name]
@@ -307,7 +323,7 @@ def _threads(threads: int | None, jobs: int) -> int:
         return cores if cores and jobs >= SMALL else 1
     if type(threads) is not int or threads < 1:
         raise EventsError(f"threads=: expected a whole number of at least 1, got {threads!r}")
-    return threads
+    return min(threads, MOST_THREADS)
 
 
 def _edges(events: Events, jobs: Jobs, parts: int) -> list[int]:
@@ -377,5 +393,5 @@ def _at(instant: int | None, events: Events) -> Any:
 
     if instant is None:
         return None
-    at = EPOCH + timedelta(microseconds=min(instant, LATEST))
+    at = EPOCH + timedelta(microseconds=instant)
     return at if events.aware else at.replace(tzinfo=None)

@@ -67,6 +67,8 @@ class Coder:
             raise EventsError(
                 f"{self._where()}: expected integers or text, got {described(column)}{_advice(column)}"
             )
+        if self.kind is None and not insert:
+            return np.full(column.rows, -1, np.int32)  # no id is known, of whatever kind
         if self.kind is None:
             self.kind = column.kind
             if column.kind == "text":
@@ -105,6 +107,14 @@ class Coder:
         null = unknown.view(np.uint8) if unknown.any() else None
         self._integer_ids.code(np.ascontiguousarray(values), null, out, insert)
         return out
+
+    def refuse_beside(self, other: Coder) -> None:
+        """Refuse ids that one table of integers could not hold beside another's."""
+        if (self._unsigned or other._unsigned) and (self._negative or other._negative):
+            raise EventsError(
+                f"{self.what}: expected ids within 64 bits, got negative ones and some above 2^63 - 1, "
+                f"those of {other.what} included"
+            )
 
     def _texts(self, texts: Iterable[Text], insert: bool, first_row: int) -> Iterable[Codes]:
         for text in texts:
@@ -161,8 +171,19 @@ class Coder:
     def strings(self) -> list[str]:
         """Return the ids by code as text."""
         if self.kind == "text":
-            return self._text_ids.strings()
+            try:
+                return self._text_ids.strings()
+            except UnicodeDecodeError as error:
+                raise EventsError(f"{self.what}: expected text in UTF-8, got {error.object!r}") from None
         return [str(value) for value in self.integers().tolist()]
+
+    def refuse_other_encodings(self) -> None:
+        """Raise an EventsError where text that came in Arrow's buffers is not UTF-8."""
+        if self.kind == "text":
+            try:
+                self.buffers()[1].tobytes().decode()
+            except UnicodeDecodeError:
+                self.strings()
 
     def integers(self) -> NDArray[Any]:
         """Return the ids by code, int64 or (where one is above 2^63 - 1) uint64."""

@@ -10,6 +10,7 @@ from engagekit.coding import Coder, Codes, no_instants
 from engagekit.errors import EventsError, in_all
 from engagekit.events import Events, named_frames
 from engagekit.frames import Frame, RawColumn
+from engagekit.instants import refuse_out_of_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,6 +79,7 @@ class Contacts:
                 f"{self.what}, row {first:,}: expected each contact once, got {name!r} again; "
                 f"{in_all(len(own) - len(self.coder))}"
             )
+        self.coder.refuse_beside(events.contacts)
         self.codes = (
             codes_of(column, events.contacts, insert=False, what=self.what, rows=self.frame.rows)
             if len(events.contacts)
@@ -94,6 +96,9 @@ class Contacts:
             if column.kind != "instant":
                 raise EventsError(no_instants("contacts column 'customer_since'", column))
             since = np.array(column.values, np.int64)
+            if column.null is not None:
+                since[column.null] = 0
+            refuse_out_of_range(since, "contacts column 'customer_since'")
             if column.null is not None:
                 since[column.null] = NO_INSTANT
         return since

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import define, field
+from attrs import define
 
 from engagekit import _core
 from engagekit.coding import MOST_SIGNED, Coder, Codes, described, no_instants, of_stream
+from engagekit.columns import Column, Pieces
 from engagekit.errors import EventsError, in_all
 from engagekit.frames import Frame, RawColumn, frames_of
-from engagekit.instants import EARLIEST, LATEST
+from engagekit.instants import refuse_out_of_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,94 +55,6 @@ class Mapped:
     def column(self, name: str) -> str:
         """Return the column that `contact`, `type`, `time` or `value` stands for, any other name as it is."""
         return str(getattr(self, name)) if name in DEFAULTS else name
-
-
-@define(kw_only=True)
-class Column:
-    """A column of events in grouped order.
-
-    `values` are int64, uint64, float64, bool or int64 microseconds; of text the int32 codes of
-    `categories`, -1 for null. `null` marks the nulls (None: there are none).
-    """
-
-    kind: Literal["integer", "float", "boolean", "instant", "text", "other"]
-    values: NDArray[Any]
-    null: NDArray[np.bool_] | None
-    categories: list[str] | None = None
-    dtype: str = ""
-
-
-@define
-class _Pieces:
-    """One context column, frame by frame: coded at once, so that a stream's frames can go."""
-
-    name: str
-    kind: str | None = None
-    dtype: str = ""
-    values: list[NDArray[Any]] = field(factory=list)
-    nulls: list[NDArray[np.bool_] | None] = field(factory=list)
-    coder: Coder | None = None
-    rows: int = 0
-
-    def add(self, column: RawColumn, rows: int) -> None:
-        empty = column.null is not None and bool(column.null.all()) if column.kind != "text" else False
-        if column.kind == "other" and not empty:
-            self._agree("other", column.dtype)
-            self.values.append(np.zeros(rows, np.int8))
-            self.nulls.append(None)
-        elif column.kind == "text":
-            self._agree("text", column.dtype)
-            if self.coder is None:
-                self.coder = Coder(f"events column {self.name!r}")
-            self.values.append(self.coder.code(column, first_row=self.rows))
-            self.nulls.append(None)
-        elif empty or rows == 0:
-            self.values.append(np.zeros(rows, np.int8))
-            self.nulls.append(np.ones(rows, bool))
-            self.dtype = self.dtype or column.dtype
-        else:
-            self._agree(column.kind, column.dtype)
-            assert column.values is not None
-            self.values.append(column.values)
-            self.nulls.append(column.null)
-        self.rows += rows
-
-    def _agree(self, kind: str, dtype: str) -> None:
-        if self.kind in (None, kind):
-            self.kind, self.dtype = kind, dtype
-        elif {self.kind, kind} == {"integer", "float"}:
-            self.kind, self.dtype = "float", dtype
-        else:
-            place = of_stream(len(self.values))
-            raise EventsError(
-                f"events column {self.name!r}{place}: expected one kind in all frames, "
-                f"got {self.dtype} before and {dtype} here"
-            )
-
-    def column(self, order: NDArray[Any]) -> Column:
-        """Put the pieces together, in grouped order."""
-        kind: Any = self.kind or "float"
-        null = None
-        if any(piece is not None for piece in self.nulls):
-            pairs = zip(self.nulls, self.values, strict=True)
-            null = np.concatenate([np.zeros(len(v), bool) if m is None else m for m, v in pairs])[order]
-        dtypes = {"integer": np.int64, "float": np.float64, "boolean": np.bool_, "instant": np.int64}
-        if kind == "text":
-            pairs = zip(self.nulls, self.values, strict=True)
-            values = np.concatenate([v if m is None else np.full(len(v), -1, np.int32) for m, v in pairs])[
-                order
-            ]
-            assert self.coder is not None
-            return Column(
-                kind=kind, values=values, null=values < 0, categories=self.coder.strings(), dtype=self.dtype
-            )
-        if kind == "other":
-            return Column(kind=kind, values=np.zeros(len(order), np.int8), null=null, dtype=self.dtype)
-        if kind == "integer" and all(v.dtype in (np.uint64, np.int8) for v in self.values):
-            dtypes["integer"] = np.uint64
-        pieces: list[NDArray[Any]] = [v.astype(dtypes[kind], copy=False) for v in self.values]
-        values = pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, dtypes[kind]), *pieces])
-        return Column(kind=kind, values=values[order], null=null, dtype=self.dtype)
 
 
 class Events:
@@ -199,13 +113,15 @@ class Events:
         self.contacts = Coder(f"events column {mapping.contact!r}")
         types = Coder(f"events column {mapping.type!r}")
         ids = Coder(f"events column {mapping.id!r}")
-        self._pieces: dict[str, _Pieces] = {}
+        self._lock = RLock()
         self._columns: dict[str, Column] = {}
         self._coded: dict[str, tuple[Codes, list[str]]] = {}
         self._frames: list[Frame] = []
         self.rows = 0
         self.aware = False
         self.source: Any = None
+        pieces = {name: Pieces(mapping.column(name)) for name in wanted or ()}
+        twins = Pieces(mapping.value) if mapping.id is not None else None
         codes, type_codes, times, id_codes = [], [], [], []
         for number, whole in enumerate(named_frames(source, "events")):
             _require(whole, mapping, number)
@@ -218,26 +134,34 @@ class Events:
             times.append(self._times(frame))
             if mapping.id is not None:
                 id_codes.append(ids.code(_column(frame, mapping.id), first_row=self.rows))
-            for name in wanted or ():
-                self._add(frame, name)
+            if twins is not None:
+                twins.add(frame.column(mapping.value) if mapping.value in frame.names else None, frame.rows)
+            for name, piece in pieces.items():
+                piece.add(_column(frame, mapping.column(name)), frame.rows)
             if wanted is None:
                 self._frames.append(frame)
             self.rows += frame.rows
         if self.source is None:
             raise EventsError("events: expected at least one frame, got an empty stream")
+        self.contacts.refuse_other_encodings()
         self.types_by_code = types.strings()
         order = sorted(range(len(self.types_by_code)), key=self.types_by_code.__getitem__)
         self.type_ranks = np.empty(len(order), np.int32)
         self.type_ranks[order] = np.arange(len(order), dtype=np.int32)
         self._group(_joined(codes, np.int32), _joined(type_codes, np.int32), _joined(times, np.int64))
+        self._columns.update({name: piece.column(self.order) for name, piece in pieces.items()})
         self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
-        if mapping.id is not None:
-            self._drop_duplicates(_joined(id_codes, np.int32))
+        if twins is not None:
+            self._drop_duplicates(_joined(id_codes, np.int32), twins.column(self.order))
 
     def _narrowed(self, frame: Frame, wanted: list[str]) -> Frame:
         """Let a lazy frame make only what is asked for (one that lacks some of it says so by itself)."""
-        own = (self.mapping.contact, self.mapping.type, self.mapping.time, self.mapping.id)
-        names = dict.fromkeys(name for name in (*own, *map(self.mapping.column, wanted)) if name is not None)
+        mapping = self.mapping
+        own = [mapping.contact, mapping.type, mapping.time, *map(mapping.column, wanted)]
+        if mapping.id is not None:
+            # the value decides which of two events of one id and time counts
+            own += [mapping.id, *(name for name in [mapping.value] if name in frame.names)]
+        names = dict.fromkeys(own)
         return frame.narrow(names) if names.keys() <= set(frame.names) else frame
 
     def _group(self, codes: Codes, types: Codes, times: NDArray[np.int64]) -> None:
@@ -247,12 +171,9 @@ class Events:
         _core.group(codes, times, self.starts, self.times, self.order)
         self.types = types[self.order]
 
-    def _drop_duplicates(self, ids: Codes) -> None:
+    def _drop_duplicates(self, ids: Codes, value: Column) -> None:
         keep = np.empty(len(self.times), np.uint8)
-        value = self.column("value") if self.has("value") else None
-        values = np.zeros(len(self.times))
-        if value is not None and value.kind in ("integer", "float"):
-            values = _floats(value)
+        values = value.floats() if value.kind in ("integer", "float") else np.zeros(len(self.times))
         ranks = self.type_ranks[self.types]
         if _core.duplicates(self.starts, self.times, ids[self.order], ranks, values, keep):
             kept = keep.view(bool)
@@ -261,7 +182,7 @@ class Events:
             before = np.concatenate([[0], np.cumsum(kept)])
             self.starts = before[self.starts]
             self.times, self.types, self.order = self.times[kept], self.types[kept], self.order[kept]
-            self._columns.clear()
+            self._columns = {name: column.kept(kept) for name, column in self._columns.items()}
 
     def _times(self, frame: Frame) -> NDArray[np.int64]:
         name = self.mapping.time
@@ -282,29 +203,19 @@ class Events:
         else:
             raise EventsError(no_instants(what, column))
         _refuse_nulls(column.null, what, self.rows)
-        if times.size and not EARLIEST <= int(times.min()) <= int(times.max()) <= LATEST:
-            bad = (times < EARLIEST) | (times > LATEST)
-            first = int(bad.argmax())
-            raise EventsError(
-                f"{what}, row {self.rows + first:,}: expected an instant of the years 1 to 9999, "
-                f"got {times[first]} microseconds since 1970; {in_all(int(bad.sum()))}"
-            )
+        refuse_out_of_range(times, what, self.rows)
         return times
 
-    def has(self, name: str) -> bool:
-        """Whether there is such a column (`value` means the mapped one)."""
-        column = self.mapping.column(name)
-        return name in ("contact", "type", "time") or bool(self._frames and column in self._frames[0].names)
-
-    def _add(self, frame: Frame, name: str) -> None:
-        column = self.mapping.column(name)
-        self._pieces.setdefault(name, _Pieces(column)).add(_column(frame, column), frame.rows)
+    def named(self, name: str) -> str:
+        """Say which column is meant, for an error's text."""
+        return f"events column {self.mapping.column(name)!r}"
 
     def column(self, name: str) -> Column:
         """Return a column in grouped order (`contact`, `type`, `time`, `value` mean the mapped ones)."""
-        if name not in self._columns:
-            self._columns[name] = self._own(name) or self._context(name)
-        return self._columns[name]
+        with self._lock:
+            if name not in self._columns:
+                self._columns[name] = self._own(name) or self._context(name)
+            return self._columns[name]
 
     def _own(self, name: str) -> Column | None:
         if name == "time":
@@ -325,10 +236,10 @@ class Events:
         return None
 
     def _context(self, name: str) -> Column:
-        if name not in self._pieces:
-            for frame in self._frames:
-                self._add(frame, name)
-        return self._pieces.pop(name).column(self.order)
+        pieces = Pieces(self.mapping.column(name))
+        for frame in self._frames:
+            pieces.add(_column(frame, pieces.name), frame.rows)
+        return pieces.column(self.order)
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a column as float64 in grouped order, NaN for null.
@@ -339,10 +250,10 @@ class Events:
             If it is no column of numbers or a number is infinite.
         """
         column = self.column(name)
-        what = f"events column {self.mapping.column(name)!r}"
+        what = self.named(name)
         if column.kind not in ("integer", "float"):
             raise EventsError(f"{what}: expected numbers for an amount, got {described(column)}")
-        values = _floats(column)
+        values = column.floats()
         bad = np.isinf(values)
         if bad.any():
             raise EventsError(
@@ -356,14 +267,10 @@ class Events:
 
         Whole numbers read as integers (``"7"``), flags as ``"true"`` and ``"false"``.
         """
-        if name not in self._coded:
-            column = self.column(name)
-            if column.kind == "text":
-                assert column.categories is not None
-                self._coded[name] = column.values, column.categories
-            else:
-                self._coded[name] = _coded(column, f"events column {self.mapping.column(name)!r}")
-        return self._coded[name]
+        with self._lock:
+            if name not in self._coded:
+                self._coded[name] = self.column(name).coded(self.named(name))
+            return self._coded[name]
 
     def release(self) -> None:
         """Let go of the events; contacts, types and counts, all that a result still asks for, remain."""
@@ -371,6 +278,12 @@ class Events:
         self.order = np.empty(0, np.uint32)
         self._columns.clear()
         self._coded.clear()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=RLock())
 
     def __len__(self) -> int:
         return self.rows
@@ -464,27 +377,3 @@ def _scaled(values: NDArray[Any], unit: str) -> NDArray[np.int64]:
     bound = MOST_SIGNED // UNITS[unit]
     scaled: NDArray[np.int64] = np.clip(values, -bound, bound) * UNITS[unit]
     return scaled
-
-
-def _floats(column: Column) -> NDArray[np.float64]:
-    values = column.values.astype(np.float64, copy=False)
-    return values if column.null is None else np.where(column.null, np.nan, values)
-
-
-def _coded(column: Column, what: str) -> tuple[Codes, list[str]]:
-    if column.kind == "other":
-        raise EventsError(f"{what}: expected text, numbers, flags or instants, got {described(column)}")
-    values, null = column.values, column.null
-    if column.kind == "float":
-        values = values + 0.0  # -0.0 and 0.0 are one value
-        null = np.isnan(values) if null is None else null | np.isnan(values)
-    patterns = values.astype(np.int64) if column.kind == "boolean" else values.view(np.int64)
-    ids, codes = _core.IntegerIds(), np.empty(len(values), np.int32)
-    ids.code(np.ascontiguousarray(patterns), None if null is None else null.view(np.uint8), codes)
-    distinct = np.empty(len(ids), np.int64)
-    ids.export(distinct)
-    if column.kind == "float":
-        return codes, [str(int(x)) if x.is_integer() else repr(x) for x in distinct.view(np.float64).tolist()]
-    if column.kind == "boolean":
-        return codes, ["true" if x else "false" for x in distinct.tolist()]
-    return codes, [str(x) for x in distinct.view(values.dtype).tolist()]

@@ -1,10 +1,16 @@
 """Instants: whatever names one becomes int64 microseconds since 1970, UTC."""
 
+from __future__ import annotations
+
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engagekit.errors import EventsError
+from engagekit.errors import EventsError, in_all
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = -62135596800000000
@@ -44,18 +50,31 @@ def microseconds_of(value: Any, what: str = "at") -> int:
             ) from None
     if isinstance(value, datetime) and value == value:  # pandas' NaT is unequal to itself
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return (aware - EPOCH) // timedelta(microseconds=1)
+        micros = (aware - EPOCH) // timedelta(microseconds=1)
+        if EARLIEST <= micros <= LATEST:
+            return micros
     if isinstance(value, date) and not isinstance(value, datetime):
         return microseconds_of(datetime(value.year, value.month, value.day), what)
     if type(value).__name__ == "datetime64" and value == value:
-        micros = value.astype("datetime64[us]")
-        if micros.astype(value.dtype) <= value and EARLIEST <= int(micros.astype("i8")) <= LATEST:
-            return int(micros.astype("i8"))
+        floored = value.astype("datetime64[us]")
+        if floored.astype(value.dtype) <= value and EARLIEST <= int(floored.astype("i8")) <= LATEST:
+            return int(floored.astype("i8"))
     raise EventsError(
         f"{what}: expected an instant of the years 1 to 9999 (a datetime, a date, a "
         "numpy.datetime64 or ISO 8601 text), "
         f"got {value!r} ({type(value).__name__})"
     )
+
+
+def refuse_out_of_range(times: NDArray[np.int64], what: str, first_row: int = 0) -> None:
+    """Raise an EventsError that names the first of `times` outside the years 1 to 9999, if there is one."""
+    if times.size and not EARLIEST <= int(times.min()) <= int(times.max()) <= LATEST:
+        bad = (times < EARLIEST) | (times > LATEST)
+        first = int(bad.argmax())
+        raise EventsError(
+            f"{what}, row {first_row + first:,}: expected an instant of the years 1 to 9999, "
+            f"got {times[first]} microseconds since 1970; {in_all(int(bad.sum()))}"
+        )
 
 
 def text_of(micros: int) -> str:

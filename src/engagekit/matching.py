@@ -15,8 +15,9 @@ from attrs import define
 
 from engagekit import _core
 from engagekit.coding import described
+from engagekit.columns import Column
 from engagekit.errors import EventsError
-from engagekit.events import Column, Events
+from engagekit.events import Events
 from engagekit.model.conditions import All, AnyOf, Condition, Not, Test
 from engagekit.model.scalars import TEXT_OPERATORS, holds, instant_us, kind_of
 from engagekit.plan import ACTIVITY, CUSTOMER_ON, ENDS_ON, ON, READ, UNLESS, Plan, Selector
@@ -83,8 +84,18 @@ def _test(test: Test, column: Column, what: str) -> Mask:
         passed: Mask = np.array([*answers, False], bool)[column.values]
         return passed
     value = _instants(test.value, what) if column.kind == "instant" else test.value
+    if column.kind == "float" and _rounds(value):
+        # NumPy would round the number that the model asks for; Python compares as it stands
+        exact = [holds(test.op, value, number, field=test.field) for number in column.values.tolist()]
+        return np.array(exact, bool)
     held = _compared(test.op, value, column.values)
     return held if null is None else held & ~null
+
+
+def _rounds(operand: Any) -> bool:
+    """Whether a float64 cannot hold a whole number that is asked for."""
+    operands = operand if isinstance(operand, tuple) else (operand,)
+    return any(isinstance(item, int) and int(float(item)) != item for item in operands)
 
 
 def _compared(op: str, operand: Any, values: NDArray[Any]) -> Mask:
@@ -147,8 +158,7 @@ def match(plan: Plan, events: Events) -> Match:
         If a column that the model names is missing or of a kind that does not fit.
     """
     coded = [events.codes(name) for name in plan.codes]
-    classes, table = _classes(plan, events)
-    view = _View(table, events.types_by_code)
+    classes, view = _classes(plan, events)
     plain_start, plain_rules = _plain(plan, view)
     starts, factors = _factors(plan, [labels for _, labels in coded])
     result = Match(
@@ -164,12 +174,12 @@ def match(plan: Plan, events: Events) -> Match:
         amounts=[events.numbers(name) for name in plan.amounts],
     )
     if len(plan.excludes):
-        roles = np.zeros((len(plan.excludes), len(table)), np.uint8)
+        roles = np.zeros((len(plan.excludes), view.size), np.uint8)
         for x, (taken, followed) in enumerate(plan.excluded):
             roles[x, view.where(taken)] |= ON
             roles[x, view.where(followed)] |= UNLESS
         result.classes = classes.copy() if classes is events.types else classes
-        if len(table):
+        if view.size:
             _core.exclude(plan.excludes, roles, events.starts, events.times, result.codes, result.classes)
     return result
 
@@ -182,62 +192,57 @@ def _selectors(plan: Plan) -> Iterable[Selector]:
         yield from followed
 
 
-def _classes(plan: Plan, events: Events) -> tuple[NDArray[np.int32], list[tuple[int, frozenset[int]]]]:
-    """Give the class of each event, and by class its type's code and the conditions that hold."""
+def _classes(plan: Plan, events: Events) -> tuple[NDArray[np.int32], _View]:
+    """Give the class of each event, and a view of the classes."""
     asked: dict[str, set[int]] = {}
     for selector in _selectors(plan):
         asked.setdefault(selector.type, set()).update(selector.conditions)
-    by_type = [asked.get(name, set()) for name in events.types_by_code]
-    table: list[tuple[int, frozenset[int]]] = [(t, frozenset()) for t in range(len(by_type))]
-    classes = events.types
     # every condition is evaluated, so that a missing column shows whatever types have come
     answers = [
-        truth(
-            condition,
-            events.column,
-            len(events.times),
-            lambda name: f"events column {events.mapping.column(name)!r}",
-        )
-        for condition in plan.conditions
+        truth(condition, events.column, len(events.times), events.named) for condition in plan.conditions
     ]
-    wanted = sorted(set().union(*by_type)) if by_type else []
+    classes = events.types
+    types = np.arange(len(events.types_by_code))
+    matters = np.zeros((len(answers), len(types)), bool)
+    for code, name in enumerate(events.types_by_code):
+        matters[list(asked.get(name, ())), code] = True
+    held = np.zeros((len(answers), len(types)), bool)
+    wanted = np.flatnonzero(matters.any(axis=1)).tolist()
     for first in range(0, len(wanted), _BITS):
         some = wanted[first : first + _BITS]
-        masks = np.array(
-            [sum(1 << b for b, c in enumerate(some) if c in by_type[t]) for t, _ in table], np.int64
-        )
         bits = np.zeros(len(classes), np.int64)
         for b, c in enumerate(some):
             bits |= answers[c].astype(np.int64) << b
+        weights = np.int64(1) << np.arange(len(some))
+        masks = weights @ matters[some][:, types]
         keys = (classes.astype(np.int64) << _BITS) | (bits & masks[classes])
         ids, classes = _core.IntegerIds(), np.empty(len(keys), np.int32)
         ids.code(keys, None, classes)
         distinct = np.empty(len(ids), np.int64)
         ids.export(distinct)
-        table = [
-            (table[key >> _BITS][0], table[key >> _BITS][1] | {c for b, c in enumerate(some) if key >> b & 1})
-            for key in distinct.tolist()
-        ]
-    return classes, table
+        before = distinct >> _BITS
+        types, held = types[before], held[:, before]
+        held[some] = (distinct >> np.arange(len(some))[:, None]) & 1 != 0
+    return classes, _View(types, held, events.types_by_code)
 
 
 class _View:
-    """Finds the classes that selectors select."""
+    """The classes by number: the code of their type, and (conditions x classes) what holds for them."""
 
-    def __init__(self, table: list[tuple[int, frozenset[int]]], types: list[str]) -> None:
-        self.size = len(table)
-        self._by_type: dict[str, list[tuple[int, frozenset[int]]]] = {}
-        for number, (code, held) in enumerate(table):
-            self._by_type.setdefault(types[code], []).append((number, held))
+    def __init__(self, types: NDArray[np.intp], held: Mask, names: list[str]) -> None:
+        self.size = len(types)
+        self._types = types
+        self._held = held
+        self._codes = {name: code for code, name in enumerate(names)}
 
-    def where(self, selectors: Iterable[Selector]) -> list[int]:
-        found = {
-            number
-            for selector in selectors
-            for number, held in self._by_type.get(selector.type, ())
-            if selector.conditions <= held
-        }
-        return sorted(found)
+    def where(self, selectors: Iterable[Selector]) -> Mask:
+        """Mark the classes that any of the selectors selects."""
+        found = np.zeros(self.size, bool)
+        for selector in selectors:
+            if selector.type in self._codes:
+                of_type = self._types == self._codes[selector.type]
+                found |= of_type & self._held[sorted(selector.conditions)].all(axis=0)
+        return found
 
 
 def _flags(plan: Plan, view: _View) -> NDArray[np.uint8]:
@@ -252,13 +257,11 @@ def _flags(plan: Plan, view: _View) -> NDArray[np.uint8]:
 
 def _plain(plan: Plan, view: _View) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """By class the rules that need no order, as starts into one list."""
-    rules: list[list[int]] = [[] for _ in range(view.size)]
-    for r, group in enumerate(plan.matches):
-        if plan.rules["listed"][r] < 0:
-            for number in view.where(group):
-                rules[number].append(r)
-    starts = np.concatenate([[0], np.cumsum([len(some) for some in rules])]).astype(np.int32)
-    return starts, np.array([r for some in rules for r in some], np.int32)
+    plain = np.flatnonzero(plan.rules["listed"] < 0)
+    takes = np.array([view.where(plan.matches[r]) for r in plain], bool).reshape(len(plain), view.size)
+    _, which = np.nonzero(takes.T)
+    starts = np.concatenate([[0], np.cumsum(takes.sum(axis=0))]).astype(np.int32)
+    return starts, plain[which].astype(np.int32)
 
 
 def _roles(plan: Plan, view: _View) -> NDArray[np.uint8]:
