@@ -104,7 +104,8 @@ def _score(options: argparse.Namespace) -> None:
 
 def _check_output(output: str, inputs: Sequence[str]) -> None:
     datafiles.check_target(output)
-    if Path(output).resolve() in {path.resolve() for path in datafiles.expand(inputs)}:
+    target = Path(output)
+    if target.exists() and any(path.samefile(target) for path in datafiles.expand(inputs)):
         raise EventsError(f"{output}: is also an input; name another file after -o")
 
 

@@ -1,0 +1,128 @@
+"""Events: coded once, shared by threads, kept whole by pickling."""
+
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import engagekit as ek
+
+AT = "2026-01-02"
+FLAT = ek.Model(rules=[ek.Rule(name="v", on="v", points=1, decay="none", amount=ek.Amount())])
+PLAIN = ek.Model(rules=[ek.Rule(name="v", on="v", points=10)])
+
+
+def events(contacts, **more):
+    """Make events of type v, all at one instant."""
+    times = np.repeat(np.array(["2026-01-01"], "datetime64[us]"), len(contacts))
+    return {"contact": contacts, "type": ["v"] * len(contacts), "time": times, **more}
+
+
+@pytest.mark.parametrize("values", [[1.0, 5.0], [5.0, 1.0]])
+@pytest.mark.parametrize("made", [False, True])
+def test_ties_of_duplicates(values, made):
+    """Of two rows with one id at one time the larger value counts, in any order."""
+    frame = events(["a", "a"], value=values, id=["x", "x"])
+    scores = FLAT.score(ek.Events(frame, id="id"), at=AT) if made else FLAT.score(frame, at=AT, id="id")
+    assert scores.frame["score"].tolist() == [5.0]
+    assert scores.stats.duplicates == 1
+
+
+def test_ties_of_duplicates_without_value():
+    """A model that reads no value drops duplicates too; a stream's frames need not all have one."""
+    frames = [events(["a"], id=["x"], value=[3.0]), events(["a"], id=["x"])]
+    scores = PLAIN.score(frames, at="2026-01-01", id="id")
+    assert (scores.frame["score"].tolist(), scores.stats.duplicates) == ([10.0], 1)
+
+
+def test_a_failing_column_fails_again():
+    """A column that one frame of several lacks is the same error each time it is asked for."""
+    shared = ek.Events([events(["a"], x=[1]), events(["b"])])
+    model = ek.Model(rules=[ek.Rule(name="v", on="v", points=1, where=ek.field("x") == 1)])
+    texts = []
+    for _ in range(2):
+        with pytest.raises(ek.EventsError, match="expected a column 'x'") as caught:
+            model.score(shared, at=AT)
+        texts.append(str(caught.value))
+    assert texts[0] == texts[1]
+
+
+def test_threads_share_events():
+    """Threads that score the same fresh Events at once all get the same numbers."""
+    rng = np.random.default_rng(0)
+    fields = {f"x{i}": rng.integers(0, 2, 20_000) for i in range(6)}
+    frame = events(rng.integers(0, 50, 20_000), **fields)
+    parts = [{name: column[i::4] for name, column in frame.items()} for i in range(4)]
+    rules = [ek.Rule(name=name, on="v", points=1, where=ek.field(name) == 1) for name in fields]
+    model = ek.Model(rules=rules)
+    wanted = sorted(model.score(frame, at=AT).frame["score"].tolist())
+    for _ in range(5):
+        shared = ek.Events(parts)
+        found = []
+
+        def go(shared=shared, found=found):
+            found.append(sorted(model.score(shared, at=AT).frame["score"].tolist()))
+
+        threads = [threading.Thread(target=go) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [pytest.approx(wanted)] * 4
+
+
+@pytest.mark.parametrize("ids", [["a", "", "bé"], [5, -7, 2**62]])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])
+def test_copies(ids, copied):
+    """Pickled and copied Events score as they did."""
+    made = ek.Events(events(ids, value=[1.0, 2.0, 3.0]))
+    again = FLAT.score(copied(made), at=AT).frame
+    assert again["contact"].tolist() == ids
+    assert again["score"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_large_and_negative_integers():
+    """Context integers above 2^63 stand beside small ones, but not beside negative ones."""
+    model = ek.Model(rules=[ek.Rule(name="v", on="v", points=1, decay="none", where=ek.field("x") > 5)])
+    large = events([1], x=np.array([2**63 + 9], np.uint64))
+    assert model.score([large, events([2], x=[7])], at=AT).frame["score"].tolist() == [1.0, 1.0]
+    small = events([1], x=np.array([9], np.uint64))
+    assert model.score([small, events([2], x=[-7])], at=AT).frame["score"].tolist() == [1.0, 0.0]
+    with pytest.raises(ek.EventsError, match="'x': expected integers within 64 bits"):
+        model.score([large, events([2], x=[-7])], at=AT)
+
+
+def test_negative_ids_beside_unsigned_ones():
+    """Ids that no 64-bit column holds together are refused, in whichever table they stand."""
+    unsigned, signed = np.array([2**63 + 5], np.uint64), np.array([-1, 5])
+    for first, second in ((signed, unsigned), (unsigned, signed)):
+        with pytest.raises(ek.EventsError, match="contacts column 'contact': expected ids within 64 bits"):
+            PLAIN.score(events(first), at=AT, contacts={"contact": second})
+
+
+@pytest.mark.parametrize("name", ["contact", "type"])
+def test_text_that_is_not_utf_8(name):
+    """Bytes that are no UTF-8 in Arrow text are an error that names the column."""
+    offsets = pa.py_buffer(np.array([0, 2], np.int32).tobytes())
+    bad = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(b"\xff\xfe")])
+    columns = {"contact": pa.array(["a"]), "type": pa.array(["v"]), "time": pa.array([0], pa.timestamp("us"))}
+    with pytest.raises(ek.EventsError, match=f"events column '{name}': expected text in UTF-8"):
+        PLAIN.score(pa.table(columns | {name: bad}), at=AT)
+
+
+def test_empty_events_know_no_kind():
+    """Events without a contact take ids of any kind in `at`, each time anew."""
+    empty = ek.Events({"contact": [], "type": [], "time": np.array([], "datetime64[us]")})
+    for ids in (["a"], [1]):
+        at = {"contact": ids, "at": np.array(["2026-01-01"], "datetime64[us]")}
+        assert PLAIN.score(empty, at=at).frame["score"].tolist() == [0.0]
+
+
+def test_whole_numbers_that_floats_cannot_hold():
+    """A float column is compared with the number that the model asks for, not with its nearest float."""
+    rule = ek.Rule(name="v", on="v", points=1, decay="none", where=ek.field("x") == 9007199254740993)
+    frame = events([1, 2], x=np.array([9007199254740992.0, np.nan]))
+    assert ek.Model(rules=[rule]).score(frame, at=AT).frame["score"].tolist() == [0.0, 0.0]
