@@ -1,0 +1,104 @@
+"""What a result keeps of the caller's frame, so that it can let go of the frame: a key's type, odd columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from engagekit.errors import EngagekitError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@attrs.frozen(eq=False)
+class KeyType:
+    """The type of a caller's column, for a result's key to take; it keeps no rows of the frame.
+
+    A pickle leaves the connection behind.
+
+    Attributes
+    ----------
+    dtype
+        What the column's library has for it (an Arrow `Field` of a stream, the SQL of a DuckDB type).
+    words
+        The values of an Arrow dictionary or of DuckDB's enum, which belong to the type there.
+    connection
+        A relation without rows of the caller's DuckDB connection; results become relations of it too.
+    """
+
+    dtype: Any
+    words: Any = None
+    connection: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KeyType, (self.dtype, self.words)
+
+    def __deepcopy__(self, memo: object) -> KeyType:
+        return self
+
+
+@attrs.frozen(eq=False)
+class Foreign:
+    """A column of the caller's that we cannot read (lists, durations, mixtures), handed on as it is.
+
+    Attributes
+    ----------
+    name, dtype
+        For error texts.
+    rows
+        The number of rows.
+    column
+        The column as its library has it; None where there is no library.
+    """
+
+    name: str
+    dtype: str
+    rows: int
+    column: Any
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def objects(self) -> NDArray[np.object_] | None:
+        """Return the rows as Python objects, or None where their library has none.
+
+        Examples
+        --------
+        >>> Foreign("tags", "object (list)", 2, [["a"], None]).objects()
+        array([list(['a']), None], dtype=object)
+        """
+        try:
+            return np.fromiter(_items(self.column), np.object_, self.rows)
+        except Exception:  # noqa: BLE001 (whatever another library finds wrong with its own column)
+            return None
+
+    def arrow(self) -> Any:
+        """Return the rows as a pyarrow Array or ChunkedArray; EngagekitError if Arrow has no such type."""
+        import pyarrow
+
+        try:
+            if hasattr(self.column, "to_arrow"):
+                return self.column.to_arrow()
+            if isinstance(self.column, (pyarrow.Array, pyarrow.ChunkedArray)):
+                return self.column
+            if hasattr(self.column, "__arrow_c_stream__") and not hasattr(self.column, "array"):
+                return pyarrow.chunked_array(self.column)
+            return pyarrow.array(self.column, from_pandas=True)
+        except Exception:  # noqa: BLE001 (whatever another library finds wrong with its own column)
+            raise EngagekitError(
+                f"column {self.name!r}: expected a type that Arrow can hold, got {self.dtype}"
+            ) from None
+
+
+def _items(column: Any) -> Any:
+    for method in ("to_pylist", "to_list"):
+        if hasattr(column, method):
+            return getattr(column, method)()
+    if hasattr(column, "__arrow_c_stream__"):
+        import pyarrow
+
+        return pyarrow.chunked_array(column).to_pylist()
+    return column
