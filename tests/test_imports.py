@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
+import engagekit
+
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "engagekit"
 
 # A room is a module or folder directly in the package; it may import these others, and nothing else of ours.
@@ -222,10 +224,24 @@ def modules_after(statement: str) -> set[str]:
 
 
 def test_importing_loads_no_frame_library() -> None:
-    """A fresh ``import engagekit`` loads NumPy and attrs, and no library that waits for its use."""
+    """A fresh ``import engagekit`` loads attrs, and no library that waits for its use."""
     loaded = modules_after("import engagekit")
-    assert {"engagekit", "numpy", "attr"} <= loaded
+    assert {"engagekit", "attr"} <= loaded
+    assert loaded & (LIBRARIES | UNNEEDED | {"numpy"}) == set()
+
+
+@pytest.mark.parametrize("name", ["Events", "Scores"])
+def test_what_holds_data_is_loaded_on_use(name: str) -> None:
+    """Asking for Events or Scores loads NumPy, and still no frame library."""
+    loaded = modules_after(f"import engagekit; engagekit.{name}")
+    assert "numpy" in loaded
     assert loaded & (LIBRARIES | UNNEEDED) == set()
+
+
+def test_other_names_are_errors() -> None:
+    """A name that the package does not have is an AttributeError as everywhere."""
+    with pytest.raises(AttributeError, match="'engagekit' has no attribute 'Evnts'"):
+        engagekit.Evnts  # noqa: B018
 
 
 def test_declaring_a_model_loads_no_frame_library() -> None:

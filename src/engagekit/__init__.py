@@ -12,6 +12,9 @@
 [45.0, 0.0]
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 try:
     from engagekit import _core as _core
 except ImportError as error:  # pragma: no cover
@@ -21,14 +24,16 @@ except ImportError as error:  # pragma: no cover
     ) from error
 
 from engagekit.errors import EngagekitError, EventsError, ModelError, StateError
-from engagekit.events import Events
 from engagekit.model import presets
 from engagekit.model.conditions import field
 from engagekit.model.lifecycle import Lifecycle, Momentum, Phase, Scale
 from engagekit.model.model import Model
 from engagekit.model.points import Amount, Channel, Decay, Limit
 from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
-from engagekit.scores import Scores
+
+if TYPE_CHECKING:
+    from engagekit.events import Events
+    from engagekit.scores import Scores
 
 __version__ = "0.1.0"
 
@@ -56,6 +61,18 @@ __all__ = [
     "field",
     "presets",
 ]
+
+
+# A model is declared without NumPy; what holds data is loaded, and NumPy with it, when it is first used.
+_LOADED_ON_USE = {"Events": "engagekit.events", "Scores": "engagekit.scores"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LOADED_ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_LOADED_ON_USE[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
