@@ -72,7 +72,7 @@ def ticks_of(values, unit):
     else:
         ticks = ticks // {"us": 1, "ms": 1000, "s": 10**6}[unit]
     when = ticks.astype(f"datetime64[{unit}]")
-    when[missing] = np.datetime64("NaT")
+    when[missing] = np.datetime64("NaT", unit)
     return when
 
 

@@ -18,7 +18,7 @@ from engagekit.errors import EventsError, ModelError
 from engagekit.model import All, AnyOf, Field, Not, Test, condition_from, field
 from engagekit.model.scalars import OPERATORS, holds, instant_text, instant_us, is_null, kind_of
 
-NULLS = [None, math.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("nan")]
+NULLS = [None, math.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT", "s"), Decimal("nan")]
 x = field("x")
 EVERY = {
     "eq": x == 1,

@@ -173,6 +173,7 @@ def test_months_and_years_go_by_the_calendar() -> None:
     assert contents(read(np.array(["1968"], "datetime64[4Y]"))) == [micros(dt.datetime(1966, 1, 1))]
 
 
+@pytest.mark.filterwarnings("ignore:The 'generic' unit:DeprecationWarning")
 def test_nat_without_a_unit() -> None:
     """A NumPy NaT needs no unit."""
     column = read(np.array(["NaT", "NaT"], "datetime64"))
@@ -342,7 +343,7 @@ NAIVE, AWARE = (
         ([AWARE, None], "instant", [micros(AWARE), None]),
         ([dt.date(1970, 1, 2), None], "instant", [86_400_000_000, None]),
         (
-            [np.datetime64(1, "s"), np.datetime64("NaT"), np.datetime64(-1, "ns")],
+            [np.datetime64(1, "s"), np.datetime64("NaT", "s"), np.datetime64(-1, "ns")],
             "instant",
             [1_000_000, None, -1],
         ),

@@ -30,7 +30,7 @@ def shown(parameter: Any) -> str:
 def key_of(source: Any, out: Out) -> Any:
     """Build a result with a key like the caller's column k."""
     frame = next(frames_of(source))
-    out = attrs.evolve(out, like=(frame, "k"))
+    out = attrs.evolve(out, like=frame.like("k"))
     return build(frame.kind, {"k": out, "score": Out("float", np.array([2.0, 1.0]))})
 
 
@@ -137,7 +137,7 @@ def test_duckdb_keys_of_uuids() -> None:
     relation = CONNECTION.sql("select '00000000-0000-0000-0000-00000000000a'::uuid as k")
     frame = next(frames_of(relation))
     words = np.array([contents(frame.column("k"))[0]], object)
-    result = build("duckdb", {"k": Out("text", words, like=(frame, "k"))})
+    result = build("duckdb", {"k": Out("text", words, like=frame.like("k"))})
     assert str(result.types[0]) == "UUID"
     assert len(relation.join(result, "k").fetchall()) == 1
 
@@ -156,7 +156,7 @@ def test_dict_keys(dtype: Any) -> None:
     ]
     assert key_of({"k": [1, 2]}, Out("integer", IDS))["k"].tolist() == [20, 10]
     numbered = frame_of({0: np.array([1], np.int8)})
-    assert build("dict", {"k": Out("integer", IDS, like=(numbered, "0"))})["k"].dtype == np.int8
+    assert build("dict", {"k": Out("integer", IDS, like=numbered.like("0"))})["k"].dtype == np.int8
 
 
 def test_variable_width_numpy_keys() -> None:
@@ -173,7 +173,7 @@ def test_arrow_stream_keys(dtype: Any) -> None:
     source = Capsule(pa.table({"k": pa.array([10, 20] if out.kind == "integer" else ["a", "b"]).cast(dtype)}))
     assert key_of(source, out).schema.field("k").type == dtype
     frame = frame_of(source)
-    out = attrs.evolve(out, like=(frame, "k"))
+    out = attrs.evolve(out, like=frame.like("k"))
     assert build(frame.kind, {"k": out}).schema.field("k").type == dtype
 
 

@@ -1,7 +1,9 @@
 """Results come back in the caller's kind of frame, with keys that can be joined with the caller's own."""
 
+import copy
 import datetime as dt
 import gc
+import pickle
 import threading
 import weakref
 from typing import Any
@@ -246,9 +248,82 @@ def test_a_large_relation_stays_aligned() -> None:
 def test_names_that_are_taken(source: str) -> None:
     """A result with the name of one of the caller's columns is refused."""
     frame = frame_of(bases()[source])
-    name = "Note" if source == "duckdb" else "note"
-    with pytest.raises(EventsError, match=f"no column with the name of a result, got '{name}': rename it"):
-        build(frame.kind, {name: Out("float", np.zeros(3))}, frame)
+    with pytest.raises(EventsError, match="no column with the name of a result, got 'note': rename it"):
+        build(frame.kind, {"note": Out("float", np.zeros(3))}, frame)
+
+
+def score_and(name: str) -> dict[str, Out]:
+    """Return two result columns."""
+    return {name: Out("float", np.array([1.0])), "score": Out("float", np.array([2.0]))}
+
+
+def test_names_that_duckdb_cannot_tell_apart() -> None:
+    """Names that differ in case alone are refused for DuckDB, whose SQL would read one for the other."""
+    base = frame_of(CONNECTION.sql("select 7 as Contact"))
+    key = Out("integer", np.array([7]), like=base.like("Contact"))
+    for columns, beside, pair in [
+        (score_and("Score"), None, "'Score' and 'score'"),
+        ({"SCORE": key, **score_and("channel_web")}, None, "'SCORE' and 'score'"),
+        (score_and("CONTACT"), base, "'Contact' and 'CONTACT'"),
+    ]:
+        with pytest.raises(EventsError, match=f"names that DuckDB can tell apart, got {pair}: rename one"):
+            build("duckdb", columns, beside)
+
+
+def test_names_that_differ_in_case() -> None:
+    """Every kind of frame but DuckDB's holds names that differ in case; DuckDB too, beyond ASCII."""
+    for kind, name, twin in [
+        *((kind, "Score", "score") for kind in KINDS if kind != "duckdb"),
+        ("duckdb", "É", "é"),
+    ]:
+        columns = {name: Out("float", np.array([1.0])), twin: Out("float", np.array([2.0]))}
+        frame = frame_of(build(kind, columns))
+        assert [contents(frame.column(each)) for each in (name, twin)] == [[1.0], [2.0]]
+
+
+def test_a_relation_whose_names_differ_in_case() -> None:
+    """Columns of a relation are told apart even where SQL cannot."""
+    (frame,) = frames_of(CONNECTION.sql('select 1 as a, 2 as "A", 3 as b'))
+    narrow = frame.narrow(["A"])
+    assert contents(narrow.column("A")) == [2]
+
+
+def test_results_of_one_connection_do_not_mix() -> None:
+    """Relations made one after the other keep their own rows, however often they run."""
+    made = []
+    for number in (1, 2):
+        at = frame_of(CONNECTION.sql(f"select {number} as k"))
+        made.append(build("duckdb", {"s": Out("integer", np.array([number]))}, at))
+        made.append(build("duckdb", {"k": Out("integer", np.array([number]), like=at.like("k"))}))
+        made.append(build("duckdb", {"k": Out("integer", np.array([number]))}))
+    for _ in range(2):
+        assert [each.fetchall() for each in made] == [
+            [(number,) * width] for number in (1, 2) for width in (2, 1, 1)
+        ]
+
+
+def test_a_key_type_lets_go_of_a_relations_sources() -> None:
+    """What a result keeps of a relation is the connection, not the tables behind it."""
+    table = BASE.select("contact", "share").to_pandas()
+    watch = weakref.ref(table)
+    frame = frame_of(CONNECTION.from_df(table))
+    like = frame.like("contact")
+    del frame, table
+    gc.collect()
+    assert watch() is None
+    relation = build("duckdb", {"contact": Out("integer", np.array([10]), like=like)})
+    assert [str(kind) for kind in relation.types] == ["INTEGER"]
+    assert relation.fetchall() == [(10,)]
+
+
+def test_a_key_type_does_not_run_a_lazy_frame() -> None:
+    """The type of a lazy frame's column is known without its rows."""
+
+    def never(_: pl.DataFrame) -> pl.DataFrame:
+        raise AssertionError
+
+    lazy = BASE.lazy().map_batches(never, schema=BASE.schema)
+    assert frame_of(lazy).like("contact").dtype == pl.Int32
 
 
 def test_a_stream_is_no_base() -> None:
@@ -272,13 +347,115 @@ def test_libraries_that_only_narwhals_knows(kind: str) -> None:
     score = Out("float", np.array([3.0, 1.0, 2.0]))
     key = frame_of(
         _narwhals(
-            kind, {"k": Out("integer", np.array([1, 2, 3]), like=(frame, "contact")), "score": score}, None
+            kind, {"k": Out("integer", np.array([1, 2, 3]), like=frame.like("contact")), "score": score}, None
         )
     )
     assert key.column("k").dtype.lower() == "int32"
     beside = frame_of(_narwhals(kind, {"score": score}, frame))
     assert beside.names == (*BASE.columns, "score")
     assert contents(beside.column("score")) == [3.0, 1.0, 2.0]
+
+
+# --- columns of the caller's that are not read ---
+
+LISTS = [["x", "y"], None, []]
+
+
+def foreign_sources() -> dict[str, Any]:
+    """Return a table with lists in its cells in every library."""
+    table = pl.DataFrame({"n": [1, 2, 3], "l": LISTS})
+    return {
+        "pandas": pd.DataFrame({"n": [1, 2, 3], "l": LISTS}),
+        "pandas of arrow": table.to_arrow().to_pandas(types_mapper=pd.ArrowDtype),
+        "polars": table,
+        "pyarrow": table.to_arrow(),
+        "pyarrow batch": table.to_arrow().to_batches()[0],
+        "duckdb": CONNECTION.from_arrow(table.to_arrow()),
+        "dict": {"n": [1, 2, 3], "l": LISTS},
+        "dict of arrow": {"n": np.array([1, 2, 3]), "l": table.to_arrow()["l"]},
+        "dict of capsules": {"n": [1, 2, 3], "l": SizedCapsule(table["l"])},
+        "arrow": Capsule(table),
+    }
+
+
+class SizedCapsule(Capsule):
+    """A column of no known library."""
+
+    def __len__(self) -> int:
+        """Return the rows."""
+        return len(self.frame)
+
+
+class OneCapsule(SizedCapsule):
+    """One that can be read once."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the stream and forget it."""
+        self.frame, frame = self.frame[:0], self.frame
+        if not len(frame):
+            raise ValueError("the stream was read")
+        return frame.__arrow_c_stream__()
+
+
+@pytest.mark.parametrize("source", foreign_sources())
+def test_a_column_that_is_not_read_is_handed_on(source: str) -> None:
+    """Lists in cells go to dicts as objects and to Arrow as lists, in their place among the others."""
+    column = Out("other", frame_of(foreign_sources()[source]).foreign("l"))
+    beside = Out("float", np.zeros(3))
+    objects = build("dict", {"l": column, "s": beside})["l"]
+    assert [list(item) if hasattr(item, "__len__") else None for item in objects] == LISTS
+    for table in (to_arrow({"a": beside, "l": column, "s": beside}), pa.table(ArrowColumns({"l": column}))):
+        assert table["l"].to_pylist() == LISTS
+        assert pa.types.is_list(table["l"].type) or pa.types.is_large_list(table["l"].type)
+    assert to_arrow({"a": beside, "l": column, "s": beside}).column_names == ["a", "l", "s"]
+
+
+HARD = {
+    "mixed pandas": (pd.DataFrame({"x": [[1], "a"]}), "object (list and str)", [[1], "a"]),
+    "polars objects": (pl.DataFrame({"x": pl.Series([{1}, 2j], dtype=pl.Object)}), "Object", [{1}, 2j]),
+    "complex": ({"x": np.array([1j, 2j])}, "complex128", [1j, 2j]),
+    "read once": ({"x": OneCapsule(pl.Series([[1]]))}, "large_list", None),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_a_column_that_arrow_cannot_hold(case: str) -> None:
+    """What Arrow has no type for is an error that names the column; a dict has it as far as it can be had."""
+    source, dtype, expected = HARD[case]
+    column = frame_of(source).foreign("x")
+    with pytest.raises(EngagekitError) as caught:
+        to_arrow({"x": Out("other", column)})
+    assert str(caught.value).startswith("column 'x': expected a type that Arrow can hold, got " + dtype)
+    made = build("dict", {"x": Out("other", column), "s": Out("float", np.zeros(len(column)))})
+    assert list(made) == (["s"] if expected is None else ["x", "s"])
+    assert expected is None or made["x"].tolist() == expected
+
+
+@pytest.mark.parametrize("source", bases())
+def test_frames_are_pickled_and_copied(source: str) -> None:
+    """A base and the type of a key come back from a pickle and a deep copy."""
+    frame = frame_of(bases()[source])
+    score = {"score": Out("float", np.array([3.0, 1.0, 2.0]))}
+    like = frame.like("contact")
+    for again in (pickle.loads(pickle.dumps((frame, like))), copy.deepcopy((frame, like))):
+        built = frame_of(build(frame.kind, score, again[0]))
+        assert built.names == (*BASE.columns, "score")
+        for name in BASE.columns:
+            assert contents(built.column(name)) == contents(frame_of(bases()[source]).column(name))
+        key = build(frame.kind, {"contact": Out("integer", np.array([10]), like=again[1])})
+        assert str(frame_of(key).column("contact").dtype).lower().startswith("int")
+        assert (frame_of(key).like("contact").dtype == like.dtype) != (source == "dict")
+
+
+def test_a_deep_copy_stays_with_its_connection() -> None:
+    """A copied base and key make results that can be joined with the caller's other relations."""
+    connection = duckdb.connect()
+    other = connection.sql("select 7 as k, 'x' as note")
+    frame, like = copy.deepcopy((frame := frame_of(other), frame.like("k")))
+    score = Out("float", np.array([1.0]))
+    key = Out("integer", np.array([7]), like=like)
+    assert other.join(build("duckdb", {"k": key, "s": score}), "k").fetchall() == [(7, "x", 1.0)]
+    assert other.join(build("duckdb", {"s": score}, frame), "k").fetchall() == [(7, "x", "x", 1.0)]
 
 
 # --- Arrow ---
@@ -374,7 +551,7 @@ def test_results_without_pyarrow() -> None:
             frame = frame_of(at)
             print(build("duckdb", {"s": out["s"]}, frame).order("i").fetchall())
         frame = frame_of(pl.DataFrame({"k": ["a"]}))
-        print(build("polars", {"k": Out("text", np.array(["a"], object), like=(frame, "k"))}).rows())
+        print(build("polars", {"k": Out("text", np.array(["a"], object), like=frame.like("k"))}).rows())
         class Capsule:
             def __arrow_c_stream__(self, requested_schema=None):
                 return frame.native.__arrow_c_stream__()

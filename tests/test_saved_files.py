@@ -1,5 +1,6 @@
 """What is saved comes back unchanged, in every format; what is not ours, or damaged, is refused."""
 
+import hashlib
 import json
 import os
 from datetime import date
@@ -143,11 +144,65 @@ def test_no_flipped_bit_goes_unseen(tmp_path: Path) -> None:
     assert refused > len(whole) / 6
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_no_flipped_bit_of_a_companion_goes_unseen(tmp_path: Path, ending: str) -> None:
+    """Whichever byte of a companion is altered, it is refused or does not matter to what is read."""
+    path = tmp_path / f"s.{ending}"
+    table = pa.table({"t": ["a", "b", None], "x": [1.5, 2.5, -1.0]})
+    datafiles.write(path, table, METADATA)
+    companion = path.with_name(path.name + "-metadata.json")
+    whole = companion.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        companion.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            back, metadata = datafiles.read_saved(path)
+        except StateError:
+            refused += 1
+        else:
+            assert back.equals(table) and metadata == METADATA
+    assert refused > len(whole) / 3
+
+
+def test_a_companion_may_be_spelt_anew(tmp_path: Path) -> None:
+    """What a tool only writes in another order and with other spaces is still the same metadata."""
+    path = tmp_path / "s.csv"
+    datafiles.write(path, pa.table({"t": ["a"]}), METADATA)
+    companion = path.with_name(path.name + "-metadata.json")
+    companion.write_text(json.dumps(json.loads(companion.read_text()), sort_keys=True))
+    assert datafiles.read_saved(path)[1] == METADATA
+
+
+@pytest.mark.parametrize("name", ["a\0.csv", "a\0.parquet", "a\0/b.jsonl", "\ud800.csv"])
+def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    """A name with a NUL or half a letter is refused as what it is, to write and to read."""
+    for attempt in (
+        lambda: datafiles.write(tmp_path / name, pa.table({"t": ["a"]}), METADATA),
+        lambda: datafiles.read_saved(tmp_path / name),
+    ):
+        with pytest.raises(StateError, match=r"expected the name of a file, got .*, which no file can have"):
+            attempt()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_are_too_long(tmp_path: Path) -> None:
+    """A name that the file system cannot hold is told as any other fault of a file."""
+    for name in ("a" * 300 + ".csv", "a" * 300 + "/b.csv"):
+        with pytest.raises(StateError, match="cannot be written"):
+            datafiles.write(tmp_path / name, pa.table({"t": ["a"]}), METADATA)
+        with pytest.raises(StateError, match=r"a\.csv: |b\.csv: "):
+            datafiles.read_saved(tmp_path / name)
+
+
 def change(path: Path, **changes: Any) -> None:
-    """Change what the companion of a file says."""
+    """Change what the companion of a file says, its checksum too."""
     companion = path.with_name(path.name + "-metadata.json")
     described = json.loads(companion.read_text())
-    described["notes"][0]["engagekit"].update(changes)
+    note = described["notes"][0]["engagekit"]
+    note.update(changes)
+    del note["note_sha256"]
+    plain = json.dumps(note, sort_keys=True, separators=(",", ":"))
+    note["note_sha256"] = hashlib.sha256(plain.encode()).hexdigest()
     companion.write_text(json.dumps(described))
 
 

@@ -123,6 +123,7 @@ class Events:
         pieces = {name: Pieces(mapping.column(name)) for name in wanted or ()}
         twins = Pieces(mapping.value) if mapping.id is not None else None
         codes, type_codes, times, id_codes = [], [], [], []
+        last: Frame | None = None
         for number, whole in enumerate(named_frames(source, "events")):
             _require(whole, mapping, number)
             for coder in (self.contacts, types, ids):
@@ -130,26 +131,32 @@ class Events:
             self.source = self.source or whole
             frame = whole if wanted is None else self._narrowed(whole, wanted)
             codes.append(_whole(self.contacts, frame, mapping.contact, self.rows))
-            type_codes.append(_whole(types, frame, mapping.type, self.rows, text=True))
+            some = _whole(types, frame, mapping.type, self.rows, text=True)
+            type_codes.append(some.astype(np.int16) if len(types) < 2**15 else some)
+            del some
             times.append(self._times(frame))
             if mapping.id is not None:
                 id_codes.append(ids.code(_column(frame, mapping.id), first_row=self.rows))
-            if twins is not None:
-                twins.add(frame.column(mapping.value) if mapping.value in frame.names else None, frame.rows)
-            for name, piece in pieces.items():
-                piece.add(_column(frame, mapping.column(name)), frame.rows)
             if wanted is None:
                 self._frames.append(frame)
+            elif last is not None:
+                self._take(pieces, last)
+            if twins is not None:
+                twins.add(frame.column(mapping.value) if mapping.value in frame.names else None, frame.rows)
+            last = frame
             self.rows += frame.rows
-        if self.source is None:
+        if last is None:
             raise EventsError("events: expected at least one frame, got an empty stream")
         self.contacts.refuse_other_encodings()
         self.types_by_code = types.strings()
         order = sorted(range(len(self.types_by_code)), key=self.types_by_code.__getitem__)
         self.type_ranks = np.empty(len(order), np.int32)
         self.type_ranks[order] = np.arange(len(order), dtype=np.int32)
-        self._group(_joined(codes, np.int32), _joined(type_codes, np.int32), _joined(times, np.int64))
-        self._columns.update({name: piece.column(self.order) for name, piece in pieces.items()})
+        # each thing only now, and each list emptied, so that little is held at once
+        self._group(codes, times)
+        self._take(pieces, last)
+        self._columns.update({name: pieces.pop(name).column(self.order) for name in list(pieces)})
+        self.types = _joined(type_codes, np.int32)[self.order].astype(np.int32, copy=False)
         self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
         if twins is not None:
             self._drop_duplicates(_joined(id_codes, np.int32), twins.column(self.order))
@@ -164,12 +171,16 @@ class Events:
         names = dict.fromkeys(own)
         return frame.narrow(names) if names.keys() <= set(frame.names) else frame
 
-    def _group(self, codes: Codes, types: Codes, times: NDArray[np.int64]) -> None:
+    def _take(self, pieces: Mapping[str, Pieces], frame: Frame) -> None:
+        for name, piece in pieces.items():
+            piece.add(_column(frame, self.mapping.column(name)), frame.rows)
+
+    def _group(self, code_parts: list[Codes], time_parts: list[NDArray[np.int64]]) -> None:
+        codes, times = _joined(code_parts, np.int32), _joined(time_parts, np.int64)
         self.starts = np.zeros(len(self.contacts) + 1, np.int64)
         self.order: NDArray[Any] = np.empty(len(codes), np.uint32 if len(codes) < 2**32 else np.uint64)
         self.times = np.empty(len(codes), np.int64)
         _core.group(codes, times, self.starts, self.times, self.order)
-        self.types = types[self.order]
 
     def _drop_duplicates(self, ids: Codes, value: Column) -> None:
         keep = np.empty(len(self.times), np.uint8)
@@ -322,7 +333,7 @@ def named_frames(source: Any, what: str) -> Iterator[Frame]:
 
 def _joined(pieces: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
     if len(pieces) == 1:
-        return np.ascontiguousarray(pieces[0])
+        return np.ascontiguousarray(pieces.pop())
     joined = np.concatenate([np.empty(0, dtype), *pieces])
     pieces.clear()
     return joined

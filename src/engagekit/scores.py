@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 from attrs import asdict, define, evolve
 
 from engagekit import _core
-from engagekit.errors import StateError
+from engagekit.errors import EngagekitError, EventsError, StateError
 from engagekit.events import Events
 from engagekit.frames import Frame, Out, arrow_stream, build, frame_of, to_arrow
 from engagekit.model import Model
@@ -116,7 +116,10 @@ class Scores:
 
     @property
     def frame(self) -> Any:
-        """The table in the caller's kind of frame."""
+        """The table in the caller's kind of frame.
+
+        Of DuckDB a relation of the caller's connection, or once pickled, of DuckDB's default one.
+        """
         if self._frame is None:
             self._frame = build(self._kind, self._columns, base=self._base)
         return self._frame
@@ -141,19 +144,28 @@ class Scores:
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return arrow_stream(self._all())
 
-    def _all(self) -> dict[str, Out]:
+    def _all(self, names: Collection[str] | None = None) -> dict[str, Out]:
         if self._base is None:
             return self._columns
-        return {**outs_of(self._base), **self._columns}
+        return {**outs_of(self._base, names), **self._columns}
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the table as NumPy arrays: text and categories as object arrays of str and None.
 
-        Instants are ``datetime64[us]`` (null: NaT), numbers float64 (null: NaN) or int64.
+        Instants are ``datetime64[us]`` (null: NaT), numbers float64 (null: NaN) or int64. Your own columns of
+        any other type (lists, durations) are object arrays too, of what their library makes of them; one of
+        which it makes nothing is left out.
         """
-        plain = {name: evolve(out, like=None) for name, out in self._all().items()}
-        arrays: dict[str, NDArray[Any]] = build("dict", plain)
-        return arrays
+        return _arrays(self._all())
+
+    def _shown(self) -> dict[str, NDArray[Any]]:
+        """Return what a summary reads: of the caller's own columns the key and the instant alone."""
+        own = self._all({self.key, "at"})
+        return _arrays({name: out for name, out in own.items() if out.kind != "other"})
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The frame is built again from the columns when it is asked for.
+        return {**self.__dict__, "_frame": None}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the table to Parquet, CSV or JSON lines, by the file's ending; needs pyarrow.
@@ -198,8 +210,13 @@ class Scores:
             key = metadata["key"]
             notes = tuple(map(str, metadata.get("notes", ())))
             whole = metadata["fingerprint"] == model.fingerprint and {key, "score"} <= set(table.column_names)
+            counted = all(type(count) is int and count >= 0 for count in asdict(stats).values())
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"{path}: expected saved scores, got metadata without {error}") from None
+        except EngagekitError as error:
+            raise StateError(f"{path}: expected saved scores, got a model with faults: {error}") from None
+        if not counted:
+            raise StateError(f"{path}: expected saved scores, got stats that are no counts")
         if not whole:
             raise StateError(f"{path}: expected saved scores, got a table and a model that do not fit")
         columns = outs_of(frame_of(table))
@@ -208,16 +225,22 @@ class Scores:
     def __repr__(self) -> str:
         from engagekit.summary import summary
 
-        return summary(self.columns(), **self._told())
+        return summary(self._shown(), **self._told())
 
     def _repr_html_(self) -> str:
         from engagekit.summary import summary_html
 
-        return summary_html(self.columns(), **self._told())
+        return summary_html(self._shown(), **self._told())
 
     def _told(self) -> dict[str, Any]:
         told = ("model", "at", "stats", "key", "notes")
         return {name: getattr(self, name) for name in told}
+
+
+def _arrays(columns: Mapping[str, Out]) -> dict[str, NDArray[Any]]:
+    plain = {name: evolve(out, like=None) for name, out in columns.items()}
+    arrays: dict[str, NDArray[Any]] = build("dict", plain)
+    return arrays
 
 
 def result_columns(
@@ -273,7 +296,7 @@ def ids_out(events: Events, contacts: Contacts | None, rows: NDArray[np.int64]) 
     event knows.
     """
     known = len(events.contacts)
-    like = (events.source, events.mapping.contact)
+    like = events.source.like(events.mapping.contact)
     unknown = np.flatnonzero(contacts.codes < 0) if contacts is not None else np.empty(0, np.int64)
     coders = [events.contacts] if contacts is None else [events.contacts, contacts.coder]
     kind = next((coder.kind for coder in coders if coder.kind is not None), "text")
@@ -295,15 +318,19 @@ def ids_out(events: Events, contacts: Contacts | None, rows: NDArray[np.int64]) 
     return Out(kind="text", values=(taken, np.frombuffer(content, np.uint8)), like=like)
 
 
-def outs_of(frame: Frame) -> dict[str, Out]:
-    """Return a frame's columns as result columns."""
-    outs = {}
-    for name in frame.names:
+def outs_of(frame: Frame, names: Collection[str] | None = None) -> dict[str, Out]:
+    """Return a frame's columns, or some of them, as result columns; what we cannot read stays as it is."""
+    return {name: _out_of(frame, name) for name in frame.names if names is None or name in names}
+
+
+def _out_of(frame: Frame, name: str) -> Out:
+    try:
         column = frame.column(name)
-        if column.kind == "text":
-            strings = np.array([string for text in column.text for string in text.strings()], object)
-            outs[name] = Out(kind="text", values=strings)
-        else:
-            kind: Any = column.kind
-            outs[name] = Out(kind=kind, values=column.values, null=column.null, aware=column.aware)
-    return outs
+    except EventsError:  # an instant of the caller's that 64-bit microseconds cannot hold
+        return Out(kind="other", values=frame.foreign(name))
+    if column.kind == "other":
+        return Out(kind="other", values=frame.foreign(name))
+    if column.kind == "text":
+        strings = np.array([string for text in column.text for string in text.strings()], object)
+        return Out(kind="text", values=strings)
+    return Out(kind=column.kind, values=column.values, null=column.null, aware=column.aware)

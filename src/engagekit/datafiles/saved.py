@@ -2,7 +2,7 @@
 
 Parquet holds everything in one file. CSV and JSON lines have neither types nor room for metadata: a
 companion, ``<file>-metadata.json`` beside the file (where the W3C's *CSV on the Web* looks for a table's
-description), holds both, and the checksum that ties the two files together.
+description), holds both, the checksum that ties the two files together, and one of its own.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 VERSION = 1
 _KEY = b"engagekit"
 _SUM = b"engagekit.sha256"
+_NOTE_SUM = "note_sha256"
 _BLOCK_BYTES = 16 << 20
 _BATCH_ROWS = 65_536
 _COMPANION_BYTES = 64 << 20
@@ -75,7 +76,7 @@ def read_saved(path: str | os.PathLike[str]) -> tuple["pa.Table", dict[str, Any]
         return _read_parquet(path) if kind == "parquet" else _read_pair(path, kind)
     except FileNotFoundError as error:
         raise StateError(f"{path}: no such file") from error
-    except (pyarrow().ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pyarrow().ArrowException, OSError, UnicodeError) as error:
         raise StateError(f"{path}: damaged, or no {kind} file ({first_line(error)})") from error
 
 
@@ -83,10 +84,13 @@ def check_target(path: str | os.PathLike[str]) -> Format:
     """Tell the format of a file to be written; StateError if its ending or its folder does not allow it."""
     path = Path(path)
     kind = _format(path)
-    if not path.parent.is_dir():
-        raise StateError(f"{path}: cannot be written, there is no folder {path.parent}")
-    if path.is_dir():
-        raise StateError(f"{path}: cannot be written, it is a folder")
+    try:
+        if not path.parent.is_dir():
+            raise StateError(f"{path}: cannot be written, there is no folder {path.parent}")
+        if path.is_dir():
+            raise StateError(f"{path}: cannot be written, it is a folder")
+    except OSError as error:  # such as a name that is too long
+        raise StateError(f"{path}: cannot be written ({first_line(error)})") from error
     return kind
 
 
@@ -96,6 +100,12 @@ def companion(path: Path) -> Path:
 
 
 def _format(path: Path) -> Format:
+    try:
+        nameable = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        nameable = False
+    if not nameable:
+        raise StateError(f"expected the name of a file, got {str(path)!a}, which no file can have")
     kind = format_of(path)
     if kind is None or zipped(path):
         raise StateError(f"{path}: expected an ending of .parquet, .csv or .jsonl")
@@ -194,6 +204,7 @@ def _write_pair(path: Path, kind: Format, table: "pa.Table", metadata: Mapping[s
             else:
                 _write_json_lines(path, plain, summed)
         note = {**_header(table, metadata), "sha256": summed.digest.hexdigest()}
+        note[_NOTE_SUM] = _note_sum(note)
         columns = [{"name": f.name, "datatype": csvw_type(f.type)} for f in table.schema]
         described.write(
             json.dumps(
@@ -208,6 +219,13 @@ def _write_pair(path: Path, kind: Format, table: "pa.Table", metadata: Mapping[s
                 allow_nan=False,
             ).encode()
         )
+
+
+def _note_sum(note: Mapping[str, Any]) -> str:
+    """Sum up a companion's note in one certain spelling, whatever the spelling in the file."""
+    # Through JSON and back, where a list and a tuple are the same.
+    plain = json.loads(json.dumps({key: note[key] for key in note if key != _NOTE_SUM}))
+    return _sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode())
 
 
 class _Summed(io.RawIOBase):
@@ -265,7 +283,10 @@ def _read_companion(path: Path) -> dict[str, Any]:
     described = _json(beside.read_bytes())
     notes = described.get("notes") if isinstance(described, dict) else None
     note = notes[0] if isinstance(notes, list) and notes else None
-    return _checked_header(str(beside), note.get("engagekit") if isinstance(note, dict) else None)
+    header = _checked_header(str(beside), note.get("engagekit") if isinstance(note, dict) else None)
+    if header.get(_NOTE_SUM) != _note_sum(header):
+        raise StateError(f"{beside}: damaged metadata, its checksum differs")
+    return header
 
 
 def _json(data: bytes) -> object:

@@ -93,7 +93,7 @@ def _masked_column(array: Any, name: str) -> RawColumn:
     if array.dtype.kind in "iufb":
         return number_column(np.asarray(array.data), mask, str(array.dtype))
     if array.dtype.kind == "M":
-        return array_column(np.where(mask, np.datetime64("NaT"), array.data), name=name)
+        return array_column(np.where(mask, np.array("NaT", array.dtype), array.data), name=name)
     objects = np.asarray(array.data).astype(np.object_)
     objects[mask] = None
     return object_column(objects, name=name, dtype=str(array.dtype))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engagekit.errors import EngagekitError, EventsError
+from engagekit.frames import relations
 from engagekit.frames.arrow import number_type
 from engagekit.frames.capsule import Field
-from engagekit.frames.export import ArrowColumns, Out, filled, required_pyarrow, to_arrow
-from engagekit.frames.frame import DuckdbFrame, Frame, NarwhalsFrame, PyarrowFrame, StreamFrame, quoted
+from engagekit.frames.export import ArrowColumns, Out, filled, fits, required_pyarrow, to_arrow
+from engagekit.frames.frame import Frame, NarwhalsFrame, PyarrowFrame
+from engagekit.frames.kept import Foreign, KeyType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_aliases = itertools.count(1)
 
 
 def build(kind: str, columns: Mapping[str, Out], base: Frame | None = None) -> Any:
@@ -43,7 +42,7 @@ def build(kind: str, columns: Mapping[str, Out], base: Frame | None = None) -> A
     Raises
     ------
     EventsError
-        If `base` has a column of the same name already.
+        If `base` has a column of the same name already (to DuckDB also one that differs in case alone).
 
     Examples
     --------
@@ -58,10 +57,7 @@ def build(kind: str, columns: Mapping[str, Out], base: Frame | None = None) -> A
         listed = ", ".join(f"{name!r} {length:,}" for name, length in lengths.items())
         raise EngagekitError(f"expected result columns of one length, got {listed}")
     if base is not None:
-        # To SQL, names that differ in case alone are the same.
-        folded = str.lower if kind == "duckdb" else str
-        theirs = set(map(folded, base.names))
-        taken = [name for name in columns if folded(name) in theirs]
+        taken = [name for name in columns if name in base.names]
         if taken:
             raise EventsError(
                 f"expected no column with the name of a result, got {', '.join(map(repr, taken))}: rename it"
@@ -70,7 +66,7 @@ def build(kind: str, columns: Mapping[str, Out], base: Frame | None = None) -> A
         "pandas": _pandas,
         "polars": _polars,
         "pyarrow": _pyarrow,
-        "duckdb": _duckdb,
+        "duckdb": relations.built,
         "dict": _dict,
         "arrow": _arrow,
     }
@@ -84,8 +80,7 @@ def _pandas(columns: Mapping[str, Out], base: Frame | None) -> Any:
     made = {name: pd.Series(_pandas_array(column), index=index) for name, column in columns.items()}
     for name, column in columns.items():
         if column.like is not None:
-            frame, key = column.like
-            made[name] = _pandas_like(made[name], frame.native.dtypes.iloc[frame.names.index(key)])
+            made[name] = _pandas_like(made[name], column.like.dtype)
     result = pd.DataFrame(made, index=index)
     return result if base is None else pd.concat([base.native, result], axis=1)
 
@@ -137,9 +132,8 @@ def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
     result = pl.DataFrame(ArrowColumns(columns)) if columns else pl.DataFrame()
     for name, column in columns.items():
         if column.like is not None:
-            frame, key = column.like
             plain = result.get_column(name)
-            cast = plain.cast(frame.native.schema[key], strict=False)
+            cast = plain.cast(column.like.dtype, strict=False)
             if cast.null_count() == plain.null_count():
                 result = result.with_columns(cast)
     return result if base is None else base.native.hstack(result)
@@ -149,8 +143,7 @@ def _pyarrow(columns: Mapping[str, Out], base: Frame | None) -> Any:
     result = to_arrow(columns)
     for place, (name, column) in enumerate(columns.items()):
         if column.like is not None:
-            frame, key = column.like
-            result = result.set_column(place, name, _pyarrow_like(result.column(place), frame, key))
+            result = result.set_column(place, name, _pyarrow_like(result.column(place), column.like))
     if base is None:
         return result
     if not isinstance(base, PyarrowFrame):
@@ -161,40 +154,37 @@ def _pyarrow(columns: Mapping[str, Out], base: Frame | None) -> Any:
     return whole
 
 
-def _pyarrow_like(column: Any, frame: Frame, key: str) -> Any:
+def _pyarrow_like(column: Any, like: KeyType) -> Any:
     import pyarrow as pa
 
-    if isinstance(frame, StreamFrame):
-        # Only the type of a consumed stream is left.
-        theirs = pa.chunked_array([], _pyarrow_type(frame.field(key)) or column.type)
-    else:
-        assert isinstance(frame, PyarrowFrame)
-        theirs = frame.table.column(key)
+    # Of a stream only the Arrow field is known.
+    theirs = _pyarrow_type(like.dtype) if isinstance(like.dtype, Field) else like.dtype
     try:
-        if not pa.types.is_dictionary(theirs.type):
-            return column.cast(theirs.type)
-        if theirs.num_chunks == 0:
-            return column.cast(theirs.type.value_type)
-        return _with_dictionary(column, theirs)
+        if theirs is None:
+            return column
+        if not pa.types.is_dictionary(theirs):
+            return column.cast(theirs)
+        if like.words is None:
+            return column.cast(theirs.value_type)
+        return _with_dictionary(column, theirs, like.words)
     except pa.ArrowException:
         return column
 
 
-def _with_dictionary(column: Any, theirs: Any) -> Any:
+def _with_dictionary(column: Any, theirs: Any, words: Any) -> Any:
     """Return the key coded by the dictionary of the caller's column: only then can pyarrow join the two."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    words = theirs.unify_dictionaries().chunk(0).dictionary
     plain = column.cast(words.type)
     indices = pc.index_in(plain, value_set=words)
     if indices.null_count > column.null_count:
         return plain
     coded = [
-        pa.DictionaryArray.from_arrays(chunk.cast(theirs.type.index_type), words, ordered=theirs.type.ordered)
+        pa.DictionaryArray.from_arrays(chunk.cast(theirs.index_type), words, ordered=theirs.ordered)
         for chunk in indices.chunks
     ]
-    return pa.chunked_array(coded, theirs.type)
+    return pa.chunked_array(coded, theirs)
 
 
 def _pyarrow_type(field: Field) -> Any:
@@ -220,59 +210,16 @@ def _arrow(columns: Mapping[str, Out], base: Frame | None) -> Any:
     return _pyarrow(columns, base)
 
 
-def _duckdb(columns: Mapping[str, Out], base: Frame | None) -> Any:
-    import duckdb
-
-    likes = {name: column.like for name, column in columns.items() if column.like is not None}
-    ours = [_duckdb_column(name, column) for name, column in columns.items()]
-    # The query finds the columns as a variable of this function, and the relation keeps them from then on.
-    # DuckDB 1 cannot run twice over what streams itself, and its database does not survive the attempt.
-    again = hasattr(duckdb.DuckDBPyRelation, "materialize")
-    engagekit_result = ArrowColumns(columns) if again else to_arrow(columns)
-    if base is not None:
-        if not isinstance(base, DuckdbFrame) or not base.held:
-            raise EngagekitError("expected a base that frame_of() made, whose rows are held in their order")
-        chosen = ", ".join(["engagekit_base.*", *ours])
-        query = f"select {chosen} from engagekit_base positional join engagekit_result"  # noqa: S608
-        result = base.native.query("engagekit_base", query)
-    elif likes:
-        native = next(iter(likes.values()))[0].native
-        query = f"select {', '.join(ours)} from engagekit_result"  # noqa: S608 (the names are quoted)
-        result = native.query("engagekit_source", query)
-    else:
-        result = duckdb.from_arrow(engagekit_result)
-    # Relations of one name cannot be joined with each other.
-    return result.set_alias(f"engagekit_{next(_aliases)}")
-
-
-def _duckdb_column(name: str, column: Out) -> str:
-    """Return the SQL of a result column, which a key's type may need a cast for."""
-    own = f"engagekit_result.{quoted(name)}"
-    if column.like is None:
-        return own
-    frame, key = column.like
-    theirs = frame.native.types[frame.names.index(key)]
-    integers = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT"]
-    widths = {name: f"i{2**power}" for power, name in enumerate(integers)}
-    widths |= {f"U{name}": f"u{2**power}" for power, name in enumerate(integers)}
-    sql = str(theirs)
-    if column.kind == "integer":
-        kept = sql in widths and _fits(column.values, np.dtype(widths[sql]))
-    elif theirs.id == "enum":
-        kept = set(column.objects()) <= {*dict(theirs.children)["values"], None}
-    else:
-        kept = sql == "UUID"
-    return f"cast({own} as {sql}) as {quoted(name)}" if kept else own
-
-
 def _dict(columns: Mapping[str, Out], base: Frame | None) -> dict[str, Any]:
     made = {} if base is None else dict(base.native)
     for name, column in columns.items():
+        if isinstance(column.values, Foreign):
+            objects = column.values.objects()
+            made |= {} if objects is None else {name: objects}
+            continue
         array = _dict_array(column)
         if column.like is not None:
-            frame, key = column.like
-            theirs = list(frame.native.values())[frame.names.index(key)]
-            array = _dict_like(array, getattr(theirs, "dtype", None))
+            array = _dict_like(array, column.like.dtype)
         made[name] = array
     return made
 
@@ -295,7 +242,7 @@ def _dict_like(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     if array.dtype.kind == "O" and dtype.kind in "UT":
         # An itemsize of the caller's might cut a longer text off.
         return array.astype(np.str_ if dtype.kind == "U" else dtype)
-    if array.dtype.kind in "iu" and dtype.kind in "iu" and _fits(array, dtype):
+    if array.dtype.kind in "iu" and dtype.kind in "iu" and fits(array, dtype):
         return array.astype(dtype)
     return array
 
@@ -307,8 +254,7 @@ def _narwhals(kind: str, columns: Mapping[str, Out], base: Frame | None) -> Any:
     result = nw.from_arrow(to_arrow(columns), backend=backend)
     for name, column in columns.items():
         if column.like is not None:
-            frame, key = column.like
-            result = result.with_columns(nw.col(name).cast(frame.frame.schema[key]))
+            result = result.with_columns(nw.col(name).cast(column.like.dtype))
     if base is not None:
         assert isinstance(base, NarwhalsFrame)
         result = nw.concat([base.frame, result], how="horizontal")
@@ -323,9 +269,4 @@ def _plain(column: Out, null: NDArray[np.bool_] | None) -> NDArray[Any]:
 
 def _datetimes(column: Out) -> NDArray[np.datetime64]:
     stamps: NDArray[np.datetime64] = column.values.view("datetime64[us]")
-    return stamps if column.null is None else filled(stamps, column.null, np.datetime64("NaT"))
-
-
-def _fits(values: NDArray[Any], dtype: np.dtype[Any]) -> bool:
-    bounds = np.iinfo(dtype)
-    return not len(values) or bool(bounds.min <= int(values.min()) and int(values.max()) <= bounds.max)
+    return stamps if column.null is None else filled(stamps, column.null, np.datetime64("NaT", "us"))

@@ -11,11 +11,12 @@ import numpy as np
 
 from engagekit.errors import EngagekitError
 from engagekit.frames.capsule import move_dictionary
+from engagekit.frames.kept import Foreign, KeyType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OutKind = Literal["integer", "float", "instant", "boolean", "text", "category"]
+OutKind = Literal["integer", "float", "instant", "boolean", "text", "category", "other"]
 
 
 @attrs.define(eq=False)
@@ -29,7 +30,8 @@ class Out:
     values
         ``"integer"``: int64 or uint64; ``"float"``: float64; ``"boolean"``: bool; ``"instant"``: int64
         microseconds since 1970, UTC; ``"text"``: an object array of str and None, or a pair of int64 offsets
-        and UTF-8 bytes (uint8); ``"category"``: int32 codes into `categories`, -1 for null.
+        and UTF-8 bytes (uint8); ``"category"``: int32 codes into `categories`, -1 for null;
+        ``"other"``: a `Foreign` column.
     null
         A mask of the nulls; None: there are none (but NaN, None and -1 are nulls anyway).
     categories
@@ -37,7 +39,7 @@ class Out:
     aware
         Whether instants carry the time zone UTC.
     like
-        A frame and the name of a column in it whose own type the column takes, where nothing is lost.
+        The type of a caller's column (`Frame.like`) that the column takes, where nothing is lost.
 
     Examples
     --------
@@ -51,7 +53,7 @@ class Out:
     null: NDArray[np.bool_] | None = None
     categories: list[str] | None = None
     aware: bool = False
-    like: tuple[Any, str] | None = None
+    like: KeyType | None = None
 
     @property
     def rows(self) -> int:
@@ -142,6 +144,8 @@ def arrow_stream(columns: Mapping[str, Out]) -> Any:
     import nanoarrow as na
     from nanoarrow.c_array_stream import CArrayStream
 
+    if any(isinstance(column.values, Foreign) for column in columns.values()):
+        return to_arrow(columns).__arrow_c_stream__()
     rows = next((column.rows for column in columns.values()), 0)
     types, children = {}, []
     for name, column in columns.items():
@@ -223,7 +227,7 @@ def to_arrow(columns: Mapping[str, Out]) -> Any:
     Raises
     ------
     EngagekitError
-        If pyarrow is not installed.
+        If pyarrow is not installed, or a column of the caller's is of a type that Arrow does not have.
 
     Examples
     --------
@@ -232,7 +236,13 @@ def to_arrow(columns: Mapping[str, Out]) -> Any:
     {'score': [1.5, 2.5]}
     """
     pyarrow = required_pyarrow("an Arrow table")
-    return pyarrow.RecordBatchReader.from_stream(ArrowColumns(columns)).read_all()
+    foreign = {name: out.values for name, out in columns.items() if isinstance(out.values, Foreign)}
+    ours = ArrowColumns({name: out for name, out in columns.items() if name not in foreign})
+    table = pyarrow.RecordBatchReader.from_stream(ours).read_all()
+    if not foreign:
+        return table
+    arrays = {name: foreign[name].arrow() if name in foreign else table.column(name) for name in columns}
+    return pyarrow.table(arrays)
 
 
 def required_pyarrow(purpose: str) -> Any:
@@ -242,3 +252,18 @@ def required_pyarrow(purpose: str) -> Any:
     except ImportError:
         raise EngagekitError(f'{purpose} needs pyarrow: pip install "engagekit[files]"') from None
     return pyarrow
+
+
+def pyarrow_table(source: Any) -> Any:
+    """Return the rows of an Arrow stream as a pyarrow Table, or None without pyarrow."""
+    try:
+        import pyarrow
+    except ImportError:
+        return None
+    return pyarrow.RecordBatchReader.from_stream(source).read_all()
+
+
+def fits(values: NDArray[Any], dtype: np.dtype[Any]) -> bool:
+    """Return whether an integer type holds all of the integers."""
+    bounds = np.iinfo(dtype)
+    return not len(values) or bool(bounds.min <= int(values.min()) and int(values.max()) <= bounds.max)

@@ -14,6 +14,7 @@ from engagekit.frames.arrays import array_column, pyarrow_column, series_column
 from engagekit.frames.arrow import arrow_column, only_column
 from engagekit.frames.capsule import Chunk, Field, read_stream
 from engagekit.frames.columns import RawColumn, other_column
+from engagekit.frames.kept import Foreign, KeyType
 
 EXPECTED = (
     "expected a frame (of pandas, polars, pyarrow, DuckDB, a dict of arrays, any with __arrow_c_stream__)"
@@ -130,11 +131,39 @@ class Frame(ABC):
         self.require(names)
         return self._narrowed(names)
 
+    def like(self, name: str) -> KeyType:
+        """Return the type of a column, for a result's key to take (`Out.like`); it keeps no rows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from engagekit.frames import frame_of
+        >>> frame_of({"contact": np.array([7, 8], np.int16)}).like("contact").dtype
+        dtype('int16')
+        """
+        self.require([name])
+        return self._like(self._place[name])
+
+    def foreign(self, name: str) -> Foreign:
+        """Return a column that cannot be read, to be handed on as it is."""
+        self.require([name])
+        try:
+            dtype = self.column(name).dtype
+        except EventsError:
+            dtype = "what cannot be read"
+        return Foreign(name, dtype, self.rows, self._own(self._place[name]))
+
     @abstractmethod
     def _count(self) -> int: ...
 
     @abstractmethod
     def _read(self, place: int, name: str) -> RawColumn: ...
+
+    @abstractmethod
+    def _like(self, place: int) -> KeyType: ...
+
+    @abstractmethod
+    def _own(self, place: int) -> Any: ...
 
     def _narrowed(self, names: list[str]) -> Frame:  # noqa: ARG002
         return self
@@ -168,6 +197,13 @@ class DictFrame(Frame):
 
     def _count(self) -> int:
         return self._rows
+
+    def _like(self, place: int) -> KeyType:
+        dtype = getattr(self._columns[place], "dtype", None)
+        return KeyType(dtype if isinstance(dtype, np.dtype) else None)
+
+    def _own(self, place: int) -> Any:
+        return self._columns[place]
 
     def _read(self, place: int, name: str) -> RawColumn:
         column = self._columns[place]
@@ -217,6 +253,12 @@ class PandasFrame(Frame):
     def _count(self) -> int:
         return len(self._native)
 
+    def _like(self, place: int) -> KeyType:
+        return KeyType(self._native.dtypes.iloc[place])
+
+    def _own(self, place: int) -> Any:
+        return self._native.iloc[:, place]
+
     def _read(self, place: int, name: str) -> RawColumn:
         return series_column(self._native.iloc[:, place], name=name)
 
@@ -244,6 +286,13 @@ class PolarsFrame(Frame):
 
     def _count(self) -> int:
         return int(self.native.height)
+
+    def _like(self, place: int) -> KeyType:
+        # The type of a column takes no run of a lazy frame.
+        return KeyType(self._native.collect_schema().dtypes()[place])
+
+    def _own(self, place: int) -> Any:
+        return self.native.to_series(place)
 
     def _ready(self) -> bool:
         return not self._lazy
@@ -283,6 +332,18 @@ class PyarrowFrame(Frame):
     def _count(self) -> int:
         return int(self._native.num_rows)
 
+    def _like(self, place: int) -> KeyType:
+        import pyarrow
+
+        column = self.table.column(place)
+        words = None
+        if pyarrow.types.is_dictionary(column.type) and column.num_chunks:
+            words = column.unify_dictionaries().chunk(0).dictionary
+        return KeyType(column.type, words)
+
+    def _own(self, place: int) -> Any:
+        return self.table.column(place)
+
     def _read(self, place: int, name: str) -> RawColumn:
         column = self.table.column(place)
         return pyarrow_column(column, name=name, dtype=str(column.type))
@@ -299,9 +360,11 @@ class StreamFrame(Frame):
     def _count(self) -> int:
         return sum(chunk.length for chunk in self._chunks)
 
-    def field(self, name: str) -> Field:
-        """Return the Arrow type of a column."""
-        return self._field.children[self._place[name]]
+    def _like(self, place: int) -> KeyType:
+        return KeyType(self._field.children[place])
+
+    def _own(self, place: int) -> Any:  # noqa: ARG002 (there is no library to hand it on)
+        return None
 
     def _read(self, place: int, name: str) -> RawColumn:
         children = [chunk.child(place) for chunk in self._chunks]
@@ -320,54 +383,6 @@ def _check_table(source: Any, field: Field, chunks: list[Chunk]) -> None:
         before += chunk.length
 
 
-class DuckdbFrame(Frame):
-    """A DuckDB relation, run once.
-
-    `held` says that its rows are kept, so that running it again gives them in the same order.
-    """
-
-    kind = "duckdb"
-
-    def __init__(self, native: Any, *, held: bool = False) -> None:
-        super().__init__(native, native.columns)
-        self.held = held
-        self._drained: tuple[Field, list[Chunk]] | None = None
-
-    def _count(self) -> int:
-        return sum(chunk.length for chunk in self._stream()[1])
-
-    def _narrowed(self, names: list[str]) -> Frame:
-        if self._drained is not None or not names:
-            return self
-        return DuckdbFrame(self._native.project(", ".join(map(quoted, names))), held=self.held)
-
-    def _ready(self) -> bool:
-        return self._drained is not None
-
-    def _stream(self) -> tuple[Field, list[Chunk]]:
-        # The connection is busy until the stream has come to its end, so it is drained in one go.
-        if self._drained is None:
-            # DuckDB 1 streams a relation once, but any number of relations derived from it.
-            self._drained = read_stream(self._native.project("*"))
-        return self._drained
-
-    def _read(self, place: int, name: str) -> RawColumn:
-        field, chunks = self._stream()
-        children = [chunk.child(place) for chunk in chunks]
-        return arrow_column(field.children[place], children, name=name, dtype=str(self._native.types[place]))
-
-
-def quoted(name: str) -> str:
-    """Return a column's name as SQL wants it.
-
-    Examples
-    --------
-    >>> print(quoted('the "type" of it'))
-    "the ""type"" of it"
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
 class NarwhalsFrame(Frame):
     """An eager frame of any other library that narwhals knows (modin, cuDF), read as pandas."""
 
@@ -378,6 +393,12 @@ class NarwhalsFrame(Frame):
 
     def _count(self) -> int:
         return len(self.frame)
+
+    def _like(self, place: int) -> KeyType:
+        return KeyType(self.frame.schema[self.frame.columns[place]])
+
+    def _own(self, place: int) -> Any:
+        return self.frame[:, place].to_pandas()
 
     def _read(self, place: int, name: str) -> RawColumn:
         return series_column(self.frame[:, place].to_pandas(), name=name)

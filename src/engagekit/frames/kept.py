@@ -1,4 +1,4 @@
-"""What a result keeps of the caller's frame, so that it can let go of the frame: a key's type, odd columns."""
+"""What a result keeps of the caller's frame once that is gone: the key's type, columns as they are."""
 
 from __future__ import annotations
 
@@ -77,16 +77,8 @@ class Foreign:
 
     def arrow(self) -> Any:
         """Return the rows as a pyarrow Array or ChunkedArray; EngagekitError if Arrow has no such type."""
-        import pyarrow
-
         try:
-            if hasattr(self.column, "to_arrow"):
-                return self.column.to_arrow()
-            if isinstance(self.column, (pyarrow.Array, pyarrow.ChunkedArray)):
-                return self.column
-            if hasattr(self.column, "__arrow_c_stream__") and not hasattr(self.column, "array"):
-                return pyarrow.chunked_array(self.column)
-            return pyarrow.array(self.column, from_pandas=True)
+            return _arrow(self.column)
         except Exception:  # noqa: BLE001 (whatever another library finds wrong with its own column)
             raise EngagekitError(
                 f"column {self.name!r}: expected a type that Arrow can hold, got {self.dtype}"
@@ -102,3 +94,18 @@ def _items(column: Any) -> Any:
 
         return pyarrow.chunked_array(column).to_pylist()
     return column
+
+
+def _arrow(column: Any) -> Any:
+    import pyarrow
+
+    if isinstance(column, (pyarrow.Array, pyarrow.ChunkedArray)):
+        return column
+    if str(getattr(column, "dtype", "")) == "Object":
+        # Of these polars hands Arrow nothing but addresses.
+        return pyarrow.array(column.to_list())
+    if hasattr(column, "to_arrow"):
+        return column.to_arrow()
+    if hasattr(column, "__arrow_c_stream__"):
+        return pyarrow.chunked_array(column)
+    return pyarrow.array(column, from_pandas=True)

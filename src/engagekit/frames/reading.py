@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from engagekit.errors import EventsError
+from engagekit.frames import relations
+from engagekit.frames.export import pyarrow_table
 from engagekit.frames.frame import (
     EXPECTED,
     DictFrame,
-    DuckdbFrame,
     Frame,
     NarwhalsFrame,
     PandasFrame,
@@ -48,8 +49,8 @@ def frame_of(source: Any) -> Frame:
     engagekit.errors.EventsError: expected a frame (of pandas, polars, ...), got 7
     """
     if _is_relation(source):
-        held = _held(source)
-        return DuckdbFrame(source if held is None else held, held=held is not None)
+        held = relations.held(source)
+        return relations.DuckdbFrame(source if held is None else held, held=held is not None)
     if not is_of(source, "polars", "pandas", "pyarrow", "narwhals") and hasattr(source, "__arrow_c_stream__"):
         table = _pyarrow_table(source)
         if table is not None:
@@ -143,7 +144,7 @@ def _frame(source: Any) -> Frame | None:
     if _is_reader(source):
         return PyarrowFrame(source.read_all())
     if _is_relation(source):
-        return DuckdbFrame(source)
+        return relations.DuckdbFrame(source)
     if hasattr(source, "__arrow_c_stream__") and not is_of(source, "pandas"):
         return StreamFrame(source)
     return _by_narwhals(source) if hasattr(source, "columns") else None
@@ -157,17 +158,6 @@ def _is_relation(source: Any) -> bool:
     return is_of(source, "duckdb", "_duckdb") and type(source).__name__ == "DuckDBPyRelation"
 
 
-def _held(relation: Any) -> Any:
-    """Return a relation over the rows of one run, or None where that takes a pyarrow that is not there."""
-    if hasattr(relation, "materialize"):
-        return relation.materialize()
-    # DuckDB 1 cannot hold rows by itself. The name is looked up in this function when the query is bound.
-    engagekit_held_rows = _pyarrow_table(relation.project("*"))
-    if engagekit_held_rows is None:
-        return None
-    return relation.query("engagekit_source", "select * from engagekit_held_rows")
-
-
 def _pyarrow_table(source: Any) -> Any:
     """Return the rows of an Arrow stream as a pyarrow Table, or None without pyarrow."""
     try:
@@ -175,7 +165,7 @@ def _pyarrow_table(source: Any) -> Any:
     except ImportError:
         return None
     try:
-        return pyarrow.RecordBatchReader.from_stream(source).read_all()
+        return pyarrow_table(source)
     except pyarrow.ArrowException as error:
         raise EventsError(f"{EXPECTED}, got {described(source)}: {error}") from None
 
