@@ -28,6 +28,7 @@ directives = {
     "cdivision": True,
     "embedsignature": False,
     "autotestdict": False,
+    "auto_pickle": False,
     "linetrace": COVERAGE,
 }
 

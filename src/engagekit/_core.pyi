@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias, final
 
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
-Array: TypeAlias = NDArray[Any]
+_Array: TypeAlias = NDArray[Any]
 
+@disjoint_base
 class _Table:
     def __len__(self) -> int: ...
 
@@ -14,8 +16,8 @@ class _Table:
 class IntegerIds(_Table):
     """Distinct 64-bit integers in order of first appearance."""
 
-    def code(self, values: Array, null: Array | None, out: Array, insert: bool = True) -> None: ...
-    def export(self, out: Array) -> None: ...
+    def code(self, values: _Array, null: _Array | None, out: _Array, insert: bool = True) -> None: ...
+    def export(self, out: _Array) -> None: ...
 
 @final
 class TextIds(_Table):
@@ -24,71 +26,73 @@ class TextIds(_Table):
     @property
     def size(self) -> int: ...
     def code_offsets(
-        self, offsets: Any, data: Any, validity: Any, bit_offset: int, out: Array, insert: bool = True
+        self, offsets: Any, data: Any, validity: Any, bit_offset: int, out: _Array, insert: bool = True
     ) -> None: ...
     def code_views(
-        self, views: Any, buffers: list[Any], validity: Any, bit_offset: int, out: Array, insert: bool = True
+        self, views: Any, buffers: list[Any], validity: Any, bit_offset: int, out: _Array, insert: bool = True
     ) -> None: ...
-    def code_objects(self, values: Iterable[Any] | None, out: Array, insert: bool = True) -> int: ...
-    def export(self, starts: Array, bytes: Array) -> None: ...
+    def code_objects(self, values: Iterable[Any] | None, out: _Array, insert: bool = True) -> int: ...
+    def export(self, starts: _Array, bytes: _Array) -> None: ...
     def strings(self) -> list[str]: ...
 
 def integer_ids(values: Any) -> IntegerIds: ...
 def text_ids(values: list[str] | None) -> TextIds: ...
-def take_text(starts: Array, data: Array, index: Array, out_starts: Array) -> bytearray: ...
-def group(codes: Array, times: Array, starts: Array, grouped: Array, rows: Array) -> None: ...
-def duplicates(starts: Array, times: Array, ids: Array, ranks: Array, values: Array, keep: Array) -> int: ...
+def take_text(starts: _Array, data: _Array, index: _Array, out_starts: _Array) -> bytearray: ...
+def group(codes: _Array, times: _Array, starts: _Array, grouped: _Array, rows: _Array) -> None: ...
+def duplicates(
+    starts: _Array, times: _Array, ids: _Array, ranks: _Array, values: _Array, keep: _Array
+) -> int: ...
 def exclude(
-    specs: Array, roles: Array, starts: Array, times: Array, codes: list[Array], classes: Array
+    specs: _Array, roles: _Array, starts: _Array, times: _Array, codes: list[_Array], classes: _Array
 ) -> None: ...
 
 @final
 class Scorer:
     """A plan and the grouped events it is applied to, ready to score any contacts at any instants."""
 
-    def __init__(
-        self,
-        *,
-        rules: Array,
-        channel_caps: Array,
-        by_channel: Array,
-        families: int,
-        listed_rules: Array,
-        roles: Array,
-        flags: Array,
-        plain_start: Array,
-        plain_rules: Array,
-        weight_columns: Array,
-        weight_starts: Array,
-        weight_factors: Array,
-        codes: list[Array],
-        amounts: list[Array],
-        phases: Array,
-        ended_phase: int,
-        linear_scale: bool,
-        scale: float,
-        levels: Array,
-        fast: int,
-        slow: int,
-        lifecycle: bool,
-        starts: Array,
-        times: Array,
-        types: Array,
-        classes: Array,
-        type_ranks: Array,
-    ) -> None: ...
     def run(
         self,
-        contacts: Array,
-        at: Array,
-        since: Array,
-        counted: Array,
+        contacts: _Array,
+        at: _Array,
+        since: _Array,
+        counted: _Array,
         first: int,
         last: int,
         ahead: bool,
-        rows: Array,
-        channels: Array,
-        sums: Array | None,
-        tally: Array,
+        rows: _Array,
+        channels: _Array,
+        sums: _Array | None,
+        tally: _Array,
     ) -> None: ...
     def stop(self) -> None: ...
+
+def scorer(
+    *,
+    rules: _Array,
+    channel_caps: _Array,
+    by_channel: _Array,
+    families: int,
+    listed_rules: _Array,
+    roles: _Array,
+    flags: _Array,
+    plain_start: _Array,
+    plain_rules: _Array,
+    weight_columns: _Array,
+    weight_starts: _Array,
+    weight_factors: _Array,
+    codes: list[_Array],
+    amounts: list[_Array],
+    phases: _Array,
+    ended_phase: int,
+    linear_scale: bool,
+    scale: float,
+    levels: _Array,
+    fast: int,
+    slow: int,
+    lifecycle: bool,
+    starts: _Array,
+    times: _Array,
+    types: _Array,
+    classes: _Array,
+    type_ranks: _Array,
+) -> Scorer: ...

@@ -256,7 +256,7 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
 def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool) -> Numbers:
     matched = match(plan, events)
     model = plan.model
-    scorer = _core.Scorer(
+    scorer = _core.scorer(
         rules=plan.rules,
         channel_caps=plan.channel_caps,
         by_channel=plan.by_channel,
