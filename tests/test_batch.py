@@ -50,6 +50,15 @@ def test_any_number_of_threads():
     assert MODEL.score(events(["a", "b"]), at="2026-01-01", threads=10**9).frame["score"].tolist() == [10, 10]
 
 
+def test_the_column_of_instants_by_its_kind():
+    """Without a column `at` the only column of instants is it; with several, nobody can tell."""
+    day = np.array(["2026-01-01"], "datetime64[us]")
+    frame = RAMP.score(events(["a"]), at={"contact": ["a"], "signed": [1], "when": day}).frame
+    assert (list(frame)[:4], frame["score"].tolist()) == (["contact", "signed", "when", "score"], [10.0])
+    with pytest.raises(ek.EventsError, match="at: expected a column 'at' of instants beside 'contact'"):
+        RAMP.score(events(["a"]), at={"contact": ["a"], "when": day, "then": day})
+
+
 def test_contacts_of_an_at_frame_are_counted_once():
     """`stats.contacts` counts the contacts asked for, known or not."""
     at = {"contact": ["zz", "yy", "a", "zz"], "at": np.zeros(4, "datetime64[us]")}

@@ -212,23 +212,32 @@ def _everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
     return Asked(jobs=jobs, order=None, others=others, contacts=contacts, base=None, instant=at)
 
 
-def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
-    key = key_name(frame, events, "at")
-    if "at" not in frame.names:
+def _instants_name(frame: Frame, key: str) -> str:
+    """Name the column of instants: ``at``, or whichever is the only one that holds instants."""
+    if "at" in frame.names:
+        return "at"
+    found = [name for name in frame.names if name != key and frame.column(name).kind == "instant"]
+    if len(found) != 1:
         raise EventsError(
             f"at: expected a column 'at' of instants beside {key!r}, got {', '.join(frame.names)}"
         )
-    column, instants = frame.column(key), frame.column("at")
-    what = f"at column {key!r}"
+    return found[0]
+
+
+def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
+    key = key_name(frame, events, "at")
+    name = _instants_name(frame, key)
+    column, instants = frame.column(key), frame.column(name)
+    what, when = f"at column {key!r}", f"at column {name!r}"
     codes = codes_of(column, events.contacts, insert=False, what=what, rows=frame.rows)
     if frame.rows and instants.kind != "instant":
-        raise EventsError(no_instants("at column 'at'", instants))
+        raise EventsError(no_instants(when, instants))
     if instants.null is not None and instants.null.any():
         raise EventsError(
-            f"at column 'at', row {int(instants.null.argmax()):,}: null; {in_all(int(instants.null.sum()))}"
+            f"{when}, row {int(instants.null.argmax()):,}: null; {in_all(int(instants.null.sum()))}"
         )
     at = np.ascontiguousarray(instants.values, np.int64) if frame.rows else np.empty(0, np.int64)
-    refuse_out_of_range(at, "at column 'at'")
+    refuse_out_of_range(at, when)
     asked = Coder(what)
     asked.code(column)
     since = np.full(frame.rows, NO_INSTANT, np.int64)

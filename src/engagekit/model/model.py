@@ -270,8 +270,8 @@ class Model(Declared):
         at
             The instant for which everything is computed: a datetime (naive means UTC), a date, a
             `numpy.datetime64` or ISO 8601 text; None: now; ``"latest"``: the newest event not after
-            now. Or a frame with the contacts' key and a column ``at``: then one result a row, its
-            other columns kept.
+            now. Or a frame with the contacts' key and a column ``at`` (or a single column of
+            instants): then one result a row, its other columns kept.
         contacts
             A frame with the key (named as in the events, or ``contact``) and attributes: a timestamp
             `customer_since` makes a customer. Contacts without events get a row too.
