@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import engagekit as ek
+from engagekit import _core
 
 MODEL = ek.Model(rules=[ek.Rule(name="v", on="v", points=10)])
 RAMP = ek.Model(rules=[ek.Rule(name="v", on="v", points=10, decay={"linear": "30d"})])
@@ -99,6 +100,36 @@ def test_many_conditions():
     ]
     found = ek.Model(rules=rules).score(frame, at="2026-01-02").frame["score"]
     assert found.tolist() == (2.0 ** np.arange(30) @ answers).tolist()
+
+
+def test_a_stopped_scorer_leaves_jobs_undone(monkeypatch):
+    """After `stop` no job is begun, so that other threads end soon."""
+    make = _core.scorer
+
+    def stopped(**arrays):
+        scorer = make(**arrays)
+        scorer.stop()
+        return scorer
+
+    monkeypatch.setattr(_core, "scorer", stopped)
+    assert len(MODEL.score(events(["a", "b"]), at="2026-01-01")) == 0
+
+
+def test_an_interrupted_thread_stops_the_others(monkeypatch):
+    """What interrupts one part of a scoring tells the other parts to stop, and goes on to the caller."""
+    stops = []
+
+    class Interrupted:
+        def run(self, *_):
+            raise KeyboardInterrupt
+
+        def stop(self):
+            stops.append(True)
+
+    monkeypatch.setattr(_core, "scorer", lambda **_: Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        MODEL.score(events(["a", "b"]), at="2026-01-01", threads=2)
+    assert stops == [True]
 
 
 INTERRUPTED = """

@@ -1,4 +1,4 @@
-"""The compiled kernel; the parts that it includes (`_ids.pxi` ... `_score.pxi`) say what each thing does."""
+"""The compiled kernel; the parts that it includes (`_ids.pxi` ... `_scorer.pxi`) say what each thing does."""
 
 from collections.abc import Iterable
 from typing import Any, TypeAlias, final

@@ -3,7 +3,8 @@
 It imports nothing of the package and knows neither frames nor models: the Python layer above casts and checks, so that
 the loops here may take clean input for granted. Four seams, one part each:
 
-coding (`_ids.pxi`) -> grouping (`_group.pxi`) -> accumulating (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`)
+coding (`_ids.pxi`) -> grouping (`_group.pxi`) -> accumulating (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`);
+`_plan.pxi` has what they share, `_scorer.pxi` is their face to Python.
 """
 
 cimport cython

@@ -336,12 +336,13 @@ cdef int64_t march(
     cdef Point* b = &scratch.points[2]
     cdef Point spare
     cdef int hints = 0
+    cdef int64_t begun = scratch.evaluations
     cdef double near
     cdef bint phases = active and not ended
     while a.time < upto:
         shortest = SHORTEST
-        if scratch.evaluations > PATIENCE:
-            shortest <<= min(scratch.evaluations // PATIENCE, 32)
+        if scratch.evaluations - begun > PATIENCE:
+            shortest <<= min((scratch.evaluations - begun) // PATIENCE, 32)
         if hints < MOST_HINTS:
             hints += 1
             near = hint(plan, &scratch.pace, a, half, phases)

@@ -342,7 +342,7 @@ def _edges(events: Events, jobs: Jobs, parts: int) -> list[int]:
         return [0, count]
     sizes = np.append(np.diff(events.starts), 0)[jobs.contacts] + 1
     ends = np.cumsum(sizes)
-    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts)
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts, side="right")
     return sorted({0, count, *cuts.tolist()})
 
 

@@ -81,7 +81,7 @@ class Events:
     Notes
     -----
     Grouped by a counting sort (contact, then time, then row): linear in the rows where each contact's
-    events come in order of time. Memory beside the ids: 20 bytes a row up to 2^32 rows, 24 above.
+    events come in order of time. Memory beside the ids: 16 bytes a row up to 2^32 rows, 20 above.
 
     Examples
     --------
