@@ -38,12 +38,33 @@ class TextIds(_Table):
 def integer_ids(values: Any) -> IntegerIds: ...
 def text_ids(values: list[str] | None) -> TextIds: ...
 def take_text(starts: _Array, data: _Array, index: _Array, out_starts: _Array) -> bytearray: ...
-def group(codes: _Array, times: _Array, starts: _Array, grouped: _Array, rows: _Array) -> None: ...
+def span_of(times: _Array) -> tuple[int, int, bool]: ...
+def count_rows(codes: _Array, counts: _Array) -> None: ...
+def place_blocks(counts: _Array, starts: _Array) -> None: ...
+def place_rows(
+    codes: _Array,
+    times: _Array,
+    types: _Array,
+    first: int,
+    places: _Array,
+    grouped: _Array,
+    grouped_types: _Array,
+    rows: _Array | None,
+) -> None: ...
+def sort_times(
+    starts: _Array, first: int, last: int, times: _Array, types: _Array, rows: _Array | None
+) -> None: ...
 def duplicates(
     starts: _Array, times: _Array, ids: _Array, ranks: _Array, values: _Array, keep: _Array
 ) -> int: ...
 def exclude(
-    specs: _Array, roles: _Array, starts: _Array, times: _Array, codes: list[_Array], classes: _Array
+    specs: _Array,
+    roles: _Array,
+    starts: _Array,
+    times: _Array,
+    codes: list[_Array] | None,
+    classes: _Array,
+    gone: _Array,
 ) -> None: ...
 
 @final
@@ -59,7 +80,7 @@ class Scorer:
         first: int,
         last: int,
         ahead: bool,
-        rows: _Array,
+        arrays: dict[str, _Array] | None,
         channels: _Array,
         sums: _Array | None,
         tally: _Array,
@@ -70,7 +91,6 @@ def scorer(
     *,
     rules: _Array,
     channel_caps: _Array,
-    by_channel: _Array,
     families: int,
     listed_rules: _Array,
     roles: _Array,
@@ -90,9 +110,12 @@ def scorer(
     fast: int,
     slow: int,
     lifecycle: bool,
+    excludes: bool,
     starts: _Array,
     times: _Array,
     types: _Array,
     classes: _Array,
     type_ranks: _Array,
 ) -> Scorer: ...
+def vector_paths() -> list[str]: ...
+def vector_path(name: str | None = None) -> str: ...

@@ -3,20 +3,25 @@
 It imports nothing of the package and knows neither frames nor models: the Python layer above casts and checks, so that
 the loops here may take clean input for granted. Four seams, one part each:
 
-coding (`_ids.pxi`) -> grouping (`_group.pxi`) -> accumulating (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`);
-`_plan.pxi` has what they share, `_scorer.pxi` is their face to Python.
+coding (`_ids.pxi`) -> grouping (`_group.pxi`) -> accumulating (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`,
+`_falling.pxi`); `_plan.pxi` has what they share, `_simd.h` the vectors, `_scorer.pxi` is their face to Python.
 """
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.math cimport INFINITY, NAN, exp2, fabs, isnan, ldexp, log, log1p, log2, sqrt
-from libc.stdint cimport INT64_MAX, INT64_MIN, int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.math cimport INFINITY, NAN, fabs, isnan, log, log1p, log2, sqrt
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 
+cdef extern from "stdlib.h" nogil:
+    void* aligned_alloc(size_t alignment, size_t size)
+
+
 cdef extern from "Python.h":
+    int check_signals "PyErr_CheckSignals"() noexcept
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
 
@@ -25,5 +30,19 @@ include "_group.pxi"
 include "_plan.pxi"
 include "_gather.pxi"
 include "_curve.pxi"
+include "_falling.pxi"
 include "_score.pxi"
 include "_scorer.pxi"
+
+
+def _choose_path():
+    from os import environ
+
+    name = environ.get("ENGAGEKIT_SIMD")
+    if not ek_choose_path(NULL) or (name and not ek_choose_path(name.encode())):
+        raise ImportError(
+            f"ENGAGEKIT_SIMD: expected one of {', '.join(vector_paths())}, the vector paths of this processor, got {name!r}"
+        )
+
+
+_choose_path()

@@ -73,7 +73,9 @@ cdef double momentum_at(const Plan* plan, const Pace* pace, int64_t at) noexcept
     cdef double gap = <double>(at - pace.mark), fast = <double>plan.fast, slow = <double>plan.slow, ratio
     if not pace.known:
         return NAN
-    ratio = pace.fast / pace.slow * (slow / fast) * exp2(-(gap / fast - gap / slow))
+    ratio = pace.fast / pace.slow * (slow / fast)
+    if gap > 0:
+        ratio *= ek_power(gap / fast - gap / slow)
     return (ratio - 1.0) / (ratio + 1.0)
 
 
@@ -101,7 +103,11 @@ cdef inline double engagement_of(const Plan* plan, double score) noexcept nogil:
         return 0.0
     if plan.linear_scale:
         return 100.0 if score >= plan.scale else 100.0 * (score / plan.scale)
-    return 100.0 * (1.0 - exp2(-score / plan.scale))
+    return 100.0 * (1.0 - ek_power(score / plan.scale))
+
+
+cdef inline int32_t level_of(const Plan* plan, double engagement) noexcept nogil:
+    return (engagement >= plan.level[0]) + (engagement >= plan.level[1]) + (engagement >= plan.level[2])
 
 
 cdef inline bint applies(const RuleSpec* rule, int32_t half) noexcept nogil:
@@ -131,39 +137,50 @@ cdef void evaluate(
     """Everything at `at`; `scratch.channel_sum` is left with C(ch). Cost: one weight a live rule. Sums in rule order."""
     cdef int64_t j, r, c
     cdef const RuleSpec* rule
-    cdef double slope
+    cdef double slope, value
+    cdef const double* values = scratch.was
     scratch.evaluations += 1
     point.time = at
     for c in range(plan.channels):
         scratch.channel_sum[c] = scratch.channel_slope[c] = 0.0
     for j in range(scratch.live_count):
+        scratch.was[j] = scratch.base[scratch.live[j]]
+    if at != scratch.fresh:
+        # the digits that a long age costs here matter to no bound
+        for j in range(scratch.live_count):
+            r = scratch.live[j]
+            scratch.x[j] = <double>(at - scratch.base_time[r]) * plan.inverse[r]
+        for j in range(scratch.live_count, (scratch.live_count + 7) & ~7):
+            scratch.x[j] = scratch.was[j] = 0.0
+        ek_decay(scratch.was, scratch.x, scratch.live_count, scratch.faded)
+        values = scratch.faded
+    for j in range(scratch.live_count):
         r = scratch.live[j]
         rule = plan.rule + r
-        if rule.decay == LINEAR or rule.decay == WINDOW:
+        if rule.decay >= LINEAR:
             slope = listed_value(rule, scratch, rule.listed, r, at, point)
-        elif rule.decay == HALF_LIFE:
-            # the digits that a long age costs here matter to no bound, and at base_time nothing is lost
-            point.value[r] = scratch.base[r] * exp2(-<double>(at - scratch.base_time[r]) * rule.inverse)
-            slope = -LN2 * point.value[r] * rule.inverse
+            value = point.value[r]
         else:
-            point.value[r] = scratch.base[r]
-            slope = 0.0
+            value = values[j]
+            slope = -LN2 * value * plan.inverse[r]
+            point.value[r] = value
         point.rate[r] = slope
         if applies(rule, half):
-            scratch.channel_sum[rule.channel] += clip(point.value[r], rule.cap)
-            if fabs(point.value[r]) <= rule.cap:
+            if fabs(value) <= rule.cap:
+                scratch.channel_sum[rule.channel] += value
                 scratch.channel_slope[rule.channel] += slope
+            else:
+                scratch.channel_sum[rule.channel] += clip(value, rule.cap)
     point.score = point.slope = 0.0
     for c in range(plan.channels):
         if fabs(scratch.channel_sum[c]) <= plan.channel_cap[c]:
             point.slope += scratch.channel_slope[c]
-        scratch.channel_sum[c] = clip(scratch.channel_sum[c], plan.channel_cap[c])
+        else:
+            scratch.channel_sum[c] = clip(scratch.channel_sum[c], plan.channel_cap[c])
         point.score += scratch.channel_sum[c]
     point.engagement = engagement_of(plan, point.score)
     point.momentum = momentum_at(plan, &scratch.pace, at)
-    point.level = (
-        (point.engagement >= plan.level[0]) + (point.engagement >= plan.level[1]) + (point.engagement >= plan.level[2])
-    )
+    point.level = level_of(plan, point.engagement)
     point.phase = phase_of(plan, point.engagement, point.momentum, half, ended, active)
 
 
@@ -340,6 +357,8 @@ cdef int64_t march(
     cdef double near
     cdef bint phases = active and not ended
     while a.time < upto:
+        if interrupted(scratch, 64):
+            return NEVER
         shortest = SHORTEST
         if scratch.evaluations - begun > PATIENCE:
             shortest <<= min((scratch.evaluations - begun) // PATIENCE, 32)

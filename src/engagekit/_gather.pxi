@@ -121,42 +121,115 @@ cdef int64_t within_limit(const RuleSpec* rule, Entry* entries, int64_t n) noexc
     return m
 
 
-cdef int64_t gather(
-    const Plan* plan, int64_t l, int64_t lo, int64_t hi, Scratch* scratch, int64_t* null_amounts
-) noexcept nogil:
-    """Fill `scratch.entries` with the matched events of listed rule `l` in order of time; returns how many.
+cdef void sort_entries(Entry* entries, int64_t n, bint by) noexcept nogil:
+    """Sort as a limit counts (`by`: first of all by value) or, for equal `by`, as points are added.
 
-    An absence's may lie after the last event: they have yet to mature. Cost: n, and n log n where `by` is used.
+    Entries mostly come in order, which costs one look each; few are sorted by insertion, many by the C library.
+    """
+    cdef int64_t i, j
+    cdef Entry entry
+    cdef bint ordered = True
+    for i in range(1, n):
+        if (by_value_and_time(entries + i - 1, entries + i) if by else by_time(entries + i - 1, entries + i)) > 0:
+            ordered = False
+            break
+    if ordered:
+        return
+    if n > 2 * RUN:
+        qsort(entries, n, sizeof(Entry), by_value_and_time if by else by_time)
+        return
+    for i in range(1, n):
+        entry = entries[i]
+        j = i
+        while j > 0 and (by_value_and_time(entries + j - 1, &entry) if by else by_time(entries + j - 1, &entry)) > 0:
+            entries[j] = entries[j - 1]
+            j -= 1
+        entries[j] = entry
+
+
+cdef void collect(const Plan* plan, int64_t lo, int64_t hi, Scratch* scratch) noexcept nogil:
+    """Find the events from `lo` to `hi` that listed rules read, rule by rule in order: `scratch.hit_listed`.
+
+    Cost: one look at each event, and what is found; rules without any cost nothing.
+    """
+    cdef int64_t i, j, l, n = 0, wanted, first = 0
+    cdef int32_t k
+    cdef void* moved
+    scratch.hit_listed_count = 0
+    for i in range(lo, hi):
+        k = code_at(plan.event_class, plan.class_width, i)
+        if k < 0 or plan.listed_start[k] == plan.listed_start[k + 1]:
+            continue
+        wanted = n + plan.listed_start[k + 1] - plan.listed_start[k]
+        if wanted > scratch.hits_room:
+            moved = larger(scratch.hits, &scratch.hits_room, wanted, sizeof(Hit))
+            if moved is NULL:
+                scratch.failed = True
+                break
+            scratch.hits = <Hit*>moved
+            moved = realloc(scratch.hit_events, scratch.hits_room * sizeof(int64_t))
+            if moved is NULL:
+                scratch.failed = True
+                break
+            scratch.hit_events = <int64_t*>moved
+        for j in range(plan.listed_start[k], plan.listed_start[k + 1]):
+            l = plan.listed_of[j]
+            if scratch.hit_count[l] == 0:
+                # kept in order: few rules are hit, and mostly those that were hit before
+                wanted = scratch.hit_listed_count
+                while wanted > 0 and scratch.hit_listed[wanted - 1] > l:
+                    scratch.hit_listed[wanted] = scratch.hit_listed[wanted - 1]
+                    wanted -= 1
+                scratch.hit_listed[wanted] = <int32_t>l
+                scratch.hit_listed_count += 1
+            scratch.hit_count[l] += 1
+            scratch.hits[n].event = i
+            scratch.hits[n].listed = <int32_t>l
+            n += 1
+    for j in range(scratch.hit_listed_count):
+        l = scratch.hit_listed[j]
+        scratch.hit_start[l] = first
+        first += scratch.hit_count[l]
+        scratch.hit_count[l] = 0
+    for j in range(n):
+        l = scratch.hits[j].listed
+        scratch.hit_events[scratch.hit_start[l] + scratch.hit_count[l]] = scratch.hits[j].event
+        scratch.hit_count[l] += 1
+
+
+cdef int64_t gather(const Plan* plan, int64_t l, Scratch* scratch, int64_t* null_amounts) noexcept nogil:
+    """Fill `scratch.entries` with the matched events of listed rule `l`, in order of time; returns how many.
+
+    They are made of what `collect` found, which is forgotten. An absence's may lie after the last event: they have yet
+    to mature. Cost: n, and n log n where `by` is used.
     """
     cdef const RuleSpec* rule = plan.rule + plan.listed_rule[l]
     cdef const uint8_t* role = plan.roles + l * plan.classes
     cdef const int32_t* by = plan.codes[rule.by] if rule.by >= 0 else NULL
-    cdef int64_t i, n = 0
+    cdef const int64_t* events = scratch.hit_events + scratch.hit_start[l]
+    cdef int64_t i, j, n = scratch.hit_count[l]
     cdef Entry* entries
     cdef void* moved
-    if hi - lo > scratch.entries_room:
-        moved = larger(scratch.entries, &scratch.entries_room, hi - lo, sizeof(Entry))
+    scratch.hit_count[l] = 0
+    if n > scratch.entries_room:
+        moved = larger(scratch.entries, &scratch.entries_room, n, sizeof(Entry))
         if moved is NULL:
             scratch.failed = True
             return 0
         scratch.entries = <Entry*>moved
     entries = scratch.entries
-    for i in range(lo, hi):
-        if plan.event_class[i] < 0 or not role[plan.event_class[i]]:
-            continue
-        entries[n].by = by[i] if by is not NULL else -1
-        entries[n].time = plan.time[i]
-        entries[n].role = role[plan.event_class[i]]
-        entries[n].raw = raw_points(plan, rule, i, null_amounts) if rule.kind == RULE else 0.0
-        n += 1
-    if n == 0:
-        return 0
+    for j in range(n):
+        i = events[j]
+        entries[j].by = by[i] if by is not NULL else -1
+        entries[j].time = plan.time[i]
+        entries[j].role = role[code_at(plan.event_class, plan.class_width, i)]
+        entries[j].raw = raw_points(plan, rule, i, null_amounts) if rule.kind == RULE else 0.0
     if rule.kind == ABSENCE:
         if by is not NULL:
-            qsort(entries, n, sizeof(Entry), by_value_and_time)
+            sort_entries(entries, n, True)
         n = mature(rule, entries, n)
         if by is not NULL:
-            qsort(entries, n, sizeof(Entry), by_time)
+            sort_entries(entries, n, False)
     elif rule.kind == REPEAT:
         if n > scratch.stack_room:
             moved = larger(scratch.stack, &scratch.stack_room, n, sizeof(int64_t))
@@ -165,15 +238,15 @@ cdef int64_t gather(
                 return 0
             scratch.stack = <int64_t*>moved
         if by is not NULL:
-            qsort(entries, n, sizeof(Entry), by_value_and_time)
+            sort_entries(entries, n, True)
         n = recur(rule, entries, n, scratch.stack)
         if by is not NULL:
-            qsort(entries, n, sizeof(Entry), by_time)
+            sort_entries(entries, n, False)
     if rule.limit_n > 0:
-        qsort(entries, n, sizeof(Entry), by_value_and_time)
+        sort_entries(entries, n, True)
         n = within_limit(rule, entries, n)
         if rule.kind == RULE and by is not NULL:
-            qsort(entries, n, sizeof(Entry), by_time)
+            sort_entries(entries, n, False)
     return n
 
 
@@ -183,27 +256,29 @@ def exclude(
     const int64_t[::1] starts,
     const int64_t[::1] times,
     list codes,
-    int32_t[::1] classes,
+    classes,
+    uint8_t[::1] gone,
 ):
-    """Set the class of every excluded event to -1.
+    """Mark every excluded event in `gone`.
 
     Judged on all events before any is taken away: an event follows another one (`roles` & 2, the same `by`) by 0 to
-    `within`, or simply has the role. Returns nothing; `classes` is changed.
+    `within`, or simply has the role. `classes` are uint8, uint16 or int32.
     """
     cdef int64_t contacts = starts.shape[0] - 1, x, c, i, j, lo, hi, n, first, most = 0, last, here
     cdef const int32_t[::1] column
     cdef const int32_t* by
     cdef const uint8_t* role
     cdef bint seen, own
-    cdef uint8_t* gone
+    cdef const uint8_t[::1] class_bytes = classes.view("u1")
+    cdef const void* event_class = &class_bytes[0] if class_bytes.shape[0] else NULL
+    cdef int32_t k, width = classes.itemsize
     cdef Entry* entries
     for c in range(contacts):
         most = max(most, starts[c + 1] - starts[c])
-    gone = <uint8_t*>calloc(times.shape[0] + 1, 1)
+    if gone.shape[0] != times.shape[0]:
+        raise ValueError("times and gone differ in length")
     entries = <Entry*>malloc(most * sizeof(Entry) + 1)
-    if gone is NULL or entries is NULL:
-        free(gone)
-        free(entries)
+    if entries is NULL:
         raise MemoryError
     try:
         for x in range(specs.shape[0]):
@@ -217,11 +292,12 @@ def exclude(
                     lo, hi = starts[c], starts[c + 1]
                     n = 0
                     for i in range(lo, hi):
-                        if role[classes[i]]:
+                        k = code_at(event_class, width, i)
+                        if role[k]:
                             entries[n].by = by[i] if by is not NULL else -1
                             entries[n].time = times[i]
                             entries[n].raw = <double>(i - lo)
-                            entries[n].role = role[classes[i]]
+                            entries[n].role = role[k]
                             n += 1
                     if by is not NULL and n:
                         qsort(entries, n, sizeof(Entry), by_value_and_time)
@@ -249,10 +325,5 @@ def exclude(
                         if here:
                             seen = True
                             last = entries[first].time
-        with nogil:
-            for i in range(times.shape[0]):
-                if gone[i]:
-                    classes[i] = -1
     finally:
-        free(gone)
         free(entries)

@@ -1,12 +1,8 @@
 # Grouping: events of one contact side by side, in order of (time, row).
 
-ctypedef fused row_t:
-    uint32_t
-    uint64_t
-
 cdef struct Stamp:
     int64_t time
-    uint64_t row
+    int64_t place
 
 cdef struct Twin:           # what decides which of the events with one id counts
     int64_t id
@@ -79,68 +75,152 @@ cdef int by_id_and_time(const void* left, const void* right) noexcept nogil:
     return -1 if a.place < b.place else 1
 
 
-def group(
+def span_of(const int64_t[::1] times):
+    """Return the least and the greatest of some instants (0, 0 of none) and whether none is before its predecessor."""
+    cdef int64_t i, n = times.shape[0], least = INT64_MAX, most = INT64_MIN, falls = 0
+    if n == 0:
+        return 0, 0, True
+    with nogil:
+        for i in range(n):
+            least = times[i] if times[i] < least else least
+            most = times[i] if times[i] > most else most
+        for i in range(1, n):
+            falls += times[i] < times[i - 1]
+    return least, most, falls == 0
+
+
+def count_rows(const int32_t[::1] codes, uint32_t[::1] counts):
+    """Count how many rows each contact has."""
+    cdef int64_t i
+    with nogil:
+        for i in range(codes.shape[0]):
+            counts[codes[i]] += 1
+
+
+def place_blocks(uint32_t[:, ::1] counts, int64_t[::1] starts):
+    """Turn the counts of some blocks of rows (blocks x contacts) into where each block's first row of a contact goes.
+
+    `starts` (contacts + 1) becomes the first place of each contact's rows.
+    """
+    cdef int64_t blocks = counts.shape[0], contacts = starts.shape[0] - 1, b, c
+    cdef uint32_t place = 0, count
+    if counts.shape[1] != contacts:
+        raise ValueError("counts and starts differ in length")
+    with nogil:
+        for c in range(contacts):
+            starts[c] = place
+            for b in range(blocks):
+                count = counts[b, c]
+                counts[b, c] = place
+                place += count
+        starts[contacts] = place
+
+
+def place_rows(
     const int32_t[::1] codes,
     const int64_t[::1] times,
-    int64_t[::1] starts,
+    types,
+    int64_t first,
+    uint32_t[::1] places,
     int64_t[::1] grouped,
-    row_t[::1] rows,
+    grouped_types,
+    uint32_t[::1] rows,
 ):
-    """Sort rows by (contact, time, row): a counting sort by contact, then each contact's by time where needed.
+    """Write the rows of a block to where `places` (by contact) says, which moves on; `first` is the first's number.
 
-    `starts` (contacts + 1) becomes the first place of each contact's rows; `grouped` and `rows` (as long as `codes`)
-    the times and the original rows in the new order. Cost: linear where a contact's events already come in order of
-    time, n log n within the contacts where they do not. Memory: twice the largest contact's stamps.
+    Stable: rows of one contact stay in their order. `types` are uint8, uint16 or int32; `rows` (None: not asked for)
+    gets the rows' numbers. Cost: linear, three writes to memory a row.
     """
-    cdef int64_t n = codes.shape[0], contacts = starts.shape[0] - 1, i, c, lo, hi, place, most = 0
-    cdef bint ordered
-    cdef Stamp* stamps = NULL
-    if times.shape[0] != n or rows.shape[0] != n or grouped.shape[0] != n:
-        raise ValueError("codes, times, grouped and rows differ in length")
+    cdef int64_t i, n = codes.shape[0]
+    cdef uint32_t place, width = types.itemsize
+    cdef const uint8_t[::1] type_bytes = types.view("u1")
+    cdef uint8_t[::1] grouped_bytes = grouped_types.view("u1")
+    cdef const uint8_t* source = &type_bytes[0] if n else NULL
+    cdef uint8_t* target = &grouped_bytes[0] if n else NULL
+    cdef bint numbered = rows is not None
+    if times.shape[0] != n or type_bytes.shape[0] != n * width or grouped_types.itemsize != width:
+        raise ValueError("codes, times and types differ in length or width")
+    if grouped_bytes.shape[0] != grouped.shape[0] * width or (numbered and rows.shape[0] != grouped.shape[0]):
+        raise ValueError("grouped times, types and rows differ in length")
     with nogil:
-        for c in range(contacts + 1):
-            starts[c] = 0
-        for i in range(n):
-            starts[codes[i] + 1] += 1
-        for c in range(contacts):
-            if starts[c + 1] > most:
-                most = starts[c + 1]
-            starts[c + 1] += starts[c]
-        # each start walks to the end of its contact's rows, then all are moved back by one
         for i in range(n):
             if i + AHEAD < n:
                 # what the row will be written to, but for the contact's rows in between
-                place = starts[codes[i + AHEAD]]
+                place = places[codes[i + AHEAD]]
                 ek_prefetch(&grouped[0] + place)
-                ek_prefetch(&rows[0] + place)
-            place = starts[codes[i]]
-            starts[codes[i]] = place + 1
+                ek_prefetch(target + place * width)
+            place = places[codes[i]]
+            places[codes[i]] = place + 1
             grouped[place] = times[i]
-            rows[place] = <row_t>i
-        for c in range(contacts, 0, -1):
-            starts[c] = starts[c - 1]
-        starts[0] = 0
-        stamps = <Stamp*>malloc(2 * most * sizeof(Stamp) + 1)
-    if stamps is NULL:
-        raise MemoryError
+            if width == 1:
+                target[place] = source[i]
+            elif width == 2:
+                (<uint16_t*>target)[place] = (<const uint16_t*>source)[i]
+            else:
+                (<int32_t*>target)[place] = (<const int32_t*>source)[i]
+            if numbered:
+                rows[place] = <uint32_t>(first + i)
+
+
+def sort_times(
+    const int64_t[::1] starts, int64_t first, int64_t last, int64_t[::1] times, types, uint32_t[::1] rows
+):
+    """Put the events of the contacts `first` ... `last` - 1 in order of time, where they are not; stable.
+
+    Cost: linear where they are, n log n within the contacts where they are not. Memory: five times the largest
+    unordered contact's times.
+    """
+    cdef int64_t c, i, lo, hi, n, room = 0
+    cdef uint32_t width = types.itemsize
+    cdef uint8_t[::1] type_bytes = types.view("u1")
+    cdef uint8_t* type_of = &type_bytes[0] if type_bytes.shape[0] else NULL
+    cdef bint numbered = rows is not None, ordered, failed = False
+    cdef Stamp* stamps = NULL
+    cdef uint32_t* spare
+    cdef void* moved
     with nogil:
-        for c in range(contacts):
+        for c in range(first, last):
             lo, hi = starts[c], starts[c + 1]
             ordered = True
             for i in range(lo + 1, hi):
-                if grouped[i] < grouped[i - 1]:
+                if times[i] < times[i - 1]:
                     ordered = False
                     break
             if ordered:
                 continue
-            for i in range(lo, hi):
-                stamps[i - lo].time = grouped[i]
-                stamps[i - lo].row = rows[i]
-            sort_stamps(stamps, stamps + most, hi - lo)
-            for i in range(lo, hi):
-                grouped[i] = stamps[i - lo].time
-                rows[i] = <row_t>stamps[i - lo].row
+            n = hi - lo
+            if n > room:
+                moved = larger(stamps, &room, n, 2 * sizeof(Stamp))
+                if moved is NULL:
+                    failed = True
+                    break
+                stamps = <Stamp*>moved
+            for i in range(n):
+                stamps[i].time = times[lo + i]
+                stamps[i].place = i
+            sort_stamps(stamps, stamps + n, n)
+            spare = <uint32_t*>(stamps + n)
+            for i in range(n):
+                times[lo + i] = stamps[i].time
+            if width == 1:
+                memcpy(spare, type_of + lo, n)
+                for i in range(n):
+                    type_of[lo + i] = (<uint8_t*>spare)[stamps[i].place]
+            elif width == 2:
+                memcpy(spare, type_of + 2 * lo, 2 * n)
+                for i in range(n):
+                    (<uint16_t*>type_of)[lo + i] = (<uint16_t*>spare)[stamps[i].place]
+            else:
+                memcpy(spare, type_of + 4 * lo, 4 * n)
+                for i in range(n):
+                    (<int32_t*>type_of)[lo + i] = (<int32_t*>spare)[stamps[i].place]
+            if numbered:
+                memcpy(spare, &rows[lo], 4 * n)
+                for i in range(n):
+                    rows[lo + i] = spare[stamps[i].place]
         free(stamps)
+    if failed:
+        raise MemoryError
 
 
 def duplicates(

@@ -1,6 +1,25 @@
 # The plan as the kernel sees it: structs that match the aligned NumPy dtypes of plan.py field by field (checked by
 # Cython when an array is handed over), and the scratch memory of one thread.
 
+cdef extern from "_simd.h" nogil:
+    double ek_fade_one(int64_t age, double span, double inverse)
+    double ek_power(double x)
+    void ek_fade_by(
+        const int64_t* age, const int32_t* which, int64_t n, const double* span, const double* inverse, double* out
+    )
+    void ek_fade_pace(
+        const int64_t* age, int64_t n, double fast_span, double slow_span, double* fast, double* slow
+    )
+    void ek_decay(const double* base, const double* x, int64_t n, double* out)
+    void ek_moments(const double* base, const double* rate, int64_t n, double t, double* sums)
+    uint64_t ek_marks(const uint8_t* bytes)
+    int ek_lowest_bit(uint64_t marks)
+    int ek_choose_path(const char* name)
+    const char* ek_path_name()
+    int ek_has_path(int which)
+    const char* ek_name_of_path(int which)
+    int EK_PATHS
+
 cdef enum:
     NO_DECAY = 0
     HALF_LIFE = 1
@@ -39,6 +58,7 @@ cdef enum:              # families of terms whose sum is monotone between two in
 
 cdef int64_t NEVER = INT64_MIN          # a null instant
 cdef int64_t HORIZON = 3155760000000000         # 100 years of microseconds
+cdef double DAY = 86400000000.0
 cdef int64_t LAST_INSTANT = 253402300799999999  # the end of the year 9999
 
 cdef struct RuleSpec:
@@ -76,7 +96,7 @@ cdef struct ExcludeSpec:
     int32_t by
     int32_t follows
 
-cdef struct Row:
+cdef struct Row:            # what a job comes to
     double score
     double engagement
     double momentum
@@ -89,10 +109,10 @@ cdef struct Row:
     int32_t phase
     int32_t next_phase
     int32_t top_channel
-    int8_t level
-    int8_t next_level
-    int8_t half
-    int8_t present
+    int32_t level
+    int32_t next_level
+    int32_t half
+    bint present
 
 cdef struct Tally:
     int64_t future
@@ -109,12 +129,19 @@ cdef struct Plan:
     int64_t phases
     const RuleSpec* rule
     const double* channel_cap
-    const int32_t* by_channel           # the rules, channel by channel
     const int32_t* listed_rule
     const uint8_t* roles                # listed x classes
     const uint8_t* flags                # classes
     const int32_t* plain_start          # classes + 1, into plain_rule: the rules summed in one pass
     const int32_t* plain_rule
+    const int32_t* listed_start         # classes + 1, into listed_of: the listed rules that take part in a class
+    const int32_t* listed_of
+    bint lean                           # each class is activity and has one rule, of constant points; nothing else
+    const int32_t* lean_rule            # classes + 1; the last, of what is no class: the rule beyond the last
+    const double* span                  # rules + 1; 0: no decay
+    const double* inverse
+    const double* points
+    const double* gain                  # the points where they are positive
     const int32_t* weight_column
     const int64_t* weight_start
     const double* weight_factor
@@ -132,14 +159,40 @@ cdef struct Plan:
     double slow_inverse
     int32_t lifecycle
     const int64_t* start
+    int64_t events
     const int64_t* time
-    const int32_t* type
-    const int32_t* event_class
+    const void* type                    # codes of `type_width` bytes each, see code_at
+    int32_t type_width
+    const void* event_class
+    int32_t class_width
     const int32_t* type_rank
 
 cdef struct Sum:            # Neumaier's compensated sum
     double value
     double rest
+
+cdef struct Window:         # the decay of some grouped events in a row, each by the rule of its class
+    int64_t first
+    int64_t last
+    int64_t at
+    int64_t* age
+    int32_t* rule
+    double* weight
+    double* fast
+    double* slow
+
+cdef struct Queue:          # matched events that wait for their decay
+    int64_t count
+    int64_t* age
+    int32_t* rule
+    double* raw
+    double* weight
+    double* fast
+    double* slow
+
+cdef struct Hit:            # an event that a listed rule reads
+    int64_t event
+    int32_t listed
 
 cdef struct Entry:          # an event on its way through by, limit, absence or repeat
     int64_t by
@@ -187,7 +240,29 @@ cdef struct Pace:           # momentum: two sums at the instant `mark`
     bint known
 
 cdef struct Scratch:
-    Sum* sums
+    Sum* sums                   # rules + 1; zero between jobs
+    uint8_t* seen               # rules + 1, in whole words: the rules that any event came to; zero between jobs
+    Window window
+    Queue queue
+    bint far                    # all paces are taken event by event: their sums at the job's instant vanish
+    bint gained
+    double fast
+    double slow
+    Hit* hits
+    int64_t hits_room
+    int64_t* hit_events         # by listed rule, in order
+    int64_t* hit_start          # of each listed rule
+    int64_t* hit_count          # zero between jobs
+    int32_t* hit_listed         # the listed rules with hits
+    int64_t hit_listed_count
+    double* x                   # of the live rules
+    double* was
+    double* faded
+    double* rate
+    int64_t fresh               # the instant at which every S(r) is its base; NEVER: none
+    volatile bint* stopped
+    int64_t unchecked           # events since signals were looked for
+    bint raised
     double* base                # S(r) of half-lives at base_time
     int64_t* base_time
     int64_t* part_first
@@ -234,37 +309,21 @@ cdef inline int64_t floor_div(int64_t a, int64_t b) noexcept nogil:
     return q - 1 if q * b > a else q
 
 
-cdef union Bits:
-    double number
-    uint64_t word
-
-
-cdef inline double power_of_half(int64_t n) noexcept nogil:
-    """2^-n for 0 <= n, by its bits; 0 beyond the normal doubles."""
-    cdef Bits bits
-    if n > 1022:
-        return ldexp(1.0, -<int>n) if n < 1100 else 0.0
-    bits.word = <uint64_t>(1023 - n) << 52
-    return bits.number
-
-
 cdef inline double fading(int64_t age, int64_t half_life, double inverse) noexcept nogil:
-    """2^(-age / half_life): whole half-lives apart from the rest, so that the exponent loses no digits.
+    """2^(-age / half_life), `inverse` being 1 / half_life."""
+    return ek_fade_one(age, <double>half_life, inverse)
 
-    The quotient is guessed with `inverse` = 1 / half_life and set right by the remainder: a division costs ten times
-    as much.
-    """
-    cdef int64_t whole = <int64_t>(<double>age * inverse), rest
-    if whole > 1100:
-        return 0.0
-    rest = age - whole * half_life
-    while rest < 0:
-        whole -= 1
-        rest += half_life
-    while rest >= half_life:
-        whole += 1
-        rest -= half_life
-    return exp2(-(<double>rest * inverse)) * power_of_half(whole)
+
+cdef inline int32_t code_at(const void* codes, int32_t width, int64_t i) noexcept nogil:
+    """The code at `i` of an array of uint8, uint16 or int32; the greatest (of int32: -1) stands for none, -1."""
+    cdef int32_t code
+    if width == 1:
+        code = (<const uint8_t*>codes)[i]
+        return -1 if code == 0xFF else code
+    if width == 2:
+        code = (<const uint16_t*>codes)[i]
+        return -1 if code == 0xFFFF else code
+    return (<const int32_t*>codes)[i]
 
 
 cdef inline double weight(const RuleSpec* rule, int64_t age) noexcept nogil:

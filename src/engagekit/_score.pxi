@@ -1,5 +1,136 @@
 # Accumulating: one contact's events up to one instant into S(r), activity, lifecycle and momentum; then finishing.
 
+cdef int64_t BLOCK = 512           # events whose decay is computed at once: what fits the nearest cache
+cdef int64_t UNCHECKED = 1048576    # events after which signals are looked for, some milliseconds
+cdef double VANISHING = 1e-250      # below it, the sums of a momentum are no longer exact
+
+
+cdef bint interrupted(Scratch* scratch, int64_t events) noexcept nogil:
+    """Whether to stop: another thread says so, or (now and then) a signal's handler raises."""
+    if scratch.stopped[0] or scratch.raised:
+        return True
+    scratch.unchecked += events
+    if scratch.unchecked >= UNCHECKED:
+        scratch.unchecked = 0
+        with gil:
+            if check_signals() < 0:
+                scratch.raised = True
+    return scratch.raised
+
+
+cdef void fill_window(const Plan* plan, Window* window, int64_t first, int64_t last, int64_t at) noexcept nogil:
+    """Compute the decay of the grouped events from `first` on, of whatever contacts; those after `at` mean nothing."""
+    cdef int64_t i, n = last - first if last - first < BLOCK else BLOCK, age
+    cdef int32_t none = <int32_t>plan.classes, k
+    cdef const int64_t* time = plan.time + first
+    cdef const uint8_t* bytes = <const uint8_t*>plan.event_class + first
+    cdef const uint16_t* words = <const uint16_t*>plan.event_class + first
+    cdef const int32_t* wide = <const int32_t*>plan.event_class + first
+    for i in range(n):
+        age = at - time[i]
+        window.age[i] = age if age > 0 else 0
+    if plan.class_width == 1:
+        for i in range(n):
+            k = bytes[i]
+            window.rule[i] = plan.lean_rule[k if k < none else none]
+    elif plan.class_width == 2:
+        for i in range(n):
+            k = words[i]
+            window.rule[i] = plan.lean_rule[k if k < none else none]
+    else:
+        for i in range(n):
+            k = wide[i]
+            window.rule[i] = plan.lean_rule[k if 0 <= k < none else none]
+    for i in range(n, (n + 7) & ~7):
+        window.age[i] = 0
+        window.rule[i] = <int32_t>plan.rules
+    ek_fade_by(window.age, window.rule, n, plan.span, plan.inverse, window.weight)
+    ek_fade_pace(window.age, n, <double>plan.fast, <double>plan.slow, window.fast, window.slow)
+    window.first = first
+    window.last = first + n
+    window.at = at
+
+
+cdef void add_lean(const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at) noexcept nogil:
+    """Add up events that are alike to a lean plan: one rule each, of constant points, nothing else to look at.
+
+    Cost: some nanoseconds an event. Order of summation: as the events stand; each rule's sum is compensated.
+    """
+    cdef int64_t i = lo, j, n
+    cdef int32_t r
+    cdef double fast = 0.0, slow = 0.0, x, total, part, gain
+    cdef const int32_t* rule
+    cdef const double* weight
+    cdef const double* quick
+    cdef const double* steady
+    cdef const double* points = plan.points
+    cdef const double* gains = plan.gain
+    cdef uint8_t* seen = scratch.seen
+    cdef Sum* sums = scratch.sums
+    cdef Window* window = &scratch.window
+    cdef Sum* sum
+    while i < hi:
+        if i < window.first or i >= window.last or at != window.at:
+            if interrupted(scratch, BLOCK):
+                return
+            fill_window(plan, window, i, upto, at)
+        n = (hi if hi < window.last else window.last) - i
+        j = i - window.first
+        rule = window.rule + j
+        weight = window.weight + j
+        quick = window.fast + j
+        steady = window.slow + j
+        for j in range(n):
+            r = rule[j]
+            x = points[r] * weight[j]
+            gain = gains[r]
+            fast += gain * quick[j]
+            slow += gain * steady[j]
+            # what the sum loses by rounding, exactly, without asking which of the two is larger
+            sum = sums + r
+            total = sum.value + x
+            part = total - sum.value
+            sum.rest += (sum.value - (total - part)) + (x - part)
+            sum.value = total
+            seen[r] = 1
+        i += n
+    scratch.fast = fast
+    scratch.slow = slow
+
+
+cdef void flush(const Plan* plan, Scratch* scratch) noexcept nogil:
+    """Give the queue's events their decay and add them up."""
+    cdef Queue* queue = &scratch.queue
+    cdef int64_t i, n = queue.count
+    queue.count = 0
+    for i in range(n, (n + 7) & ~7):
+        queue.age[i] = 0
+        queue.rule[i] = <int32_t>plan.rules
+    ek_fade_by(queue.age, queue.rule, n, plan.span, plan.inverse, queue.weight)
+    if not scratch.far:
+        ek_fade_pace(queue.age, n, <double>plan.fast, <double>plan.slow, queue.fast, queue.slow)
+    for i in range(n):
+        add(scratch.sums + queue.rule[i], queue.raw[i] * queue.weight[i])
+        if not scratch.far and queue.raw[i] > 0:
+            scratch.fast += queue.raw[i] * queue.fast[i]
+            scratch.slow += queue.raw[i] * queue.slow[i]
+
+
+cdef inline void push(const Plan* plan, Scratch* scratch, int64_t r, int64_t time, double raw, int64_t at) noexcept nogil:
+    """Queue a matched event of rule `r` (beyond the last: one whose sum is taken elsewhere)."""
+    cdef Queue* queue = &scratch.queue
+    if raw > 0:
+        scratch.gained = True
+        if scratch.far:
+            keep_pace(plan, &scratch.pace, time, raw)
+    queue.age[queue.count] = at - time
+    queue.rule[queue.count] = <int32_t>r
+    queue.raw[queue.count] = raw
+    queue.count += 1
+    if queue.count == BLOCK:
+        flush(plan, scratch)
+
+
 cdef void take_part(const Plan* plan, Scratch* scratch, const Entry* entries, int64_t n, int64_t l, int64_t at) noexcept nogil:
     """Add the matched events of listed rule `l` (in order of time) to its sum, its parts and the futures."""
     cdef int64_t r = plan.listed_rule[l], j
@@ -17,7 +148,7 @@ cdef void take_part(const Plan* plan, Scratch* scratch, const Entry* entries, in
     scratch.part_first[l] = scratch.part_upto[l] = scratch.part_end[l] = scratch.parts_count
     for j in range(n):
         if entries[j].time <= at:
-            keep_pace(plan, &scratch.pace, entries[j].time, entries[j].raw)
+            push(plan, scratch, plan.rules if parted else r, entries[j].time, entries[j].raw, at)
         else:
             if scratch.futures_count == scratch.futures_room:
                 moved = larger(scratch.futures, &scratch.futures_room, scratch.futures_count + n, sizeof(Future))
@@ -40,11 +171,137 @@ cdef void take_part(const Plan* plan, Scratch* scratch, const Entry* entries, in
             scratch.part_end[l] = scratch.parts_count
             if part.time <= at:
                 scratch.part_upto[l] = scratch.parts_count
-        elif entries[j].time <= at:
-            add(scratch.sums + r, entries[j].raw * weight(rule, at - entries[j].time))
+    scratch.seen[r] = 1
     scratch.base_time[r] = at
     if parted:
         rest_sums(rule, scratch, l, at)
+
+
+cdef struct Facts:          # what a contact's events say beside points
+    int64_t first_customer
+    int64_t last_customer
+    int64_t last_end
+    bint present
+
+
+cdef void read_all(
+    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t at, Row* row, Facts* facts, Tally* tally
+) noexcept nogil:
+    """Read the events of any plan: activity, lifecycle and the points of every rule, listed ones last."""
+    cdef int64_t i, j, r, l, n, since = lo
+    cdef int32_t k, type
+    cdef uint8_t flags
+    for i in range(lo, hi):
+        if i - since == BLOCK:
+            since = i
+            if interrupted(scratch, BLOCK):
+                return
+        k = code_at(plan.event_class, plan.class_width, i)
+        if k < 0:
+            tally.excluded += 1
+            continue
+        facts.present = True
+        flags = plan.flags[k]
+        if not flags & READ:
+            tally.unmatched += 1
+        if flags & ACTIVITY:
+            if row.events == 0:
+                row.first_event = plan.time[i]
+            type = code_at(plan.type, plan.type_width, i)
+            if (
+                row.last_event != plan.time[i]
+                or row.events == 0
+                or plan.type_rank[type] > plan.type_rank[row.last_type]
+            ):
+                row.last_type = type
+            row.last_event = plan.time[i]
+            row.events += 1
+        if flags & CUSTOMER_ON:
+            if facts.first_customer == INT64_MAX:
+                facts.first_customer = plan.time[i]
+            facts.last_customer = plan.time[i]
+        if flags & ENDS_ON:
+            facts.last_end = plan.time[i]
+        for j in range(plan.plain_start[k], plan.plain_start[k + 1]):
+            r = plan.plain_rule[j]
+            scratch.seen[r] = 1
+            push(plan, scratch, r, plan.time[i], raw_points(plan, plan.rule + r, i, &tally.null_amounts), at)
+    if plan.listed:
+        collect(plan, lo, hi, scratch)
+        for j in range(scratch.hit_listed_count):
+            l = scratch.hit_listed[j]
+            n = gather(plan, l, scratch, &tally.null_amounts)
+            if scratch.failed or interrupted(scratch, n):
+                return
+            take_part(plan, scratch, scratch.entries, n, l, at)
+    flush(plan, scratch)
+
+
+cdef void read_lean(
+    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, Row* row, Facts* facts
+) noexcept nogil:
+    """Read the events of a lean plan: all are activity."""
+    cdef int64_t i
+    cdef int32_t type
+    add_lean(plan, scratch, lo, hi, upto, at)
+    facts.present = True
+    row.events = hi - lo
+    row.first_event = plan.time[lo]
+    row.last_event = plan.time[hi - 1]
+    row.last_type = code_at(plan.type, plan.type_width, hi - 1)
+    i = hi - 2
+    while i >= lo and plan.time[i] == row.last_event:
+        type = code_at(plan.type, plan.type_width, i)
+        if plan.type_rank[type] > plan.type_rank[row.last_type]:
+            row.last_type = type
+        i -= 1
+
+
+cdef void forget(const Plan* plan, Scratch* scratch, Row* row, Facts* facts) noexcept nogil:
+    """Begin with a contact anew."""
+    scratch.parts_count = scratch.futures_count = 0
+    scratch.queue.count = 0
+    scratch.pace.known = scratch.gained = False
+    scratch.fast = scratch.slow = 0.0
+    row.events = 0
+    row.first_event = row.last_event = NEVER
+    row.last_type = -1
+    facts.first_customer = INT64_MAX
+    facts.last_customer = facts.last_end = NEVER
+    facts.present = False
+
+
+cdef void settle(const Plan* plan, Scratch* scratch, int64_t at) noexcept nogil:
+    """Take the sums into the bases and note which rules live, in the plan's order; the sums are zero again.
+
+    Cost: the rules that any event came to, and an eighth of a look at each other rule.
+    """
+    cdef int64_t r, word
+    cdef uint64_t marks
+    cdef const RuleSpec* rule
+    scratch.live_count = 0
+    scratch.fresh = at
+    scratch.seen[plan.rules] = 0
+    scratch.sums[plan.rules].value = scratch.sums[plan.rules].rest = 0.0
+    for word in range((plan.rules + 7) // 8):
+        marks = ek_marks(scratch.seen + 8 * word)
+        if marks:
+            memset(scratch.seen + 8 * word, 0, 8)
+        while marks:
+            r = 8 * word + (ek_lowest_bit(marks) >> 3)
+            marks &= marks - 1
+            rule = plan.rule + r
+            scratch.base[r] = scratch.sums[r].value + scratch.sums[r].rest
+            scratch.base_time[r] = at
+            scratch.sums[r].value = scratch.sums[r].rest = 0.0
+            if plan.lean and plan.gain[r] > 0:
+                scratch.gained = True
+            if scratch.base[r] != 0 or (
+                rule.listed >= 0
+                and (rule.kind == ABSENCE or scratch.part_end[rule.listed] > scratch.part_first[rule.listed])
+            ):
+                scratch.live[scratch.live_count] = <int32_t>r
+                scratch.live_count += 1
 
 
 cdef int sooner(const void* left, const void* right) noexcept nogil:
@@ -69,6 +326,7 @@ cdef void ripen(const Plan* plan, Scratch* scratch, const Future* future) noexce
             scratch.base[r] *= fading(future.time - scratch.base_time[r], rule.span, rule.inverse)
             scratch.base_time[r] = future.time
         scratch.base[r] += future.raw
+    scratch.fresh = NEVER
     keep_pace(plan, &scratch.pace, future.time, future.raw)
 
 
@@ -82,6 +340,8 @@ cdef void next_change(
     cdef int64_t f = 0, upto, found, end = at + HORIZON if at < LAST_INSTANT - HORIZON else LAST_INSTANT
     cdef bint turning = plan.lifecycle and since > at and since <= end
     cdef Point* there
+    if scratch.futures_count == 0 and not turning and falls(plan, scratch, end, half, ended, active, row):
+        return
     if scratch.futures_count > 1:
         qsort(scratch.futures, scratch.futures_count, sizeof(Future), sooner)
     evaluate(plan, scratch, at, half, ended, active, a)
@@ -110,103 +370,72 @@ cdef void next_change(
             there = a
             break
     row.next_change = found
-    row.next_level = <int8_t>there.level
+    row.next_level = there.level
     row.next_phase = there.phase
 
 
 cdef void score_one(
-    const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, bint ahead,
-    Row* row, double* channels, double* sums, Tally* tally
+    const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, bint ahead, int64_t upto,
+    Row* row, double* channels, int64_t stride, double* sums, Tally* tally
 ) noexcept nogil:
     """Everything about one contact (-1: one without events) at one instant.
 
-    Invariant: events are in order of (time, row) and added in that order, so the bits depend on nothing else.
-    Cost: the events up to `at` times the rules they match, plus what `ahead` (next_change) asks for.
+    Invariant: events are in order of (time, row) and added in that order, so the bits depend on nothing else. Cost:
+    the events up to `at` times the rules they match, plus what `ahead` (next_change) asks for. C(ch) goes to
+    `channels` and S(r) to `sums` (NULL: nowhere), each `stride` apart. Up to the event `upto` the same instant is
+    going to be asked for.
     """
-    cdef int64_t lo = 0, hi = 0, middle, i, j, r, l, n, end = 0
-    cdef int64_t first_customer = INT64_MAX, last_customer = NEVER, last_end = NEVER
-    cdef int32_t k, half
-    cdef uint8_t flags
-    cdef double raw
-    cdef bint ended, active, present = False
-    cdef const RuleSpec* rule
+    cdef int64_t lo = 0, hi = 0, end = 0, middle, i, j, r
+    cdef bint ended, active
+    cdef double most = 0.0
+    cdef Facts facts
+    cdef Tally again
     cdef Point* now = &scratch.points[0]
     if contact >= 0:
         lo, hi = plan.start[contact], plan.start[contact + 1]
         end = hi
-        i = lo
-        while i < hi:
-            middle = (i + hi) // 2
-            if plan.time[middle] <= at:
-                i = middle + 1
-            else:
-                hi = middle
-    for r in range(plan.rules):
-        scratch.sums[r].value = scratch.sums[r].rest = 0.0
-    scratch.pace.known = False
+        if hi > lo and plan.time[hi - 1] > at:
+            i = lo
+            while i < hi:
+                middle = (i + hi) // 2
+                if plan.time[middle] <= at:
+                    i = middle + 1
+                else:
+                    hi = middle
     scratch.evaluations = 0
-    scratch.parts_count = scratch.futures_count = 0
-    row.events = 0
-    row.first_event = row.last_event = NEVER
-    row.last_type = -1
+    scratch.far = False
     tally.future += end - hi
-    for i in range(lo, hi):
-        k = plan.event_class[i]
-        if k < 0:
-            tally.excluded += 1
-            continue
-        present = True
-        flags = plan.flags[k]
-        if not flags & READ:
-            tally.unmatched += 1
-        if flags & ACTIVITY:
-            if row.events == 0:
-                row.first_event = plan.time[i]
-            if (
-                row.last_event != plan.time[i]
-                or row.events == 0
-                or plan.type_rank[plan.type[i]] > plan.type_rank[row.last_type]
-            ):
-                row.last_type = plan.type[i]
-            row.last_event = plan.time[i]
-            row.events += 1
-        if flags & CUSTOMER_ON:
-            if first_customer == INT64_MAX:
-                first_customer = plan.time[i]
-            last_customer = plan.time[i]
-        if flags & ENDS_ON:
-            last_end = plan.time[i]
-        for j in range(plan.plain_start[k], plan.plain_start[k + 1]):
-            r = plan.plain_rule[j]
-            rule = plan.rule + r
-            raw = raw_points(plan, rule, i, &tally.null_amounts)
-            add(scratch.sums + r, raw * weight(rule, at - plan.time[i]))
-            keep_pace(plan, &scratch.pace, plan.time[i], raw)
-    for l in range(plan.listed):
-        n = gather(plan, l, lo, hi, scratch, &tally.null_amounts)
-        take_part(plan, scratch, scratch.entries, n, l, at)
-        if scratch.failed:
+    forget(plan, scratch, row, &facts)
+    if hi > lo:
+        if plan.lean:
+            read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &facts)
+        else:
+            read_all(plan, scratch, lo, hi, at, row, &facts, tally)
+    if scratch.failed or scratch.raised or scratch.stopped[0]:
+        return
+    settle(plan, scratch, at)
+    if scratch.gained and scratch.fast < VANISHING:
+        # all is so long ago that only the ratio of the two paces is left: taken from mark to mark
+        memset(&again, 0, sizeof(Tally))
+        scratch.far = True
+        forget(plan, scratch, row, &facts)
+        read_all(plan, scratch, lo, hi, at, row, &facts, &again)
+        if scratch.failed or scratch.raised or scratch.stopped[0]:
             return
-    scratch.live_count = 0
-    for j in range(plan.rules):
-        r = plan.by_channel[j]
-        rule = plan.rule + r
-        scratch.base[r] = scratch.sums[r].value + scratch.sums[r].rest
-        scratch.base_time[r] = at
-        if scratch.base[r] != 0 or (
-            rule.listed >= 0 and (rule.kind == ABSENCE or scratch.part_end[rule.listed] > scratch.part_first[rule.listed])
-        ):
-            scratch.live[scratch.live_count] = <int32_t>r
-            scratch.live_count += 1
+        settle(plan, scratch, at)
+    elif scratch.gained:
+        scratch.pace.known = True
+        scratch.pace.mark = at
+        scratch.pace.fast = scratch.fast
+        scratch.pace.slow = scratch.slow
     active = row.events > 0
     if plan.lifecycle and since <= at:
-        first_customer = since if since < first_customer else first_customer
-        last_customer = since if since > last_customer else last_customer
-    half = CUSTOMER if plan.lifecycle and first_customer != INT64_MAX else PROSPECT
-    ended = half == CUSTOMER and last_end > last_customer
-    evaluate(plan, scratch, at, half, ended, active, now)
-    row.present = present
-    row.half = <int8_t>half
+        facts.first_customer = since if since < facts.first_customer else facts.first_customer
+        facts.last_customer = since if since > facts.last_customer else facts.last_customer
+    row.half = CUSTOMER if plan.lifecycle and facts.first_customer != INT64_MAX else PROSPECT
+    ended = row.half == CUSTOMER and facts.last_end > facts.last_customer
+    evaluate(plan, scratch, at, row.half, ended, active, now)
+    row.present = facts.present
     row.score = now.score
     row.largest = 0.0
     for j in range(scratch.live_count):
@@ -214,24 +443,22 @@ cdef void score_one(
             row.largest = fabs(now.value[scratch.live[j]])
     row.engagement = now.engagement
     row.momentum = now.momentum
-    row.level = <int8_t>now.level
+    row.level = now.level
     row.phase = now.phase
     row.top_channel = -1
-    raw = 0.0
     for j in range(plan.channels):
-        channels[j] = scratch.channel_sum[j]
-        if channels[j] > raw:
-            raw = channels[j]
+        channels[j * stride] = scratch.channel_sum[j]
+        if scratch.channel_sum[j] > most:
+            most = scratch.channel_sum[j]
             row.top_channel = <int32_t>j
     if sums is not NULL:
-        for r in range(plan.rules):
-            sums[r] = 0.0
         for j in range(scratch.live_count):
-            sums[scratch.live[j]] = now.value[scratch.live[j]]
+            r = scratch.live[j]
+            sums[r * stride] = now.value[r]
     if scratch.pace.known and isnan(row.momentum):
         row.largest = INFINITY                  # its sums overflow
     row.next_change = NEVER
     row.next_level = -1
     row.next_phase = -1
     if ahead:
-        next_change(plan, scratch, at, since, last_customer, last_end, half, ended, active, row)
+        next_change(plan, scratch, at, since, facts.last_customer, facts.last_end, row.half, ended, active, row)

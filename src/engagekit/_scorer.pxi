@@ -1,6 +1,6 @@
 # The kernel's face to Python: holds what the plan points to, gives each call its scratch memory, runs its jobs.
 
-cdef int64_t BETWEEN_SIGNALS = 262144        # events and the like: some tens of milliseconds
+cdef int64_t BETWEEN_SIGNALS = 262144        # events and the like: some milliseconds
 
 
 cdef double score_of(const Plan* plan, double engagement) noexcept nogil:
@@ -12,11 +12,95 @@ cdef double score_of(const Plan* plan, double engagement) noexcept nogil:
     return INFINITY if engagement >= 100 else -plan.scale * log2(1.0 - engagement / 100.0)
 
 
-cdef void* zeros(int64_t n, size_t size, bint* failed) noexcept nogil:
-    cdef void* memory = calloc(n + 1, size)
+cdef void* aligned(int64_t n, size_t size, bint* failed) noexcept nogil:
+    """Room for `n` items and what a vector may touch beyond them, zeroed, beginning where vectors like to."""
+    cdef size_t room = ((n + 8) * size + 63) & ~<size_t>63
+    cdef void* memory = aligned_alloc(64, room)
     if memory is NULL:
         failed[0] = True
+    else:
+        memset(memory, 0, room)
     return memory
+
+
+cdef struct Columns:        # of results, an entry a job
+    double* score
+    double* engagement
+    double* momentum
+    double* silent_days
+    double* largest
+    int64_t* next_change
+    int64_t* events
+    int64_t* first_event
+    int64_t* last_event
+    int32_t* level
+    int32_t* half
+    int32_t* phase
+    int32_t* next_level
+    int32_t* next_phase
+    int32_t* last_type
+    int32_t* top_channel
+    uint8_t* present
+
+
+cdef inline void store(const Columns* columns, int64_t j, const Row* row, int64_t at) noexcept nogil:
+    """Write what a job came to into its place."""
+    columns.score[j] = row.score
+    columns.engagement[j] = row.engagement
+    columns.momentum[j] = row.momentum
+    columns.silent_days[j] = <double>(at - row.last_event) / DAY if row.events else NAN
+    columns.largest[j] = row.largest
+    columns.next_change[j] = row.next_change
+    columns.events[j] = row.events
+    columns.first_event[j] = row.first_event
+    columns.last_event[j] = row.last_event
+    columns.level[j] = row.level
+    columns.half[j] = row.half - PROSPECT
+    columns.phase[j] = row.phase
+    columns.next_level[j] = row.next_level
+    columns.next_phase[j] = row.next_phase
+    columns.last_type[j] = row.last_type
+    columns.top_channel[j] = row.top_channel
+    columns.present[j] = row.present
+
+
+cdef double* doubles_of(dict arrays, str name) except? NULL:
+    cdef double[::1] array = arrays[name]
+    return &array[0] if array.shape[0] else NULL
+
+
+cdef int64_t* longs_of(dict arrays, str name) except? NULL:
+    cdef int64_t[::1] array = arrays[name]
+    return &array[0] if array.shape[0] else NULL
+
+
+cdef int32_t* ints_of(dict arrays, str name) except? NULL:
+    cdef int32_t[::1] array = arrays[name]
+    return &array[0] if array.shape[0] else NULL
+
+
+cdef Columns columns_of(dict arrays) except *:
+    """Find the result columns under their names."""
+    cdef Columns columns
+    cdef uint8_t[::1] present = arrays["present"]
+    columns.score = doubles_of(arrays, "score")
+    columns.engagement = doubles_of(arrays, "engagement")
+    columns.momentum = doubles_of(arrays, "momentum")
+    columns.silent_days = doubles_of(arrays, "silent_days")
+    columns.largest = doubles_of(arrays, "largest")
+    columns.next_change = longs_of(arrays, "next_change")
+    columns.events = longs_of(arrays, "events")
+    columns.first_event = longs_of(arrays, "first_event")
+    columns.last_event = longs_of(arrays, "last_event")
+    columns.level = ints_of(arrays, "level")
+    columns.half = ints_of(arrays, "half")
+    columns.phase = ints_of(arrays, "phase")
+    columns.next_level = ints_of(arrays, "next_level")
+    columns.next_phase = ints_of(arrays, "next_phase")
+    columns.last_type = ints_of(arrays, "last_type")
+    columns.top_channel = ints_of(arrays, "top_channel")
+    columns.present = &present[0] if present.shape[0] else NULL
+    return columns
 
 
 @cython.final
@@ -24,48 +108,96 @@ cdef class Scorer:
     """A plan and the grouped events it is applied to, ready to score any contacts at any instants; see `scorer`."""
 
     cdef Plan plan
-    cdef bint stopped
+    cdef volatile bint stopped
     cdef list kept
     cdef const int32_t** codes
     cdef const double** amounts
+    cdef int32_t* lean_rule
+    cdef int32_t* listed_start
+    cdef int32_t* listed_of
+    cdef double* by_rule            # span, inverse, points and gain: rules + 1 each
 
     def __cinit__(self):
-        self.codes = NULL
-        self.amounts = NULL
-        self.plan.bound = NULL
+        memset(&self.plan, 0, sizeof(Plan))
+        self.stopped = False
 
     def __dealloc__(self):
         free(self.plan.bound)
         free(self.codes)
         free(self.amounts)
+        free(self.lean_rule)
+        free(self.listed_start)
+        free(self.listed_of)
+        free(self.by_rule)
 
     cdef int prepare(self, Scratch* scratch) noexcept nogil:
         cdef Plan* plan = &self.plan
         cdef bint failed = False
-        cdef int64_t p
+        cdef int64_t p, live = plan.rules if plan.rules > plan.families else plan.families
         memset(scratch, 0, sizeof(Scratch))
-        scratch.sums = <Sum*>zeros(plan.rules, sizeof(Sum), &failed)
-        scratch.base = <double*>zeros(plan.rules, sizeof(double), &failed)
-        scratch.base_time = <int64_t*>zeros(plan.rules, sizeof(int64_t), &failed)
-        scratch.part_first = <int64_t*>zeros(plan.listed, sizeof(int64_t), &failed)
-        scratch.part_upto = <int64_t*>zeros(plan.listed, sizeof(int64_t), &failed)
-        scratch.part_end = <int64_t*>zeros(plan.listed, sizeof(int64_t), &failed)
-        scratch.live = <int32_t*>zeros(plan.rules, sizeof(int32_t), &failed)
-        scratch.channel_sum = <double*>zeros(plan.channels, sizeof(double), &failed)
-        scratch.channel_slope = <double*>zeros(plan.channels, sizeof(double), &failed)
-        scratch.channel_family = <Family*>zeros(plan.families, sizeof(Family), &failed)
-        scratch.total_family = <Family*>zeros(plan.families, sizeof(Family), &failed)
+        scratch.stopped = &self.stopped
+        scratch.sums = <Sum*>aligned(plan.rules + 1, sizeof(Sum), &failed)
+        scratch.seen = <uint8_t*>aligned(plan.rules + 1, 1, &failed)
+        scratch.window.age = <int64_t*>aligned(BLOCK, sizeof(int64_t), &failed)
+        scratch.window.rule = <int32_t*>aligned(BLOCK, sizeof(int32_t), &failed)
+        scratch.window.weight = <double*>aligned(BLOCK, sizeof(double), &failed)
+        scratch.window.fast = <double*>aligned(BLOCK, sizeof(double), &failed)
+        scratch.window.slow = <double*>aligned(BLOCK, sizeof(double), &failed)
+        scratch.queue.age = <int64_t*>aligned(BLOCK, sizeof(int64_t), &failed)
+        scratch.queue.rule = <int32_t*>aligned(BLOCK, sizeof(int32_t), &failed)
+        scratch.queue.raw = <double*>aligned(BLOCK, sizeof(double), &failed)
+        scratch.queue.weight = <double*>aligned(BLOCK, sizeof(double), &failed)
+        scratch.queue.fast = <double*>aligned(BLOCK, sizeof(double), &failed)
+        scratch.queue.slow = <double*>aligned(BLOCK, sizeof(double), &failed)
+        scratch.hit_start = <int64_t*>aligned(plan.listed, sizeof(int64_t), &failed)
+        scratch.hit_count = <int64_t*>aligned(plan.listed, sizeof(int64_t), &failed)
+        scratch.hit_listed = <int32_t*>aligned(plan.listed, sizeof(int32_t), &failed)
+        scratch.x = <double*>aligned(live, sizeof(double), &failed)
+        scratch.was = <double*>aligned(live, sizeof(double), &failed)
+        scratch.rate = <double*>aligned(live, sizeof(double), &failed)
+        scratch.faded = <double*>aligned(live, sizeof(double), &failed)
+        scratch.base = <double*>aligned(plan.rules, sizeof(double), &failed)
+        scratch.base_time = <int64_t*>aligned(plan.rules, sizeof(int64_t), &failed)
+        scratch.part_first = <int64_t*>aligned(plan.listed, sizeof(int64_t), &failed)
+        scratch.part_upto = <int64_t*>aligned(plan.listed, sizeof(int64_t), &failed)
+        scratch.part_end = <int64_t*>aligned(plan.listed, sizeof(int64_t), &failed)
+        scratch.live = <int32_t*>aligned(plan.rules, sizeof(int32_t), &failed)
+        scratch.channel_sum = <double*>aligned(plan.channels, sizeof(double), &failed)
+        scratch.channel_slope = <double*>aligned(plan.channels, sizeof(double), &failed)
+        scratch.channel_family = <Family*>aligned(plan.families, sizeof(Family), &failed)
+        scratch.total_family = <Family*>aligned(plan.families, sizeof(Family), &failed)
         for p in range(3):
-            scratch.points[p].value = <double*>zeros(plan.rules, sizeof(double), &failed)
-            scratch.points[p].rate = <double*>zeros(plan.rules, sizeof(double), &failed)
-            scratch.points[p].gain = <double*>zeros(plan.listed, sizeof(double), &failed)
-            scratch.points[p].loss = <double*>zeros(plan.listed, sizeof(double), &failed)
-            scratch.points[p].alive = <int64_t*>zeros(plan.listed, sizeof(int64_t), &failed)
+            scratch.points[p].value = <double*>aligned(plan.rules, sizeof(double), &failed)
+            scratch.points[p].rate = <double*>aligned(plan.rules, sizeof(double), &failed)
+            scratch.points[p].gain = <double*>aligned(plan.listed, sizeof(double), &failed)
+            scratch.points[p].loss = <double*>aligned(plan.listed, sizeof(double), &failed)
+            scratch.points[p].alive = <int64_t*>aligned(plan.listed, sizeof(int64_t), &failed)
         return -1 if failed else 0
 
     cdef void dispose(self, Scratch* scratch) noexcept nogil:
         cdef int64_t p
         free(scratch.sums)
+        free(scratch.seen)
+        free(scratch.window.age)
+        free(scratch.window.rule)
+        free(scratch.window.weight)
+        free(scratch.window.fast)
+        free(scratch.window.slow)
+        free(scratch.queue.age)
+        free(scratch.queue.rule)
+        free(scratch.queue.raw)
+        free(scratch.queue.weight)
+        free(scratch.queue.fast)
+        free(scratch.queue.slow)
+        free(scratch.hits)
+        free(scratch.hit_events)
+        free(scratch.hit_start)
+        free(scratch.hit_count)
+        free(scratch.hit_listed)
+        free(scratch.x)
+        free(scratch.was)
+        free(scratch.rate)
+        free(scratch.faded)
         free(scratch.base)
         free(scratch.base_time)
         free(scratch.part_first)
@@ -96,19 +228,23 @@ cdef class Scorer:
         int64_t first,
         int64_t last,
         bint ahead,
-        Row[::1] rows,
+        dict arrays,
         double[:, ::1] channels,
         double[:, ::1] sums,
         Tally[::1] tally,
     ):
-        """Score the jobs `first` ... `last` - 1 into `rows`, `channels` and (unless None) `sums`.
+        """Score the jobs `first` ... `last` - 1 into `arrays`, `channels` and (unless None) `sums`.
 
         A job is a contact's code (-1: no events), an instant, `customer_since` (INT64_MAX: none) and whether its events
-        go into `tally[0]`. Runs without the GIL; jobs of several calls must not overlap.
+        go into `tally[0]`. `arrays` has a NumPy array under each name of `Columns`, with an entry a job; `channels`
+        (channels x jobs) and `sums` (rules x jobs), zeros, a column a job. Runs without the GIL; jobs of several calls
+        must not overlap.
         """
         cdef Scratch scratch
         cdef Tally aside
-        cdef int64_t j = first, work
+        cdef Row row
+        cdef Columns columns = columns_of(arrays)
+        cdef int64_t j = first, work, upto, jobs = channels.shape[1]
         cdef double* into = NULL
         if self.kept is None:
             raise TypeError("expected what scorer() makes")
@@ -119,19 +255,25 @@ cdef class Scorer:
             while j < last and not self.stopped:
                 work = 0
                 with nogil:
-                    while j < last and work < BETWEEN_SIGNALS and not scratch.failed:
+                    while j < last and work < BETWEEN_SIGNALS:
                         if sums is not None:
-                            into = &sums[j, 0]
+                            into = &sums[0, j]
+                        upto = self.plan.events if j + 1 < last and at[j + 1] == at[j] else 0
                         score_one(
-                            &self.plan, &scratch, contacts[j], at[j], since[j], ahead, &rows[j], &channels[j, 0], into,
-                            &tally[0] if counted[j] else &aside,
+                            &self.plan, &scratch, contacts[j], at[j], since[j], ahead, upto, &row, &channels[0, j],
+                            jobs, into, &tally[0] if counted[j] else &aside,
                         )
+                        if scratch.failed or scratch.raised or self.stopped:
+                            break
+                        store(&columns, j, &row, at[j])
                         work += 64 + scratch.evaluations
                         if contacts[j] >= 0:
                             work += self.plan.start[contacts[j] + 1] - self.plan.start[contacts[j]]
                         j += 1
                 if scratch.failed:
                     raise MemoryError
+                if scratch.raised:
+                    raise_again()
                 PyErr_CheckSignals()
         finally:
             self.dispose(&scratch)
@@ -141,11 +283,80 @@ cdef class Scorer:
         self.stopped = True
 
 
+cdef int raise_again() except -1:
+    """Raise what a signal's handler raised while the kernel ran."""
+    return -1
+
+
+def vector_paths():
+    """Name the vector paths that this processor has, the widest first; the one taken comes with `vector_path`."""
+    return [ek_name_of_path(p).decode() for p in range(EK_PATHS) if ek_has_path(p)]
+
+
+def vector_path(str name=None):
+    """Take the vector path of that name (None: as it is) and return the name of the one taken.
+
+    Raises
+    ------
+    ValueError
+        If this processor has no such path.
+    """
+    if name is not None and not ek_choose_path(name.encode()):
+        raise ValueError(f"expected one of {', '.join(vector_paths())}, the vector paths of this processor, got {name!r}")
+    return ek_path_name().decode()
+
+
+cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
+    """Make the tables by rule and by class that the kernel's loops read instead of the specs."""
+    cdef Plan* plan = &self.plan
+    cdef int64_t r, k, l, n = 0, rules = plan.rules + 1
+    cdef const RuleSpec* rule = plan.rule
+    self.by_rule = <double*>calloc(4 * rules, sizeof(double))
+    self.lean_rule = <int32_t*>malloc((plan.classes + 1) * sizeof(int32_t))
+    self.listed_start = <int32_t*>malloc((plan.classes + 1) * sizeof(int32_t))
+    self.listed_of = <int32_t*>malloc((plan.classes * plan.listed + 1) * sizeof(int32_t))
+    if self.by_rule is NULL or self.lean_rule is NULL or self.listed_start is NULL or self.listed_of is NULL:
+        raise MemoryError
+    plan.span = self.by_rule
+    plan.inverse = self.by_rule + rules
+    plan.points = self.by_rule + 2 * rules
+    plan.gain = self.by_rule + 3 * rules
+    plan.lean_rule = self.lean_rule
+    plan.listed_start = self.listed_start
+    plan.listed_of = self.listed_of
+    plan.lean = plan.listed == 0
+    for r in range(plan.rules):
+        rule = plan.rule + r
+        if rule.decay == HALF_LIFE:
+            self.by_rule[r] = <double>rule.span
+            self.by_rule[rules + r] = rule.inverse
+        self.by_rule[2 * rules + r] = rule.points
+        self.by_rule[3 * rules + r] = rule.points if rule.points > 0 else 0.0
+    for k in range(plan.classes):
+        self.lean_rule[k] = <int32_t>plan.rules
+        if plan.plain_start[k + 1] - plan.plain_start[k] == 1:
+            rule = plan.rule + plan.plain_rule[plan.plain_start[k]]
+            self.lean_rule[k] = plan.plain_rule[plan.plain_start[k]]
+        if (
+            self.lean_rule[k] == plan.rules
+            or plan.flags[k] != ACTIVITY | READ
+            or rule.amount >= 0
+            or rule.weights_first < rule.weights_last
+        ):
+            plan.lean = False
+        self.listed_start[k] = <int32_t>n
+        for l in range(plan.listed):
+            if roles[l, k]:
+                self.listed_of[n] = <int32_t>l
+                n += 1
+    self.lean_rule[plan.classes] = <int32_t>plan.rules
+    self.listed_start[plan.classes] = <int32_t>n
+
+
 def scorer(
     *,
     const RuleSpec[::1] rules,
     const double[::1] channel_caps,
-    const int32_t[::1] by_channel,
     int64_t families,
     const int32_t[::1] listed_rules,
     const uint8_t[:, ::1] roles,
@@ -165,24 +376,27 @@ def scorer(
     int64_t fast,
     int64_t slow,
     bint lifecycle,
+    bint excludes,
     const int64_t[::1] starts,
     const int64_t[::1] times,
-    const int32_t[::1] types,
-    const int32_t[::1] classes,
+    types,
+    classes,
     const int32_t[::1] type_ranks,
 ):
-    """Attach a plan to the grouped events it is applied to; see `plan.py` and `matching.py` for each array."""
+    """Attach a plan to the grouped events it is applied to; see `plan.py` and `matching.py` for each array.
+
+    `types` and `classes` are uint8, uint16 or int32, whose greatest value (of int32: -1) stands for none.
+    """
     cdef Scorer self = Scorer.__new__(Scorer)
     cdef Plan* plan = &self.plan
     cdef const int32_t[::1] code_column
     cdef const double[::1] amount_column
+    cdef const uint8_t[::1] type_bytes = types.view("u1"), class_bytes = classes.view("u1")
     cdef int64_t i
     self.kept = [
-        rules, channel_caps, by_channel, listed_rules, roles, flags, plain_start, plain_rules, weight_columns,
-        weight_starts, weight_factors, codes, amounts, phases, levels, starts, times, types, classes, type_ranks,
+        rules, channel_caps, listed_rules, roles, flags, plain_start, plain_rules, weight_columns, weight_starts,
+        weight_factors, codes, amounts, phases, levels, starts, times, types, classes, type_ranks,
     ]
-    memset(plan, 0, sizeof(Plan))
-    self.stopped = False
     plan.rules = rules.shape[0]
     plan.listed = listed_rules.shape[0]
     plan.channels = channel_caps.shape[0]
@@ -191,7 +405,6 @@ def scorer(
     plan.phases = phases.shape[0]
     plan.rule = &rules[0]
     plan.channel_cap = &channel_caps[0]
-    plan.by_channel = &by_channel[0]
     plan.listed_rule = &listed_rules[0] if listed_rules.shape[0] else NULL
     plan.roles = &roles[0, 0] if roles.shape[0] and roles.shape[1] else NULL
     plan.flags = &flags[0] if flags.shape[0] else NULL
@@ -212,9 +425,12 @@ def scorer(
     plan.slow_inverse = 1.0 / <double>slow
     plan.lifecycle = lifecycle
     plan.start = &starts[0]
+    plan.events = times.shape[0]
     plan.time = &times[0] if times.shape[0] else NULL
-    plan.type = &types[0] if types.shape[0] else NULL
-    plan.event_class = &classes[0] if classes.shape[0] else NULL
+    plan.type = &type_bytes[0] if type_bytes.shape[0] else NULL
+    plan.type_width = types.itemsize
+    plan.event_class = &class_bytes[0] if class_bytes.shape[0] else NULL
+    plan.class_width = classes.itemsize
     plan.type_rank = &type_ranks[0] if type_ranks.shape[0] else NULL
     self.codes = <const int32_t**>malloc((len(codes) + 1) * sizeof(void*))
     self.amounts = <const double**>malloc((len(amounts) + 1) * sizeof(void*))
@@ -233,4 +449,7 @@ def scorer(
         plan.bound[i] = score_of(plan, levels[i] if i < 3 else phases[i - 3].min_engagement)
     plan.codes = self.codes
     plan.amounts = self.amounts
+    attach(self, roles)
+    if excludes:
+        plan.lean = False
     return self

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,17 +17,25 @@ from engagekit.events import Events, Mapped, read
 from engagekit.frames import Frame, Out, build, frame_of
 from engagekit.instants import EARLIEST, EPOCH, microseconds_of, now, refuse_out_of_range
 from engagekit.matching import match
-from engagekit.model import Model
+from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.notes import notes
-from engagekit.plan import ROW, TALLY, Plan, lower
-from engagekit.scores import Scores, Stats, ids_out, result_columns
+from engagekit.plan import TALLY, Plan, lower
+from engagekit.scores import Scores, Stats, ids_out, result_columns, taken
+from engagekit.threads import MOST_THREADS, cores, in_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_THREADS = 256
 SMALL = 4096
 """Jobs below which threads cost more than they save."""
+A_CONTACT = 20
+"""The events whose reading takes as long as a contact's finishing."""
+KERNEL_COLUMNS = {
+    np.float64: ("score", "engagement", "momentum", "silent_days", "largest"),
+    np.int64: ("next_change", "events", "first_event", "last_event"),
+    np.int32: ("level", "half", "phase", "next_level", "next_phase", "last_type", "top_channel"),
+    np.uint8: ("present",),
+}
 STATS = ("future", "excluded", "unmatched", "null_amounts")
 NOTHING = 1e-6
 """Decayed points that no reader of a score would take for anything."""
@@ -47,11 +53,11 @@ class Jobs:
 
 @define(kw_only=True)
 class Numbers:
-    """What the kernel made of the jobs."""
+    """What the kernel made of the jobs: arrays by result column, one row of `channels` and `sums` each."""
 
-    rows: NDArray[Any]
+    columns: dict[str, NDArray[Any]]
     channels: NDArray[np.float64]
-    sums: NDArray[np.float64] | None
+    sums: NDArray[np.float64]
     tally: NDArray[Any]
 
 
@@ -94,7 +100,7 @@ def score(
     noted = notes(plan, coded, instant=asked.instant, customers_known=customers_known)
     if coded is not events:
         coded.release()
-    columns = result_columns(plan, coded, numbers.rows, numbers.channels, asked.jobs.at, rows)
+    columns = result_columns(plan, coded, numbers.columns, numbers.channels, rows)
     key = coded.mapping.contact
     _refuse_collision(key, asked.base, columns)
     if asked.base is None:
@@ -105,7 +111,7 @@ def score(
         at=_at(asked.instant, coded),
         stats=Stats(
             rows=coded.rows,
-            contacts=len(rows) if asked.distinct is None else asked.distinct,
+            contacts=len(columns["score"].values) if asked.distinct is None else asked.distinct,
             future=int(tally["future"]) + later,
             duplicates=duplicates,
             excluded=int(tally["excluded"]),
@@ -135,10 +141,10 @@ def features(
     numbers = _run(plan, coded, asked.jobs, threads=threads, sums=True, ahead=False)
     _refuse_overflow(numbers, coded, asked)
     rows = _result_rows(asked, numbers)
-    assert numbers.sums is not None
+    places = {name: r for r, name in enumerate(plan.names)}
+    declared: list[Rule | Absence | Repeat] = [*model.rules, *model.absences, *model.repeats]
     columns = {
-        name: Out(kind="float", values=np.ascontiguousarray(numbers.sums[rows, r]))
-        for r, name in enumerate(plan.names)
+        rule.name: Out(kind="float", values=taken(numbers.sums[places[rule.name]], rows)) for rule in declared
     }
     key = coded.mapping.contact
     _refuse_collision(key, asked.base, columns)
@@ -268,7 +274,6 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
     scorer = _core.scorer(
         rules=plan.rules,
         channel_caps=plan.channel_caps,
-        by_channel=plan.by_channel,
         families=plan.families,
         listed_rules=plan.listed,
         roles=matched.roles,
@@ -288,6 +293,7 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
         fast=plan.fast_us,
         slow=plan.slow_us,
         lifecycle=model.lifecycle is not None,
+        excludes=len(plan.excludes) > 0,
         starts=events.starts,
         times=events.times,
         types=events.types,
@@ -296,9 +302,9 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
     )
     count = len(jobs.contacts)
     numbers = Numbers(
-        rows=np.zeros(count, ROW),
-        channels=np.zeros((count, len(plan.channels))),
-        sums=np.zeros((count, len(plan.names))) if sums else None,
+        columns={name: np.zeros(count, dtype) for dtype, names in KERNEL_COLUMNS.items() for name in names},
+        channels=np.zeros((len(plan.channels), count)),
+        sums=np.zeros((len(plan.names) if sums else 0, count)),
         tally=np.zeros(1, TALLY),
     )
 
@@ -306,21 +312,11 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
         tally = np.zeros(1, TALLY)
         scorer.run(
             jobs.contacts, jobs.at, jobs.since, jobs.counted, first, last, ahead,
-            numbers.rows, numbers.channels, numbers.sums, tally,
+            numbers.columns, numbers.channels, numbers.sums if sums else None, tally,
         )  # fmt: skip
         return tally
 
-    edges = _edges(events, jobs, _threads(threads, count))
-    if len(edges) == 2:
-        tallies = [part(*edges)]
-    else:
-        with ThreadPoolExecutor(len(edges) - 1) as pool:
-            try:
-                tallies = list(pool.map(part, edges[:-1], edges[1:]))
-            except BaseException:  # Ctrl-C above all: the others need not finish
-                scorer.stop()
-                raise
-    for tally in tallies:
+    for tally in in_parts(part, _edges(events, jobs, _threads(threads, count)), stop=scorer.stop):
         for name in STATS:
             numbers.tally[name] += tally[name]
     return numbers
@@ -328,34 +324,38 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
 
 def _threads(threads: int | None, jobs: int) -> int:
     if threads is None:
-        cores = os.cpu_count()
-        return cores if cores and jobs >= SMALL else 1
+        return cores() if jobs >= SMALL else 1
     if type(threads) is not int or threads < 1:
         raise EventsError(f"threads=: expected a whole number of at least 1, got {threads!r}")
     return min(threads, MOST_THREADS)
 
 
 def _edges(events: Events, jobs: Jobs, parts: int) -> list[int]:
-    """Cut the jobs into contiguous parts of about the same number of events."""
+    """Cut the jobs into contiguous parts of about the same work."""
     count = len(jobs.contacts)
     if parts == 1 or count < 2:
         return [0, count]
-    sizes = np.append(np.diff(events.starts), 0)[jobs.contacts] + 1
+    sizes = np.append(np.diff(events.starts), 0)[jobs.contacts] + A_CONTACT
     ends = np.cumsum(sizes)
     cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts, side="right")
     return sorted({0, count, *cuts.tolist()})
 
 
-def _result_rows(asked: Asked, numbers: Numbers) -> NDArray[np.int64]:
+def _result_rows(asked: Asked, numbers: Numbers) -> NDArray[np.int64] | None:
+    """Give the jobs of the result's rows; None: all, as they are."""
     if asked.order is not None:
         return asked.order
-    present = numbers.rows["present"].astype(bool)
+    present = numbers.columns["present"].view(np.bool_)
+    if asked.contacts is None and present.size and present.all():
+        return None
     rest = asked.others[~present[asked.others]]
     return np.concatenate([np.flatnonzero(present), rest])
 
 
 def _dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
     """Count the dropped duplicates up to each contact's last instant, and those after it."""
+    if not len(events.dropped_codes):
+        return 0, 0
     last = np.full(len(events.contacts), EARLIEST - 1, np.int64)
     asked = jobs.contacts >= 0
     np.maximum.at(last, jobs.contacts[asked], jobs.at[asked])
@@ -365,8 +365,11 @@ def _dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
 
 
 def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
-    finite = np.isfinite(numbers.rows["score"]) & np.isfinite(numbers.rows["largest"])
-    if not finite.all():
+    largest = numbers.columns["largest"]
+    if not np.isfinite(largest.max(initial=0.0)) or not np.isfinite(numbers.columns["score"].sum()):
+        finite = np.isfinite(numbers.columns["score"]) & np.isfinite(largest)
+        if finite.all():
+            return
         contact = int(asked.jobs.contacts[int((~finite).argmax())])
         raise EventsError(
             f"events of contact {events.contacts.strings()[contact]!r}: their points "
@@ -376,8 +379,8 @@ def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
 
 
 def _warn_if_faded(numbers: Numbers) -> None:
-    rows = numbers.rows
-    if rows["largest"].max(initial=0.0) < NOTHING and not np.isnan(rows["momentum"]).all():
+    columns = numbers.columns
+    if columns["largest"].max(initial=0.0) < NOTHING and not np.isnan(columns["momentum"]).all():
         warnings.warn(
             "every contribution has decayed to nothing by now; score old events as of their newest one "
             'with at="latest", or name an instant',

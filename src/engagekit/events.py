@@ -14,7 +14,8 @@ from engagekit.coding import MOST_SIGNED, Coder, Codes, described, no_instants, 
 from engagekit.columns import Column, Pieces
 from engagekit.errors import EventsError, in_all
 from engagekit.frames import Frame, RawColumn, frames_of
-from engagekit.instants import refuse_out_of_range
+from engagekit.grouping import group, narrow
+from engagekit.instants import EARLIEST, LATEST, refuse_out_of_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +82,7 @@ class Events:
     Notes
     -----
     Grouped by a counting sort (contact, then time, then row): linear in the rows where each contact's
-    events come in order of time. Memory beside the ids: 16 bytes a row up to 2^32 rows, 20 above.
+    events come in order of time. Memory beside the ids: 13 bytes a row for up to 255 types, at most 16.
 
     Examples
     --------
@@ -119,10 +120,13 @@ class Events:
         self._frames: list[Frame] = []
         self.rows = 0
         self.aware = False
+        self._rising, self._newest = True, EARLIEST  # whether all rows so far came in order of time
         self.source: Any = None
         pieces = {name: Pieces(mapping.column(name)) for name in wanted or ()}
         twins = Pieces(mapping.value) if mapping.id is not None else None
         codes, type_codes, times, id_codes = [], [], [], []
+        # no column is put into grouped order by it: scored once, it is not made
+        numbered = wanted is None or bool(wanted) or mapping.id is not None
         last: Frame | None = None
         for number, whole in enumerate(named_frames(source, "events")):
             _require(whole, mapping, number)
@@ -132,7 +136,7 @@ class Events:
             frame = whole if wanted is None else self._narrowed(whole, wanted)
             codes.append(_whole(self.contacts, frame, mapping.contact, self.rows))
             some = _whole(types, frame, mapping.type, self.rows, text=True)
-            type_codes.append(some.astype(np.int16) if len(types) < 2**15 else some)
+            type_codes.append(narrow(some, len(types)))
             del some
             times.append(self._times(frame))
             if mapping.id is not None:
@@ -153,13 +157,20 @@ class Events:
         self.type_ranks = np.empty(len(order), np.int32)
         self.type_ranks[order] = np.arange(len(order), dtype=np.int32)
         # each thing only now, and each list emptied, so that little is held at once
-        self._group(codes, times)
+        grouped = group(
+            _joined(codes, np.int32),
+            _joined(times, np.int64),
+            narrow(_joined(type_codes, np.uint8), len(self.types_by_code)),
+            contacts=len(self.contacts),
+            numbered=numbered,
+            rising=self._rising,
+        )
+        self.starts, self.times, self.types, self.order = grouped
         self._take(pieces, last)
-        self._columns.update({name: pieces.pop(name).column(self.order) for name in list(pieces)})
-        self.types = _joined(type_codes, np.int32)[self.order].astype(np.int32, copy=False)
+        self._columns.update({name: pieces.pop(name).column(self._numbers()) for name in list(pieces)})
         self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
         if twins is not None:
-            self._drop_duplicates(_joined(id_codes, np.int32), twins.column(self.order))
+            self._drop_duplicates(_joined(id_codes, np.int32), twins.column(self._numbers()))
 
     def _narrowed(self, frame: Frame, wanted: list[str]) -> Frame:
         """Let a lazy frame make only what is asked for (one that lacks some of it says so by itself)."""
@@ -175,24 +186,18 @@ class Events:
         for name, piece in pieces.items():
             piece.add(_column(frame, self.mapping.column(name)), frame.rows)
 
-    def _group(self, code_parts: list[Codes], time_parts: list[NDArray[np.int64]]) -> None:
-        codes, times = _joined(code_parts, np.int32), _joined(time_parts, np.int64)
-        self.starts = np.zeros(len(self.contacts) + 1, np.int64)
-        self.order: NDArray[Any] = np.empty(len(codes), np.uint32 if len(codes) < 2**32 else np.uint64)
-        self.times = np.empty(len(codes), np.int64)
-        _core.group(codes, times, self.starts, self.times, self.order)
-
     def _drop_duplicates(self, ids: Codes, value: Column) -> None:
         keep = np.empty(len(self.times), np.uint8)
         values = value.floats() if value.kind in ("integer", "float") else np.zeros(len(self.times))
         ranks = self.type_ranks[self.types]
-        if _core.duplicates(self.starts, self.times, ids[self.order], ranks, values, keep):
+        if _core.duplicates(self.starts, self.times, ids[self._numbers()], ranks, values, keep):
             kept = keep.view(bool)
             codes = np.repeat(np.arange(len(self.contacts), dtype=np.int32), np.diff(self.starts))
             self.dropped_codes, self.dropped_times = codes[~kept], self.times[~kept]
             before = np.concatenate([[0], np.cumsum(kept)])
             self.starts = before[self.starts]
-            self.times, self.types, self.order = self.times[kept], self.types[kept], self.order[kept]
+            self.times, self.types = self.times[kept], self.types[kept]
+            self.order = self._numbers()[kept]
             self._columns = {name: column.kept(kept) for name, column in self._columns.items()}
 
     def _times(self, frame: Frame) -> NDArray[np.int64]:
@@ -214,7 +219,11 @@ class Events:
         else:
             raise EventsError(no_instants(what, column))
         _refuse_nulls(column.null, what, self.rows)
-        refuse_out_of_range(times, what, self.rows)
+        first, last, rising = _core.span_of(times)
+        if first < EARLIEST or last > LATEST:
+            refuse_out_of_range(times, what, self.rows)
+        self._rising = self._rising and rising and (not frame.rows or first >= self._newest)
+        self._newest = last if frame.rows else self._newest
         return times
 
     def named(self, name: str) -> str:
@@ -232,9 +241,8 @@ class Events:
         if name == "time":
             return Column(kind="instant", values=self.times, null=None, dtype="instant")
         if name == "type":
-            return Column(
-                kind="text", values=self.types, null=None, categories=self.types_by_code, dtype="text"
-            )
+            codes = self.types.astype(np.int32)
+            return Column(kind="text", values=codes, null=None, categories=self.types_by_code, dtype="text")
         if name == "contact":
             codes = np.repeat(np.arange(len(self.contacts), dtype=np.int32), np.diff(self.starts))
             if self.contacts.kind == "integer":
@@ -246,11 +254,16 @@ class Events:
             )
         return None
 
+    def _numbers(self) -> NDArray[np.uint32]:
+        """Return the number of each event's row."""
+        assert self.order is not None, "what asks for columns is read with the rows' numbers"
+        return self.order
+
     def _context(self, name: str) -> Column:
         pieces = Pieces(self.mapping.column(name))
         for frame in self._frames:
             pieces.add(_column(frame, pieces.name), frame.rows)
-        return pieces.column(self.order)
+        return pieces.column(self._numbers())
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a column as float64 in grouped order, NaN for null.
@@ -268,7 +281,7 @@ class Events:
         bad = np.isinf(values)
         if bad.any():
             raise EventsError(
-                f"{what}, row {int(self.order[bad].min()):,}: expected finite numbers for an amount, "
+                f"{what}, row {int(self._numbers()[bad].min()):,}: expected finite numbers for an amount, "
                 f"got an infinite one; {in_all(int(bad.sum()))}"
             )
         return values
@@ -285,8 +298,8 @@ class Events:
 
     def release(self) -> None:
         """Let go of the events; contacts, types and counts, all that a result still asks for, remain."""
-        self.times, self.types = np.empty(0, np.int64), np.empty(0, np.int32)
-        self.order = np.empty(0, np.uint32)
+        self.times, self.types = np.empty(0, np.int64), np.empty(0, np.uint8)
+        self.order = None
         self._columns.clear()
         self._coded.clear()
 

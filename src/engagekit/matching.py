@@ -18,6 +18,7 @@ from engagekit.coding import described
 from engagekit.columns import Column
 from engagekit.errors import EventsError
 from engagekit.events import Events
+from engagekit.grouping import narrow
 from engagekit.model.conditions import All, AnyOf, Condition, Not, Test
 from engagekit.model.scalars import TEXT_OPERATORS, holds, instant_us, kind_of
 from engagekit.plan import ACTIVITY, CUSTOMER_ON, ENDS_ON, ON, READ, UNLESS, Plan, Selector
@@ -137,7 +138,8 @@ def _refuse_other_kinds(test: Test, column: Column, what: str) -> None:
 class Match:
     """What the kernel has to know of one plan and one Events."""
 
-    classes: NDArray[np.int32]
+    classes: NDArray[Any]
+    """Of uint8, uint16 or int32, the greatest (of int32: -1) for an excluded event."""
     flags: NDArray[np.uint8]
     plain_start: NDArray[np.int32]
     plain_rules: NDArray[np.int32]
@@ -178,9 +180,11 @@ def match(plan: Plan, events: Events) -> Match:
         for x, (taken, followed) in enumerate(plan.excluded):
             roles[x, view.where(taken)] |= ON
             roles[x, view.where(followed)] |= UNLESS
-        result.classes = classes.copy() if classes is events.types else classes
         if view.size:
-            _core.exclude(plan.excludes, roles, events.starts, events.times, result.codes, result.classes)
+            gone = np.zeros(len(classes), np.uint8)
+            _core.exclude(plan.excludes, roles, events.starts, events.times, result.codes, classes, gone)
+            none = -1 if classes.dtype == np.int32 else np.iinfo(classes.dtype).max
+            result.classes = np.where(gone.view(np.bool_), classes.dtype.type(none), classes)
     return result
 
 
@@ -192,7 +196,7 @@ def _selectors(plan: Plan) -> Iterable[Selector]:
         yield from followed
 
 
-def _classes(plan: Plan, events: Events) -> tuple[NDArray[np.int32], _View]:
+def _classes(plan: Plan, events: Events) -> tuple[NDArray[Any], _View]:
     """Give the class of each event, and a view of the classes."""
     asked: dict[str, set[int]] = {}
     for selector in _selectors(plan):
@@ -223,7 +227,7 @@ def _classes(plan: Plan, events: Events) -> tuple[NDArray[np.int32], _View]:
         before = distinct >> _BITS
         types, held = types[before], held[:, before]
         held[some] = (distinct >> np.arange(len(some))[:, None]) & 1 != 0
-    return classes, _View(types, held, events.types_by_code)
+    return narrow(classes, len(types)), _View(types, held, events.types_by_code)
 
 
 class _View:

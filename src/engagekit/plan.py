@@ -44,13 +44,6 @@ PHASE = np.dtype(
     [("min_engagement", "f8"), ("min_momentum", "f8"), ("half", "i4"), ("name", "i4")], align=True
 )
 EXCLUDE = np.dtype([("within", "i8"), ("by", "i4"), ("follows", "i4")], align=True)
-ROW = np.dtype(
-    [(name, "f8") for name in ("score", "engagement", "momentum", "largest")]
-    + [(name, "i8") for name in ("next_change", "events", "first_event", "last_event")]
-    + [(name, "i4") for name in ("last_type", "phase", "next_phase", "top_channel")]
-    + [(name, "i1") for name in ("level", "next_level", "half", "present")],
-    align=True,
-)
 TALLY = np.dtype([(name, "i8") for name in ("future", "excluded", "unmatched", "null_amounts")])
 
 
@@ -68,13 +61,13 @@ class Plan:
 
     model: Model
     names: tuple[str, ...]
+    """Rules, absences and repeats, channel by channel: the order of everything by rule here."""
     channels: tuple[str, ...]
     phase_names: tuple[str, ...]
     rules: np.ndarray
     phases: np.ndarray
     excludes: np.ndarray
     channel_caps: np.ndarray
-    by_channel: np.ndarray
     families: int
     listed: np.ndarray
     conditions: tuple[Condition, ...]
@@ -162,8 +155,9 @@ def lower(model: Model) -> Plan:
     >>> plan.names, plan.channels, plan.rules["points"].tolist()
     (('visit',), ('web',), [2.0])
     """
-    sources: list[Rule | Absence | Repeat] = [*model.rules, *model.absences, *model.repeats]
     channels = model.channel_names
+    sources: list[Rule | Absence | Repeat] = [*model.rules, *model.absences, *model.repeats]
+    sources.sort(key=lambda source: channels.index(source.channel))
     selectors = _Selectors(model.signals)
     amounts, codes, spans = _Names(), _Names(), _Names()
     weights: list[tuple[int, Mapping[str, float]]] = []
@@ -227,7 +221,6 @@ def lower(model: Model) -> Plan:
         phases=phases,
         excludes=excludes,
         channel_caps=np.array([_cap(model, name) for name in channels]),
-        by_channel=np.argsort(rules["channel"], kind="stable").astype(np.int32),
         families=2 + len(spans.items),
         listed=listed.astype(np.int32),
         matches=tuple(matches),

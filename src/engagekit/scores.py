@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from engagekit.contacts import Contacts
 
 NEVER = np.iinfo(np.int64).min
-DAY = 86_400_000_000
 
 
 @define(frozen=True, kw_only=True)
@@ -243,63 +242,65 @@ def _arrays(columns: Mapping[str, Out]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
+def taken(values: NDArray[Any], rows: NDArray[np.int64] | None) -> NDArray[Any]:
+    """Return some of the values, by place; None: all, as they are."""
+    return values if rows is None else values[rows]
+
+
 def result_columns(
     plan: Plan,
     events: Events,
-    numbers: NDArray[Any],
+    numbers: Mapping[str, NDArray[Any]],
     channels: NDArray[np.float64],
-    at: NDArray[np.int64],
-    rows: NDArray[np.int64],
+    rows: NDArray[np.int64] | None,
 ) -> dict[str, Out]:
-    """Name the kernel's numbers as the result's columns, the key aside: of the jobs `rows`, in that order."""
+    """Name the kernel's numbers as the result's columns, the key aside: of the jobs `rows` (None: of all)."""
 
     def number(values: NDArray[np.float64]) -> Out:
-        null = np.isnan(values)
-        return Out(kind="float", values=values, null=null if null.any() else None)
+        return Out(kind="float", values=taken(values, rows))
 
     def instant(name: str) -> Out:
-        values = numbers[name][rows]
+        values = taken(numbers[name], rows)
         null = values == NEVER
         return Out(kind="instant", values=values, null=null if null.any() else None, aware=events.aware)
 
-    def category(name: str, names: Sequence[str], first: int = 0) -> Out:
-        codes = numbers[name][rows].astype(np.int32, copy=False)
-        return Out(kind="category", values=codes - np.int32(first), categories=list(names))
+    def category(name: str, names: Sequence[str]) -> Out:
+        return Out(kind="category", values=taken(numbers[name], rows), categories=list(names))
 
-    count = numbers["events"][rows]
-    last = np.where(count > 0, numbers["last_event"][rows], 0)
-    silent = np.where(count > 0, (at[rows] - last) / DAY, np.nan)
     return {
-        "score": number(numbers["score"][rows]),
-        "engagement": number(numbers["engagement"][rows]),
+        "score": number(numbers["score"]),
+        "engagement": number(numbers["engagement"]),
         "level": category("level", LEVELS),
-        "half": category("half", ("prospect", "customer"), 1),
+        "half": category("half", ("prospect", "customer")),
         "phase": category("phase", plan.phase_names),
-        "momentum": number(numbers["momentum"][rows]),
+        "momentum": number(numbers["momentum"]),
         "next_change": instant("next_change"),
         "next_level": category("next_level", LEVELS),
         "next_phase": category("next_phase", plan.phase_names),
-        "events": Out(kind="integer", values=count),
+        "events": Out(kind="integer", values=taken(numbers["events"], rows)),
         "first_event": instant("first_event"),
         "last_event": instant("last_event"),
         "last_type": category("last_type", events.types_by_code),
-        "silent_days": number(silent),
+        "silent_days": number(numbers["silent_days"]),
         "top_channel": category("top_channel", plan.channels),
-        **{f"channel_{name}": number(channels[rows, c]) for c, name in enumerate(plan.channels)},
+        **{f"channel_{name}": number(channels[c]) for c, name in enumerate(plan.channels)},
     }
 
 
-def ids_out(events: Events, contacts: Contacts | None, rows: NDArray[np.int64]) -> Out:
+def ids_out(events: Events, contacts: Contacts | None, rows: NDArray[np.int64] | None) -> Out:
     """Give the key of the result's rows, in the caller's own type.
 
-    Rows are codes of the events' contacts; beyond them, places among the contacts table's rows that no
-    event knows.
+    Rows are codes of the events' contacts (None: all of them); beyond them, places among the contacts
+    table's rows that no event knows.
     """
     known = len(events.contacts)
     like = events.source.like(events.mapping.contact)
     unknown = np.flatnonzero(contacts.codes < 0) if contacts is not None else np.empty(0, np.int64)
     coders = [events.contacts] if contacts is None else [events.contacts, contacts.coder]
     kind = next((coder.kind for coder in coders if coder.kind is not None), "text")
+    if rows is None:
+        whole = events.contacts.integers() if kind == "integer" else events.contacts.buffers()
+        return Out(kind="integer" if kind == "integer" else "text", values=whole, like=like)
     index = rows.copy()
     if len(unknown):
         index[rows >= known] = known + unknown[rows[rows >= known] - known]

@@ -1,0 +1,295 @@
+# Finishing where nothing rises: the first change of level or phase of a score that is made of positive points alone,
+# halved again and again or never lost. It can only fall, and so can the momentum, so what is first met is where the
+# score passes the highest bound that it meets, or the momentum does.
+
+cdef int MOST_STEPS = 200
+
+
+cdef struct Height:         # the score at one instant and its derivatives by microseconds, the higher ones only where
+    double score            # no cap cuts
+    double first
+    double second
+    double third
+
+
+cdef struct Fall:           # the score of positive points, of the rules that apply
+    int64_t at
+    int64_t count           # of the arrays scratch.was and scratch.rate, filled up with zeros to a multiple of eight
+    bint capped             # one entry a live rule, in the plan's order; else one a rate
+    int32_t half
+    Height begun            # at `at`
+
+
+
+cdef bint falling(const Plan* plan, Scratch* scratch, int32_t half, Fall* fall) noexcept nogil:
+    """Whether the score can only fall; if so, its parts. Rules of one rate are one part where no cap cuts any."""
+    cdef int64_t j, r, c, n = 0
+    cdef const RuleSpec* rule
+    cdef const Point* now = &scratch.points[0]
+    cdef double value
+    fall.at = now.time
+    fall.half = half
+    fall.capped = False
+    fall.begun.score = now.score
+    fall.begun.first = now.slope
+    fall.begun.second = fall.begun.third = 0.0
+    for j in range(scratch.live_count):
+        r = scratch.live[j]
+        rule = plan.rule + r
+        if not applies(rule, half):
+            continue
+        value = now.value[r]
+        if rule.decay >= LINEAR or not value >= 0:
+            return False
+        if value > rule.cap:
+            fall.capped = True
+        value *= plan.inverse[r] * plan.inverse[r]
+        fall.begun.second += value
+        fall.begun.third += value * plan.inverse[r]
+    fall.begun.second *= LN2 * LN2
+    fall.begun.third *= -LN2 * LN2 * LN2
+    for c in range(plan.channels):
+        if scratch.channel_sum[c] >= plan.channel_cap[c]:
+            fall.capped = True
+    if fall.capped:
+        fall.begun.second = 0.0
+    if not fall.capped and plan.families < 2 + scratch.live_count:
+        memset(scratch.was, 0, (plan.families + 7) // 8 * 8 * sizeof(double))
+        for j in range(scratch.live_count):
+            r = scratch.live[j]
+            rule = plan.rule + r
+            if applies(rule, half):
+                scratch.was[rule.family] += now.value[r]
+                scratch.rate[rule.family] = plan.inverse[r]
+        # families are few, but not all of them live
+        for j in range(plan.families):
+            if scratch.was[j] > 0:
+                scratch.was[n] = scratch.was[j]
+                scratch.rate[n] = scratch.rate[j]
+                n += 1
+    else:
+        for j in range(scratch.live_count):
+            r = scratch.live[j]
+            if applies(plan.rule + r, half):
+                scratch.was[n] = now.value[r]
+                scratch.rate[n] = plan.inverse[r]
+                n += 1
+    for j in range(n, (n + 7) // 8 * 8):
+        scratch.was[j] = scratch.rate[j] = 0.0
+    fall.count = n
+    return True
+
+
+cdef void descend(
+    const Plan* plan, Scratch* scratch, const Fall* fall, int64_t at, Height* height
+) noexcept nogil:
+    """The score at `at`. Cost: one weight a part."""
+    cdef double t = <double>(at - fall.at), sum, slope, value
+    cdef double sums[4]
+    cdef int64_t j, n = 0, c = 0
+    cdef const RuleSpec* rule
+    scratch.evaluations += 1
+    if not fall.capped:
+        ek_moments(scratch.was, scratch.rate, fall.count, t, sums)
+        height.score = sums[0]
+        height.first = -LN2 * sums[1]
+        height.second = LN2 * LN2 * sums[2]
+        height.third = -LN2 * LN2 * LN2 * sums[3]
+        return
+    memset(height, 0, sizeof(Height))
+    for j in range(fall.count):
+        scratch.x[j] = t * scratch.rate[j]
+    for j in range(fall.count, (fall.count + 7) // 8 * 8):
+        scratch.x[j] = 0.0
+    ek_decay(scratch.was, scratch.x, fall.count, scratch.faded)
+    j = 0
+    for c in range(plan.channels):
+        sum = slope = 0.0
+        while j < scratch.live_count:
+            rule = plan.rule + scratch.live[j]
+            if rule.channel != c:
+                break
+            j += 1
+            if not applies(rule, fall.half):
+                continue
+            value = scratch.faded[n]
+            if value > rule.cap:
+                sum += rule.cap
+            else:
+                sum += value
+                slope -= LN2 * value * scratch.rate[n]
+            n += 1
+        if sum > plan.channel_cap[c]:
+            height.score += plan.channel_cap[c]
+        else:
+            height.score += sum
+            height.first += slope
+
+
+cdef inline double about_log(double x) noexcept nogil:
+    """ln(x) as a step needs it: near 1, where most steps end, by its series, to nine digits."""
+    cdef double z, z2
+    if not 0.8 < x < 1.25:
+        return log(x)
+    z = (x - 1.0) / (x + 1.0)
+    z2 = z * z
+    return 2.0 * z * (1.0 + z2 * (1.0 / 3 + z2 * (1.0 / 5 + z2 * (1.0 / 7))))
+
+
+cdef inline bint is_below(const Plan* plan, double score, double bound, double least) noexcept nogil:
+    """Whether the engagement is below `least`, which the score `bound` reads; asked of it only where that is close."""
+    if score < bound * (1.0 - 1e-9):
+        return True
+    return score < bound * (1.0 + 1e-9) and engagement_of(plan, score) < least
+
+
+cdef double step_to(const Height* height, double bound) noexcept nogil:
+    """About how long until the score comes down to `bound`: Householder's step of the third order for its logarithm.
+
+    Newton's step, which falls short of where a convex curve passes, is the least it can be.
+    """
+    cdef double gap, one, two, three, below, newton, step
+    if not height.first < 0:
+        return INFINITY
+    gap = about_log(height.score / bound)
+    one = height.first / height.score
+    newton = -gap / one
+    if height.second > 0:
+        two = height.second / height.score
+        three = height.third / height.score - 3.0 * one * two + 2.0 * one * one * one
+        two -= one * one
+        below = 6.0 * one * one * one - 6.0 * gap * one * two + gap * gap * three
+        if below < 0:
+            step = -gap * (6.0 * one * one - 3.0 * gap * two) / below
+            return step if step > newton else newton
+    return newton
+
+
+cdef int64_t passing(
+    const Plan* plan, Scratch* scratch, const Fall* fall, int64_t begin, int64_t end, double least, double bound,
+    double* score
+) noexcept nogil:
+    """When the engagement is first seen below `least`, which the score `bound` reads, at most half a second late.
+
+    NEVER: not up to `end`; INT64_MAX: it took too long to tell. Invariant: at `lo` it is not below, at `hi` it is.
+    Steps for ln(score), which is convex where no cap cuts, come there in two or three evaluations; wherever one leaves
+    the bracket, halving takes over. The tangent of a convex curve lies below it: led back from `hi`, it comes to the
+    bound before the curve does, so what it shows to be near is near.
+    """
+    cdef int64_t lo = begin, hi = INT64_MAX, next
+    cdef double step
+    cdef Height at_lo = fall.begun, there
+    cdef int steps
+    if begin > fall.at:
+        descend(plan, scratch, fall, lo, &at_lo)
+        if is_below(plan, at_lo.score, bound, least):
+            score[0] = at_lo.score
+            return begin
+    for steps in range(MOST_STEPS):
+        step = step_to(&at_lo, bound)
+        if step < 0:
+            step = 0.0
+        # a little further, so that a good step ends beyond
+        next = lo + <int64_t>step + SHORTEST // 4 if step < <double>(end - lo) else end
+        if next >= hi:
+            next = lo + (hi - lo) // 2
+        if next > end:
+            next = end
+        descend(plan, scratch, fall, next, &there)
+        if not is_below(plan, there.score, bound, least):
+            if next == end:
+                return NEVER
+            lo = next
+            at_lo = there
+            if hi != INT64_MAX and hi - lo <= SHORTEST:
+                return hi
+            continue
+        hi = next
+        score[0] = there.score
+        step = INFINITY
+        if there.first < 0 and there.score > 0:
+            step = about_log(bound / there.score) * there.score / -there.first
+        if hi - lo <= SHORTEST or (step <= <double>SHORTEST and not fall.capped):
+            return hi
+        next = hi - <int64_t>step - SHORTEST // 4 if step < <double>(hi - lo - SHORTEST) else lo + (hi - lo) // 2
+        descend(plan, scratch, fall, next, &there)
+        if is_below(plan, there.score, bound, least):
+            hi = next
+            score[0] = there.score
+        else:
+            lo = next
+            at_lo = there
+        if hi - lo <= SHORTEST:
+            return hi
+    return INT64_MAX
+
+
+cdef bint falls(
+    const Plan* plan, Scratch* scratch, int64_t end, int32_t half, bint ended, bint active, Row* row
+) noexcept nogil:
+    """Find the next change of a score that only falls; False, and nothing done, where it may rise."""
+    cdef Fall fall
+    cdef const Point* now = &scratch.points[0]
+    cdef int64_t p, at = now.time, soon = at, soon_pace = NEVER, found
+    cdef double ceiling = INFINITY, pace_ceiling = INFINITY, bound, least, pace, score = 0.0, ratio
+    cdef double engagement, momentum
+    cdef Height there
+    cdef bint phases = active and not ended, known = False, known_pace = False
+    cdef int32_t level, phase
+    if not falling(plan, scratch, half, &fall):
+        return False
+    while True:
+        if not known:
+            # the highest bound of the score that is met and not yet passed
+            bound = least = 0.0
+            for p in range(3 + plan.phases if phases else 3):
+                if p >= 3 and plan.phase[p - 3].half != half:
+                    continue
+                pace = plan.level[p] if p < 3 else plan.phase[p - 3].min_engagement
+                if bound < plan.bound[p] < ceiling and now.engagement >= pace:
+                    bound = plan.bound[p]
+                    least = pace
+            soon = passing(plan, scratch, &fall, soon, end, least, bound, &score) if bound > 0 else NEVER
+            if soon == INT64_MAX:
+                return False
+            ceiling = bound
+            known = True
+        if not known_pace:
+            pace = -1.0
+            if phases and scratch.pace.known:
+                for p in range(plan.phases):
+                    if (
+                        plan.phase[p].half == half
+                        and pace < plan.phase[p].min_momentum <= now.momentum
+                        and plan.phase[p].min_momentum < pace_ceiling
+                    ):
+                        pace = plan.phase[p].min_momentum
+            soon_pace = NEVER
+            if pace > -1.0:
+                ratio = (1.0 + now.momentum) * (1.0 - pace) / ((1.0 - now.momentum) * (1.0 + pace))
+                ratio = log2(ratio) / (plan.fast_inverse - plan.slow_inverse)
+                if ratio < <double>(end - at):
+                    soon_pace = at + <int64_t>ratio + SHORTEST // 4
+            pace_ceiling = pace
+            known_pace = True
+        found = soon
+        if found == NEVER or (soon_pace != NEVER and soon_pace < found):
+            found = soon_pace
+        if found == NEVER or found > end:
+            return True
+        if found == soon:
+            known = False
+            ratio = score
+        else:
+            known_pace = False
+            descend(plan, scratch, &fall, found, &there)
+            ratio = there.score
+        engagement = engagement_of(plan, ratio)
+        momentum = momentum_at(plan, &scratch.pace, found)
+        level = level_of(plan, engagement)
+        phase = phase_of(plan, engagement, momentum, half, ended, active)
+        if level != now.level or phase != now.phase:
+            row.next_change = found
+            row.next_level = level
+            row.next_phase = phase
+            return True

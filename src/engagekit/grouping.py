@@ -1,0 +1,134 @@
+"""Events of one contact side by side, in order of (time, row): counted, placed and sorted on all cores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from engagekit import _core
+from engagekit.coding import Codes
+from engagekit.errors import EventsError
+from engagekit.threads import cores, even, in_parts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_ROWS = 2**32 - 1
+SMALL = 65_536
+"""Rows below which threads cost more than they save."""
+_STEP = 4_194_304
+"""Rows between two looks for Ctrl-C: some tens of milliseconds."""
+
+
+class Grouped(NamedTuple):
+    """Events in order of (contact, time, row)."""
+
+    starts: NDArray[np.int64]
+    """The place of each contact's first event, and at the end how many events there are."""
+    times: NDArray[np.int64]
+    types: NDArray[Any]
+    order: NDArray[np.uint32] | None
+    """The number of each event's row."""
+
+
+def group(
+    codes: Codes,
+    times: NDArray[np.int64],
+    types: NDArray[Any],
+    *,
+    contacts: int,
+    numbered: bool,
+    rising: bool,
+) -> Grouped:
+    """Group rows by contact.
+
+    Parameters
+    ----------
+    codes, times, types
+        The rows: contacts by code, microseconds, types by code (see `narrow`).
+    contacts
+        How many contacts there are.
+    numbered
+        Whether the rows' numbers are asked for.
+    rising
+        Whether the rows are known to come in order of time.
+
+    Raises
+    ------
+    EventsError
+        If the rows' numbers do not fit into 32 bits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> times = np.array([30, 10, 20])
+    >>> types = np.array([0, 1, 0], np.uint8)
+    >>> one = group(np.array([0, 1, 0], np.int32), times, types, contacts=2, numbered=True, rising=False)
+    >>> one.starts.tolist(), one.times.tolist(), one.order.tolist()
+    ([0, 2, 3], [20, 30, 10], [2, 0, 1])
+    """
+    count = len(codes)
+    if count > MOST_ROWS:
+        raise EventsError(f"events: expected at most {MOST_ROWS:,} rows at once, got {count:,}")
+    # each block counts contacts for itself: the memory for that must not come near that of the rows
+    edges = even(count, min(cores(), 1 + count // (SMALL + 2 * contacts)))
+    starts = np.empty(contacts + 1, np.int64)
+    made = np.empty(count, np.int64), np.empty(count, types.dtype)
+    order = np.empty(count, np.uint32) if numbered else None
+    _place(codes, times, types, edges, starts, *made, order)
+
+    def in_order(first: int, last: int) -> None:
+        _core.sort_times(starts, first, last, *made, order)
+
+    if not rising:
+        inner = np.searchsorted(starts, edges[1:-1])
+        in_parts(in_order, sorted({0, contacts, *inner.tolist()}) if contacts else [0, 0])
+    return Grouped(starts, *made, order)
+
+
+def _place(
+    codes: Codes,
+    times: NDArray[np.int64],
+    types: NDArray[Any],
+    edges: list[int],
+    starts: NDArray[np.int64],
+    placed_times: NDArray[np.int64],
+    placed_types: NDArray[Any],
+    order: NDArray[np.uint32] | None,
+) -> None:
+    """Sort rows by contact, those of one contact as they come: a counting sort over blocks of rows."""
+    places = np.zeros((len(edges) - 1, len(starts) - 1), np.uint32)
+    block = dict(zip(edges[:-1], places, strict=True))
+
+    def count(first: int, last: int) -> None:
+        for lo, hi in _steps(first, last):
+            _core.count_rows(codes[lo:hi], block[first])
+
+    def place(first: int, last: int) -> None:
+        for lo, hi in _steps(first, last):
+            _core.place_rows(
+                codes[lo:hi], times[lo:hi], types[lo:hi], lo, block[first], placed_times, placed_types, order
+            )
+
+    in_parts(count, edges)
+    _core.place_blocks(places, starts)
+    in_parts(place, edges)
+
+
+def _steps(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Cut rows into runs after which Python may look for signals."""
+    for lo in range(first, last, _STEP):
+        yield lo, min(lo + _STEP, last)
+
+
+def narrow(codes: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return codes below `count` in the least of uint8, uint16 and int32 with a value to spare, for none.
+
+    >>> import numpy as np
+    >>> narrow(np.array([0, 254]), 255).dtype, narrow(np.array([0, 255]), 256).dtype
+    (dtype('uint8'), dtype('uint16'))
+    """
+    dtype = np.uint8 if count < 2**8 else np.uint16 if count < 2**16 else np.int32
+    return codes.astype(dtype, copy=False)

@@ -1,0 +1,52 @@
+"""Work in parts, each on a thread of its own: the kernel's loops run without the GIL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+MOST_THREADS = 256
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def even(count: int, parts: int) -> list[int]:
+    """Cut a count into parts of about the same size; return their edges.
+
+    >>> even(10, 3)
+    [0, 3, 6, 10]
+    """
+    return [count * part // parts for part in range(parts + 1)]
+
+
+def in_parts(
+    work: Callable[[int, int], T], edges: Sequence[int], *, stop: Callable[[], object] = lambda: None
+) -> list[T]:
+    """Do some work from each edge to the next, all at the same time; return the results in order.
+
+    Parameters
+    ----------
+    work
+        Called with two neighbouring edges; where there are only two, in the caller's thread.
+    edges
+        In rising order, at least two.
+    stop
+        Called when a part fails or the user interrupts: it lets the others end soon.
+    """
+    if len(edges) == 2:
+        return [work(edges[0], edges[1])]
+    with ThreadPoolExecutor(len(edges) - 1) as pool:
+        try:
+            return list(pool.map(work, edges[:-1], edges[1:]))
+        except BaseException:  # Ctrl-C above all: the others need not finish
+            stop()
+            raise
