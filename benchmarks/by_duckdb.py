@@ -1,0 +1,153 @@
+"""The workloads in DuckDB's SQL.
+
+The fastest of a dozen ways to write each: a join to a small table of rules beats a `case` over the types and
+a lookup in a list, `exp` beats `pow`, and four products summed beat `filter` and a second aggregation.
+"""
+
+import math
+from collections.abc import Callable
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+from declared import (
+    CAPPED, CHANNEL_CAPS, CHANNELS, FAST, HALF_LIVES, LIMIT, LIMITED, MIDPOINT, PATIENCE, POINTS, RULE_CAP,
+    SLOW, UNOPENED, UNOPENED_HALF_LIFE,
+)  # fmt: skip
+from synthetic import DAY_US, TYPES
+
+Query = Callable[[int], pa.Table]
+DECAYED = """
+    select contact, web + mail + event + shop as score, web, mail, event, shop
+    from (
+        select contact, sum(web_points * decay) as web, sum(mail_points * decay) as mail,
+            sum(event_points * decay) as event, sum(shop_points * decay) as shop
+        from (select contact, exp(rate * ({at} - {time})) as decay, rules.* from {log} join rules using (type))
+        group by contact
+    )
+"""
+EVERYTHING = """
+    with counted as (
+        select contact, type, epoch_us(time) as time from log where type not in {limited}
+        union all
+        select contact, type, epoch_us(time) as time from log where type in {limited}
+        qualify row_number() over (
+            partition by contact, type, epoch_us(time) // {day} order by time) <= {limit}
+    ),
+    unopened as (
+        select sent.contact, 'unopened' as type, epoch_us(sent.time) + {patience} as time
+        from (select contact, message, time from log where type = 'mail_sent') as sent
+        asof left join (select contact, message, time from log where type = 'mail_open') as opened
+            on sent.contact = opened.contact and sent.message = opened.message and sent.time < opened.time
+        where epoch_us(sent.time) + {patience} <= {at}
+            and (opened.time is null or epoch_us(opened.time) > epoch_us(sent.time) + {patience})
+    ),
+    of_rules as (
+        select contact, type, cap, channel,
+            sum(points * exp(rate * age)) as points,
+            sum(greatest(points, 0) * exp({fast} * age)) as fast,
+            sum(greatest(points, 0) * exp({slow} * age)) as slow
+        from (
+            select contact, rules.*, {at} - time as age
+            from (from counted union all from unopened) join rules using (type)
+        )
+        group by contact, type, cap, channel
+    ),
+    of_contacts as (
+        select contact,
+            {capped_channels},
+            sum(fast) / {fast_days} as fast, sum(slow) / {slow_days} as slow,
+            bool_or(type = 'shop_order') as customer,
+            bool_or(type not in ('mail_sent', 'unopened')) as active
+        from (select * replace (greatest(least(points, cap), -cap) as points) from of_rules)
+        group by contact
+    ),
+    scored as (
+        select contact, web + mail + event + shop as score, web, mail, event, shop, customer, active,
+            100 * (1 - exp({scale} * greatest(score, 0))) as engagement,
+            (fast - slow) / (fast + slow) as momentum
+        from of_contacts
+    )
+    select contact, score, web, mail, event, shop, engagement, momentum,
+        case when engagement >= 50 then 'high' when engagement >= 25 then 'medium'
+            when engagement >= 1 then 'low' else 'none' end as level,
+        case when not active then null
+            when not customer and engagement >= 50 then 'sales'
+            when not customer then 'nurture'
+            when engagement >= 50 or momentum >= -0.33 then 'retention'
+            else 'exit' end as phase
+    from scored
+"""
+
+
+def rate(days: float) -> float:
+    """Return the exponent by which a half-life decays in a microsecond."""
+    return -math.log(2) / (days * DAY_US)
+
+
+def connected(types: object = TYPES) -> duckdb.DuckDBPyConnection:
+    """Connect to a database in memory that holds the rules by `types`: names, or small integers."""
+    connection = duckdb.connect()
+    connection.execute("set threads = 2; set preserve_insertion_order = false")
+    rules = pl.DataFrame(
+        {
+            "type": pl.Series(types),
+            "points": POINTS,
+            "rate": [rate(days) for days in HALF_LIVES],
+            "channel": [name.partition("_")[0] for name in TYPES],
+            "cap": [RULE_CAP if name in CAPPED else math.inf for name in TYPES],
+        }
+    ).with_columns(
+        pl.when(pl.col("channel") == name).then("points").otherwise(0.0).alias(f"{name}_points")
+        for name in CHANNELS
+    )
+    connection.register("given", rules.to_arrow())
+    connection.execute("create table rules as from given")
+    return connection
+
+
+def of_arrow(log: pl.DataFrame) -> Query:
+    """Query the log where it lies, as an Arrow table."""
+    connection = connected()
+    connection.register("log", log.to_arrow())
+    return lambda at: connection.sql(
+        DECAYED.format(at=at, time="epoch_us(time)", log="log")
+    ).to_arrow_table()
+
+
+def of_own_table(log: pl.DataFrame, *, grouped: bool) -> Query:
+    """Query a table of DuckDB's own, types and times as integers, in the log's order or the contacts'."""
+    connection = connected(pl.Series(range(len(TYPES)), dtype=pl.UInt8))
+    integers = log.select("contact", pl.col("type").to_physical().cast(pl.UInt8), pl.col("time").to_physical())
+    connection.register("given_log", integers.to_arrow())
+    connection.execute(f"create table log as from given_log {'order by contact' if grouped else ''}")
+    connection.unregister("given_log")
+    return lambda at: connection.sql(DECAYED.format(at=at, time="time", log="log")).to_arrow_table()
+
+
+def everything(log: pl.DataFrame) -> Query:
+    """Query limits, an absence, caps, momentum and phases."""
+    connection = connected()
+    connection.register("log", log.to_arrow())
+    connection.execute(
+        "insert into rules by name select 'unopened' as type, ? as points, ? as rate, 'mail' as channel, "
+        "'inf'::double as cap",
+        [UNOPENED, rate(UNOPENED_HALF_LIFE)],
+    )
+    sums = {name: f"coalesce(sum(points) filter (channel = '{name}'), 0)" for name in CHANNELS}
+    for name, cap in CHANNEL_CAPS.items():
+        sums[name] = f"greatest(least({sums[name]}, {cap}), -{cap})"
+    text = EVERYTHING.format(
+        at="{at}",
+        limited=LIMITED,
+        limit=LIMIT,
+        day=DAY_US,
+        patience=PATIENCE * DAY_US,
+        fast=rate(FAST),
+        slow=rate(SLOW),
+        fast_days=FAST,
+        slow_days=SLOW,
+        scale=-math.log(2) / MIDPOINT,
+        capped_channels=", ".join(f"{clipped} as {name}" for name, clipped in sums.items()),
+    )
+    return lambda at: connection.sql(text.format(at=at)).to_arrow_table()
