@@ -14,7 +14,7 @@ from declared import (
     CAPPED, CHANNEL_CAPS, CHANNELS, FAST, HALF_LIVES, LIMIT, LIMITED, MIDPOINT, PATIENCE, POINTS, RULE_CAP,
     SLOW, UNOPENED, UNOPENED_HALF_LIFE,
 )  # fmt: skip
-from synthetic import DAY_US, TYPES
+from synthetic import DAY_US, DAYS, START_US, TYPES
 
 Query = Callable[[int], pa.Table]
 DECAYED = """
@@ -78,11 +78,54 @@ EVERYTHING = """
             else 'exit' end as phase
     from scored
 """
+HISTORY = """
+    with weighed as (
+        select contact, type, greatest(1, ceil((epoch_us(time) - {start}) / {day}))::int as day,
+            sum(points * exp(rate * ({start} - epoch_us(time)))) as points,
+            sum(points * exp({fast} * ({start} - epoch_us(time)))) as fast,
+            sum(points * exp({slow} * ({start} - epoch_us(time)))) as slow
+        from log join rules using (type)
+        where epoch_us(time) <= {at}
+        group by all
+    ),
+    until_the_next as (
+        select contact, type, day, coalesce(lead(day) over so_far, {days} + 1) as next,
+            sum(points) over so_far as points, sum(fast) over so_far as fast, sum(slow) over so_far as slow
+        from weighed
+        window so_far as (partition by contact, type order by day)
+    ),
+    of_days as (
+        select contact, day, sum(points * exp(rate * day * {day})) as score,
+            sum(fast) * exp({fast} * day * {day}) / {fast_days} as fast,
+            sum(slow) * exp({slow} * day * {day}) / {slow_days} as slow
+        from (select * exclude day, unnest(range(day, next)) as day from until_the_next)
+        join (select type, rate from rules) using (type)
+        group by contact, day
+    )
+    select contact, make_timestamp({start} + day * {day}) as "at", score,
+        100 * (1 - exp({scale} * greatest(score, 0))) as engagement,
+        (fast - slow) / (fast + slow) as momentum,
+        case when engagement >= 50 then 'high' when engagement >= 25 then 'medium'
+            when engagement >= 1 then 'low' else 'none' end as level,
+        case when engagement >= 50 then 'sales' else 'nurture' end as phase
+    from of_days
+"""
+"""Decayed sums up to each day on which something happened, spread over the days until the next one; a cross
+join of events and days takes twice as long, a loop over the days even longer."""
 
 
 def rate(days: float) -> float:
     """Return the exponent by which a half-life decays in a microsecond."""
     return -math.log(2) / (days * DAY_US)
+
+
+IN_ALL = {
+    "fast": rate(FAST),
+    "slow": rate(SLOW),
+    "fast_days": FAST,
+    "slow_days": SLOW,
+    "scale": -math.log(2) / MIDPOINT,
+}
 
 
 def connected(types: object = TYPES) -> duckdb.DuckDBPyConnection:
@@ -143,11 +186,16 @@ def everything(log: pl.DataFrame) -> Query:
         limit=LIMIT,
         day=DAY_US,
         patience=PATIENCE * DAY_US,
-        fast=rate(FAST),
-        slow=rate(SLOW),
-        fast_days=FAST,
-        slow_days=SLOW,
-        scale=-math.log(2) / MIDPOINT,
+        **IN_ALL,
         capped_channels=", ".join(f"{clipped} as {name}" for name, clipped in sums.items()),
     )
     return lambda at: connection.sql(text.format(at=at)).to_arrow_table()
+
+
+def history(log: pl.DataFrame) -> Query:
+    """Query a row for each contact and day from its first event on."""
+    connection = connected()
+    connection.register("log", log.to_arrow())
+    return lambda at: connection.sql(
+        HISTORY.format(at=at, start=START_US, day=DAY_US, days=DAYS, **IN_ALL)
+    ).to_arrow_table()

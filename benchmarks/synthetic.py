@@ -1,6 +1,9 @@
 """A made-up log of half a year: who did what, in order of time, a few contacts doing most of it."""
 
-from typing import Literal, NamedTuple
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -26,34 +29,62 @@ class Size(NamedTuple):
     contacts: int
 
 
-def log_of(size: Size, *, ids: Ids = "integer", messages: bool = False, seed: int = 1) -> pl.DataFrame:
+def log_of(
+    size: Size, *, ids: Ids = "integer", messages: bool = False, types: tuple[str, ...] = TYPES, seed: int = 1
+) -> pl.DataFrame:
     """Draw a log in order of time; every contact has an event, the busiest of them one in a thousand of all.
 
     The draws do not depend on the kind of ids, so that the same seed gives the same log under other names.
     """
     rng = np.random.default_rng(seed)
+    (part,) = _parts(rng, size, 1, ids=ids, types=types)
+    if messages:
+        drawn = rng.integers(0, MESSAGES, size.events, dtype=np.int32)
+        part = part.with_columns(message=pl.Series(drawn))
+    return part
+
+
+def parquet_log(size: Size, folder: Path, parts: int = 10) -> Path:
+    """Write a log as Parquet files, a stretch of time each, unless they are there already."""
+    done = folder / f"log of {size.events} events of {size.contacts} contacts"
+    if not done.exists():
+        half = done.with_suffix(".partial")
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        for number, part in enumerate(_parts(np.random.default_rng(1), size, parts)):
+            part.write_parquet(half / f"{number:02d}.parquet", compression="snappy")
+        half.rename(done)
+    return done
+
+
+def _parts(
+    rng: np.random.Generator,
+    size: Size,
+    parts: int,
+    *,
+    ids: Ids = "integer",
+    types: tuple[str, ...] = TYPES,
+) -> Iterator[pl.DataFrame]:
     # bounded, or one contact in half a million would by chance own a fifth of the log
     activity = np.minimum(rng.pareto(1.5, size.contacts), 1000) + 0.05
     counts = 1 + rng.multinomial(size.events - size.contacts, activity / activity.sum())
     who = np.repeat(np.arange(size.contacts, dtype=np.uint32), counts)
     rng.shuffle(who)
-    times = START_US + rng.integers(0, DAYS * DAY_US, size.events)
-    times.sort()
-    columns = {
-        "contact": _named(who, size.contacts, ids),
-        "type": _types(rng.integers(0, len(TYPES), size.events, dtype=np.uint8)),
-        "time": pl.Series(times).cast(pl.Datetime("us")),
-    }
-    if messages:
-        columns["message"] = pl.Series(rng.integers(0, MESSAGES, size.events, dtype=np.int32))
-    return pl.DataFrame(columns)
+    kind = pl.Series(types, dtype=pl.Enum(types))
+    stretch = DAYS * DAY_US // parts
+    for number, some in enumerate(np.array_split(who, parts)):
+        times = START_US + number * stretch + rng.integers(0, stretch, len(some))
+        times.sort()
+        yield pl.DataFrame(
+            {
+                "contact": _named(some, size.contacts, ids),
+                "type": kind.gather(pl.Series(rng.integers(0, len(types), len(some), dtype=np.uint16))),
+                "time": pl.Series(times).cast(pl.Datetime("us")),
+            }
+        )
 
 
-def _types(codes: "np.ndarray[tuple[int], np.dtype[np.uint8]]") -> pl.Series:
-    return pl.Series(TYPES, dtype=pl.Enum(TYPES)).gather(pl.Series(codes))
-
-
-def _named(who: "np.ndarray[tuple[int], np.dtype[np.uint32]]", contacts: int, ids: Ids) -> pl.Series:
+def _named(who: Any, contacts: int, ids: Ids) -> pl.Series:
     """Give each contact an id that says nothing of its place: 40 scattered bits, or 12 to 24 characters."""
     if ids == "integer":
         # an odd factor modulo a power of two repeats no number
