@@ -7,13 +7,10 @@ a lookup in a list, `exp` beats `pow`, and four products summed beat `filter` an
 import math
 from collections.abc import Callable
 
+import declared as model
 import duckdb
 import polars as pl
 import pyarrow as pa
-from declared import (
-    CAPPED, CHANNEL_CAPS, CHANNELS, FAST, HALF_LIVES, LIMIT, LIMITED, MIDPOINT, PATIENCE, POINTS, RULE_CAP,
-    SLOW, UNOPENED, UNOPENED_HALF_LIFE,
-)  # fmt: skip
 from synthetic import DAY_US, DAYS, START_US, TYPES
 
 Query = Callable[[int], pa.Table]
@@ -22,7 +19,10 @@ DECAYED = """
     from (
         select contact, sum(web_points * decay) as web, sum(mail_points * decay) as mail,
             sum(event_points * decay) as event, sum(shop_points * decay) as shop
-        from (select contact, exp(rate * ({at} - {time})) as decay, rules.* from {log} join rules using (type))
+        from (
+            select contact, exp(rate * ({at} - {time})) as decay, rules.*
+            from {log} join rules using (type)
+        )
         group by contact
     )
 """
@@ -120,11 +120,11 @@ def rate(days: float) -> float:
 
 
 IN_ALL = {
-    "fast": rate(FAST),
-    "slow": rate(SLOW),
-    "fast_days": FAST,
-    "slow_days": SLOW,
-    "scale": -math.log(2) / MIDPOINT,
+    "fast": rate(model.FAST),
+    "slow": rate(model.SLOW),
+    "fast_days": model.FAST,
+    "slow_days": model.SLOW,
+    "scale": -math.log(2) / model.MIDPOINT,
 }
 
 
@@ -135,14 +135,14 @@ def connected(types: object = TYPES) -> duckdb.DuckDBPyConnection:
     rules = pl.DataFrame(
         {
             "type": pl.Series(types),
-            "points": POINTS,
-            "rate": [rate(days) for days in HALF_LIVES],
+            "points": model.POINTS,
+            "rate": [rate(days) for days in model.HALF_LIVES],
             "channel": [name.partition("_")[0] for name in TYPES],
-            "cap": [RULE_CAP if name in CAPPED else math.inf for name in TYPES],
+            "cap": [model.RULE_CAP if name in model.CAPPED else math.inf for name in TYPES],
         }
     ).with_columns(
         pl.when(pl.col("channel") == name).then("points").otherwise(0.0).alias(f"{name}_points")
-        for name in CHANNELS
+        for name in model.CHANNELS
     )
     connection.register("given", rules.to_arrow())
     connection.execute("create table rules as from given")
@@ -153,15 +153,15 @@ def of_arrow(log: pl.DataFrame) -> Query:
     """Query the log where it lies, as an Arrow table."""
     connection = connected()
     connection.register("log", log.to_arrow())
-    return lambda at: connection.sql(
-        DECAYED.format(at=at, time="epoch_us(time)", log="log")
-    ).to_arrow_table()
+    return lambda at: connection.sql(DECAYED.format(at=at, time="epoch_us(time)", log="log")).to_arrow_table()
 
 
 def of_own_table(log: pl.DataFrame, *, grouped: bool) -> Query:
     """Query a table of DuckDB's own, types and times as integers, in the log's order or the contacts'."""
     connection = connected(pl.Series(range(len(TYPES)), dtype=pl.UInt8))
-    integers = log.select("contact", pl.col("type").to_physical().cast(pl.UInt8), pl.col("time").to_physical())
+    integers = log.select(
+        "contact", pl.col("type").to_physical().cast(pl.UInt8), pl.col("time").to_physical()
+    )
     connection.register("given_log", integers.to_arrow())
     connection.execute(f"create table log as from given_log {'order by contact' if grouped else ''}")
     connection.unregister("given_log")
@@ -175,17 +175,17 @@ def everything(log: pl.DataFrame) -> Query:
     connection.execute(
         "insert into rules by name select 'unopened' as type, ? as points, ? as rate, 'mail' as channel, "
         "'inf'::double as cap",
-        [UNOPENED, rate(UNOPENED_HALF_LIFE)],
+        [model.UNOPENED, rate(model.UNOPENED_HALF_LIFE)],
     )
-    sums = {name: f"coalesce(sum(points) filter (channel = '{name}'), 0)" for name in CHANNELS}
-    for name, cap in CHANNEL_CAPS.items():
+    sums = {name: f"coalesce(sum(points) filter (channel = '{name}'), 0)" for name in model.CHANNELS}
+    for name, cap in model.CHANNEL_CAPS.items():
         sums[name] = f"greatest(least({sums[name]}, {cap}), -{cap})"
     text = EVERYTHING.format(
         at="{at}",
-        limited=LIMITED,
-        limit=LIMIT,
+        limited=model.LIMITED,
+        limit=model.LIMIT,
         day=DAY_US,
-        patience=PATIENCE * DAY_US,
+        patience=model.PATIENCE * DAY_US,
         **IN_ALL,
         capped_channels=", ".join(f"{clipped} as {name}" for name, clipped in sums.items()),
     )
@@ -199,3 +199,17 @@ def history(log: pl.DataFrame) -> Query:
     return lambda at: connection.sql(
         HISTORY.format(at=at, start=START_US, day=DAY_US, days=DAYS, **IN_ALL)
     ).to_arrow_table()
+
+
+def of_files(log: str, out: str, at: int) -> str:
+    """Return the statements that query Parquet files and write the answer to another."""
+    connection = connected()
+    rows = connection.sql("select type, rate, web_points, mail_points, event_points, shop_points from rules")
+    names = ", ".join(rows.columns)
+    values = ", ".join(map(str, rows.fetchall()))
+    answer = DECAYED.format(at=at, time="epoch_us(time)", log=f"read_parquet('{log}')")
+    return (
+        "set threads = 2; set preserve_insertion_order = false; "
+        f"create temp table rules as from (values {values}) as given({names}); "
+        f"copy ({answer}) to '{out}' (format parquet)"
+    )

@@ -66,7 +66,7 @@ A_DAY_LATER = [math.exp(rate(days) * DAY_US) for days in (*HALF_LIVES, FAST, SLO
 
 
 def history(log: pl.DataFrame) -> Query:
-    """Carry a sum per contact and rule from day to day; a filter and `group_by` for each takes four times as long.
+    """Carry a sum per contact and rule from day to day; `group_by` for each takes four times as long.
 
     Contacts are numbered by their first event, so that those seen until a day are the first so many rows.
     """

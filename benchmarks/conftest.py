@@ -9,16 +9,16 @@ os.environ["POLARS_MAX_THREADS"] = "2"
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
 
-import pytest  # noqa: E402
-from form import Form  # noqa: E402
-from results import BUILD, RECORDED, RESULTS, Results, loaded, write  # noqa: E402
+import pytest
+from form import Form
+from results import BUILD, RECORDED, RESULTS, Results, loaded, write
 
 RESULTS_OF_RUN = pytest.StashKey[Results]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--short`` and ``--record``."""
-    parser.addoption("--short", action="store_true", help="a tenth of the events; fails below recorded ratios")
+    parser.addoption("--short", action="store_true", help="a tenth of the events; holds recorded ratios")
     parser.addoption("--record", action="store_true", help="keep the figures: of the full form for the docs")
 
 

@@ -73,7 +73,7 @@ class Results:
         before = before or {}
         names = [name for name in before if isinstance(before[name], dict) and name != "machine"]
         sections = {
-            name: {**before.get(name, {}), **self.sections.get(name, {})}
+            name: dict(sorted({**before.get(name, {}), **self.sections.get(name, {})}.items()))
             for name in dict.fromkeys([*names, *self.sections])
         }
         measured = datetime.now(UTC).date().isoformat()
@@ -90,7 +90,7 @@ class Results:
 
     def table(self) -> str:
         """Return the workloads as a table of text."""
-        lines = self.sections.get("workloads", {})
+        lines = dict(sorted(self.sections.get("workloads", {}).items()))
         rows = [row_of(name, line) for name, line in lines.items()]
         widths = [max(map(len, column)) for column in zip(HEADER, *rows, strict=True)]
         shown = [HEADER, ["-" * width for width in widths], *rows]

@@ -57,10 +57,12 @@ def instant(at_us: int) -> np.datetime64:
     return np.datetime64(at_us, "us")
 
 
-def scored(log: pl.DataFrame, *, model: Callable[[], ek.Model] = declared.sixteen) -> Query:
+def scored(
+    log: pl.DataFrame, *, model: Callable[[], ek.Model] = declared.sixteen, threads: int = THREADS
+) -> Query:
     """Score a polars frame, the result's frame included."""
     declared_model = model()
-    return lambda at: declared_model.score(log, at=instant(at), threads=THREADS).frame
+    return lambda at: declared_model.score(log, at=instant(at), threads=threads).frame
 
 
 def rescored(log: pl.DataFrame) -> Query:
