@@ -30,9 +30,8 @@ EVERYTHING = """
     with counted as (
         select contact, type, epoch_us(time) as time from log where type not in {limited}
         union all
-        select contact, type, epoch_us(time) as time from log where type in {limited}
-        qualify row_number() over (
-            partition by contact, type, epoch_us(time) // {day} order by time) <= {limit}
+        select contact, type, unnest(min(epoch_us(time), {limit})) as time from log where type in {limited}
+        group by contact, type, epoch_us(time) // {day}
     ),
     unopened as (
         select sent.contact, 'unopened' as type, epoch_us(sent.time) + {patience} as time
@@ -43,15 +42,15 @@ EVERYTHING = """
             and (opened.time is null or epoch_us(opened.time) > epoch_us(sent.time) + {patience})
     ),
     of_rules as (
-        select contact, type, cap, channel,
+        select contact, type,
             sum(points * exp(rate * age)) as points,
             sum(greatest(points, 0) * exp({fast} * age)) as fast,
             sum(greatest(points, 0) * exp({slow} * age)) as slow
         from (
-            select contact, rules.*, {at} - time as age
+            select contact, type, points, rate, {at} - time as age
             from (from counted union all from unopened) join rules using (type)
         )
-        group by contact, type, cap, channel
+        group by contact, type
     ),
     of_contacts as (
         select contact,
@@ -59,7 +58,10 @@ EVERYTHING = """
             sum(fast) / {fast_days} as fast, sum(slow) / {slow_days} as slow,
             bool_or(type = 'shop_order') as customer,
             bool_or(type not in ('mail_sent', 'unopened')) as active
-        from (select * replace (greatest(least(points, cap), -cap) as points) from of_rules)
+        from (
+            select contact, type, channel, greatest(least(of_rules.points, cap), -cap) as points, fast, slow
+            from of_rules join rules using (type)
+        )
         group by contact
     ),
     scored as (
@@ -78,6 +80,8 @@ EVERYTHING = """
             else 'exit' end as phase
     from scored
 """
+"""The three earliest of a day by `min(time, 3)` take less than `row_number()` over a window."""
+
 HISTORY = """
     with weighed as (
         select contact, type, greatest(1, ceil((epoch_us(time) - {start}) / {day}))::int as day,

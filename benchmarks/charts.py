@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from race import OURS
-from results import seconds
 
 # Grey of the middle stands out from white and from black; the page shows through everything else.
 GREY = "#8a8a8a"
@@ -92,7 +91,7 @@ def _growth(results: dict[str, Any]) -> Figure:
     rules.set_xticks([number for number, _ in counted], [f"{number:,}" for number, _ in counted])
     rules.set_xlabel("rules, of which an event matches one")
     rules.set_ylim(0, 1.2 * max(taken for _, taken in counted))
-    rules.yaxis.set_major_formatter(FuncFormatter(lambda taken, _: seconds(taken)))
+    rules.yaxis.set_major_formatter(FuncFormatter(_tick))
     rules.grid(visible=True)
     return figure
 
@@ -106,4 +105,4 @@ def _seconds(axes: Axes, which: str) -> None:
 
 
 def _tick(taken: float, _: object) -> str:
-    return f"{taken:g} s" if taken >= 1 else f"{taken * 1e3:g} ms"
+    return f"{taken:g} s" if taken >= 1 or not taken else f"{taken * 1e3:g} ms"

@@ -97,7 +97,8 @@ def _growth(results: dict[str, Any]) -> str:
 
 
 def _rules(results: dict[str, Any]) -> str:
-    lines = [line for line in results["rules"].values() if "rules" in line]
+    counted = (line for line in results["rules"].values() if "rules" in line)
+    lines = sorted(counted, key=lambda line: int(line["rules"]))
     exponent = results["rules"]["exponent"]["value"]
     header = ["rules", *(f"{line['rules']:,}" for line in lines)]
     table = _markdown(header, [["time", *(seconds(line["seconds"]) for line in lines)]])

@@ -68,9 +68,23 @@ class Race:
         self.seconds[side.name].append(time.perf_counter() - began)
         del result
 
+    def again(self) -> "Race":
+        """Return a second race of as many rounds."""
+        race = Race(self.sides, self.instants)
+        for _ in self.seconds[OURS]:
+            race.peers()
+            race.ours()
+        return race
+
     def medians(self) -> dict[str, float]:
         """Tell the median time of each side, in seconds."""
         return {name: statistics.median(taken) for name, taken in self.seconds.items()}
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast as its best peer engagekit is."""
+        medians = self.medians()
+        return medians[best_peer(medians)] / medians[OURS]
 
 
 def best_peer(medians: dict[str, float]) -> str:

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -91,7 +90,8 @@ class Results:
     def table(self) -> str:
         """Return the workloads as a table of text."""
         lines = dict(sorted(self.sections.get("workloads", {}).items()))
-        rows = [row_of(name, line) for name, line in lines.items()]
+        # the floors are those of the full form
+        rows = [row_of(name, line, marked=self.form == "full") for name, line in lines.items()]
         widths = [max(map(len, column)) for column in zip(HEADER, *rows, strict=True)]
         shown = [HEADER, ["-" * width for width in widths], *rows]
         return "\n".join(
@@ -104,10 +104,10 @@ class Results:
 HEADER = ["", "workload", "events", "ours", "best peer", "ratio", "floor", "aim", "memory"]
 
 
-def row_of(name: str, line: dict[str, Any]) -> list[str]:
-    """Return a line of the table; the ratio is marked where it is below its floor."""
+def row_of(name: str, line: dict[str, Any], *, marked: bool) -> list[str]:
+    """Return a line of the table; a ratio below its floor can be marked."""
     floor, peer = line["floor"], line["best_peer"]
-    below = floor is not None and line["ratio"] < floor
+    below = marked and floor is not None and line["ratio"] < floor
     return [
         name,
         line["title"],
@@ -139,28 +139,21 @@ def raced(race: Race, **about: Any) -> dict[str, Any]:
     medians = race.medians()
     peer = best_peer(medians)
     rounds = {name: [round(each, 6) for each in taken] for name, taken in race.seconds.items()}
-    ratio = medians[peer] / medians[OURS]
-    return {**about, "seconds": rounds, "median": medians, "best_peer": peer, "ratio": ratio}
+    return {**about, "seconds": rounds, "median": medians, "best_peer": peer, "ratio": race.ratio}
 
 
-def recorded_ratio(name: str) -> float | None:
-    """Return what the short form reached when it was recorded."""
-    ratio: float | None = loaded(RECORDED).get("ratios", {}).get(name)
-    return ratio
-
-
-def hold(name: str, ratio: float, again: Callable[[], float]) -> float:
+def hold(name: str, race: Race) -> float:
     """Fail where a ratio is well below the recorded one, measured a second time so that noise does not."""
-    recorded = recorded_ratio(name)
-    if recorded is None or ratio >= KEPT * recorded:
-        return ratio
-    second = again()
+    recorded = loaded(RECORDED).get("ratios", {}).get(name)
+    if recorded is None or race.ratio >= KEPT * recorded:
+        return race.ratio
+    second = race.again().ratio
     if second >= KEPT * recorded:
         return second
     pytest.fail(
-        f"{name}: {OURS} was {recorded:.2f} times as fast as the best peer when that was recorded, now it is "
-        f"{ratio:.2f} and, measured again, {second:.2f} times as fast: below {KEPT:.0%}. Make it fast again, "
-        'or record anew with make bench ARGS="--short --record"',
+        f"{name}: {OURS} was {recorded:.2f} times as fast as the best peer when that was recorded; now it is "
+        f"{race.ratio:.2f} and, measured again, {second:.2f} times as fast, below {KEPT:.0%} of that. Make it "
+        'fast again or record anew with make bench ARGS="--short --record"',
         pytrace=False,
     )
 
