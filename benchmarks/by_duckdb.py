@@ -5,7 +5,7 @@ a lookup in a list, `exp` beats `pow`, and four products summed beat `filter` an
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import declared as model
 import duckdb
@@ -132,7 +132,7 @@ IN_ALL = {
 }
 
 
-def connected(types: object = TYPES) -> duckdb.DuckDBPyConnection:
+def connected(types: Sequence[str] | pl.Series = TYPES) -> duckdb.DuckDBPyConnection:
     """Connect to a database in memory that holds the rules by `types`: names, or small integers."""
     connection = duckdb.connect()
     connection.execute("set threads = 2; set preserve_insertion_order = false")
@@ -213,7 +213,7 @@ def of_files(log: str, out: str, at: int) -> str:
     values = ", ".join(map(str, rows.fetchall()))
     answer = DECAYED.format(at=at, time="epoch_us(time)", log=f"read_parquet('{log}')")
     return (
-        "set threads = 2; set preserve_insertion_order = false; "
+        "set threads = 2; set preserve_insertion_order = false; set enable_progress_bar = false; "
         f"create temp table rules as from (values {values}) as given({names}); "
         f"copy ({answer}) to '{out}' (format parquet)"
     )

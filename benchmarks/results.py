@@ -85,7 +85,8 @@ class Results:
         measured = {
             name: round(line["ratio"], 3) for name, line in self.sections.get("workloads", {}).items()
         }
-        return {"schema": SCHEMA, "form": "short", "ratios": {**before.get("ratios", {}), **measured}}
+        ratios = {**before.get("ratios", {}), **measured}
+        return {"schema": SCHEMA, "form": "short", "ratios": dict(sorted(ratios.items()))}
 
     def table(self) -> str:
         """Return the workloads as a table of text."""
@@ -152,8 +153,8 @@ def hold(name: str, race: Race) -> float:
         return second
     pytest.fail(
         f"{name}: {OURS} was {recorded:.2f} times as fast as the best peer when that was recorded; now it is "
-        f"{race.ratio:.2f} and, measured again, {second:.2f} times as fast, below {KEPT:.0%} of that. Make it "
-        'fast again or record anew with make bench ARGS="--short --record"',
+        f"{race.ratio:.2f} and, measured again, {second:.2f} times as fast, below {KEPT:.0%} of that. Make "
+        'it fast again or record anew with make bench ARGS="--short --record"',
         pytrace=False,
     )
 
