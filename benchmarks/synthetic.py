@@ -46,7 +46,7 @@ def log_of(
 
 def parquet_log(size: Size, folder: Path, parts: int = 10) -> Path:
     """Write a log as Parquet files, a stretch of time each, unless they are there already."""
-    done = folder / f"log of {size.events} events of {size.contacts} contacts"
+    done = folder / f"log-{size.events}-{size.contacts}"
     if not done.exists():
         half = done.with_suffix(".partial")
         shutil.rmtree(half, ignore_errors=True)
