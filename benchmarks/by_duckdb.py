@@ -1,6 +1,6 @@
 """The workloads in DuckDB's SQL.
 
-The fastest of a dozen ways to write each: a join to a small table of rules beats a `case` over the types and
+The fastest of the ways that were tried: a join to a small table of rules beats a `case` over the types and
 a lookup in a list, `exp` beats `pow`, and four products summed beat `filter` and a second aggregation.
 """
 

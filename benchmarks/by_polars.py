@@ -1,6 +1,6 @@
 """The workloads as queries of Polars.
 
-The fastest of a dozen ways to write each: looking points and rates up by the code of the type beats a join
+The fastest of the ways that were tried: looking points and rates up by the code of the type beats a join
 and `replace_strict`, four columns summed beat four filters, and for a sorted table the streaming engine wins.
 """
 
