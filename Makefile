@@ -54,7 +54,7 @@ test: $(DONE)/package $(DONE)/test
 	@$(RUN) -m pytest $(ARGS)
 
 bench: $(DONE)/package $(DONE)/bench
-	@$(RUN) -m pytest benchmarks -s -p no:cacheprovider $(ARGS)
+	@$(RUN) -m pytest benchmarks -s -p no:cacheprovider --benchmark-quiet $(ARGS)
 
 lint: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 lint: $(DONE)/package $(DONE)/lint

@@ -1,28 +1,77 @@
-"""The option and the fixtures of the benchmarks."""
+"""The options of the benchmarks, and what becomes of their figures."""
 
-import polars as pl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+# Two threads for everybody: polars reads this when it is first imported, and who does not ask sees two cores.
+os.environ["POLARS_MAX_THREADS"] = "2"
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+
 import pytest
-from synthetic import Size, Table, year_of_events
+from form import Form
+from results import BUILD, RECORDED, RESULTS, Results, loaded, write
+
+RESULTS_OF_RUN = pytest.StashKey[Results]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--short``: a tenth of the events, for a machine that only wants to see that all of it runs."""
-    parser.addoption("--short", action="store_true", help="a tenth of the events, and bounds with some slack")
+    """Add ``--short`` and ``--record``."""
+    parser.addoption("--short", action="store_true", help="a tenth of the events; holds recorded ratios")
+    parser.addoption("--record", action="store_true", help="keep the figures: of the full form for the docs")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with no figures."""
+    config.stash[RESULTS_OF_RUN] = Results("short" if config.getoption("--short") else "full")
 
 
 @pytest.fixture(scope="session")
-def size(request: pytest.FixtureRequest) -> Size:
-    """Return ten million events of half a million contacts, or a tenth of that."""
-    if request.config.getoption("--short"):
-        return Size(1_000_000, 50_000, 10.0, 96 << 20)
-    return Size(10_000_000, 500_000, 0.0, 0)
+def form(request: pytest.FixtureRequest) -> Form:
+    """Return the form that was asked for."""
+    return Form(short=request.config.getoption("--short"))
 
 
-@pytest.fixture(scope="session", params=["string", "categorical"])
-def table(request: pytest.FixtureRequest, size: Size, tmp_path_factory: pytest.TempPathFactory) -> Table:
-    """Write a year of events, its types held as text or as a categorical."""
-    frame = year_of_events(size, categorical=request.param == "categorical")
-    path = tmp_path_factory.mktemp("events") / f"{request.param}.arrow"
-    # Uncompressed, the file is as large as the frame in memory; polars' own estimate leaves out string views.
-    frame.write_ipc(path, compression="uncompressed")
-    return Table(path, pl.read_ipc(path))
+@pytest.fixture(scope="session")
+def guarded(request: pytest.FixtureRequest, form: Form) -> bool:
+    """Tell whether recorded ratios must be held."""
+    return form.short and not request.config.getoption("--record")
+
+
+@pytest.fixture(scope="session")
+def results(request: pytest.FixtureRequest) -> Results:
+    """Return where figures are kept."""
+    return request.config.stash[RESULTS_OF_RUN]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder whose large files go with the test."""
+    yield tmp_path
+    for path in tmp_path.iterdir():
+        if path.is_file():
+            path.unlink()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Write the figures down and show the table."""
+    results = config.stash[RESULTS_OF_RUN]
+    if not results.sections:
+        return
+    target = BUILD / f"{results.form}.json"
+    write(target, results.as_json())
+    kept = [target]
+    if config.getoption("--record"):
+        if results.form == "short":
+            write(RECORDED, results.ratios(loaded(RECORDED)))
+            kept.append(RECORDED)
+        else:
+            from page import render
+
+            write(RESULTS, results.as_json(loaded(RESULTS)))
+            kept += [RESULTS, *render()]
+    if "workloads" in results.sections:
+        terminalreporter.section("ratios of medians, interleaved, two threads each")
+        terminalreporter.write_line(results.table())
+    terminalreporter.write_line(f"\nwritten: {', '.join(os.path.relpath(path) for path in kept)}")

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+from results import Results
 
 TIMED = """
 import sys, time
@@ -17,7 +18,7 @@ print(time.perf_counter() - began, "pandas" in sys.modules, "polars" in sys.modu
 
 @pytest.mark.benchmark(group="import in a fresh interpreter")
 @pytest.mark.parametrize("module", ["sys", "numpy", "engagekit"])
-def test_import(benchmark: BenchmarkFixture, module: str) -> None:
+def test_import(benchmark: BenchmarkFixture, results: Results, module: str) -> None:
     """A fresh interpreter imports a module, and no frame library with it."""
     call = [sys.executable, "-c", TIMED.format(module=module)]
     inside: list[float] = []
@@ -28,6 +29,7 @@ def test_import(benchmark: BenchmarkFixture, module: str) -> None:
         inside.append(float(seconds))
 
     benchmark.pedantic(fresh, rounds=15, warmup_rounds=1)
+    results.add("import", module, seconds=statistics.median(inside))
     milliseconds = round(1000 * statistics.median(inside), 1)
     benchmark.extra_info["the import alone, ms"] = milliseconds
     print(f"\nimport {module}: {milliseconds} ms (median of {len(inside)})")

@@ -1,4 +1,4 @@
-"""Score a table of events and tell time and memory: ``score_once.py EVENTS MODEL OUT RUNS``.
+"""Run engagekit's side of a workload once and tell its memory: ``memory.py WORKLOAD LOG``.
 
 A program of its own, because the most memory that a process ever held says something only where nothing else
 ran in it.
@@ -9,13 +9,11 @@ import io
 import json
 import resource
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-
-import engagekit as ek
+from synthetic import AT_US, Size
+from workloads import WORKLOADS
 
 STATUS = Path("/proc/self/status")
 
@@ -34,28 +32,21 @@ def resident(which: str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def main(events: str, model: str, out: str, runs: int) -> None:
-    """Read, score, and print what it took as one line of JSON."""
-    declared = ek.Model.load(model)
+def main(name: str, path: str) -> None:
+    """Read, run, and print what it took beyond the log as one line of JSON."""
+    workload = WORKLOADS[name]
     # what is loaded on first use is no part of what scoring holds
-    small = {"contact": ["a"], "type": [""], "time": np.zeros(1, "M8[us]"), "value": [1.0]}
-    declared.score(small, at="2026-01-01")
+    workload.ours(workload.log(Size(1000, 50)))(AT_US)
     # from bytes, not from a file mapped into memory, whose pages would come and go in the figures
-    frame = pl.read_ipc(io.BytesIO(Path(events).read_bytes()))
+    log = pl.read_ipc(io.BytesIO(Path(path).read_bytes()))
+    run = workload.ours(log)
     held = resident("VmRSS")
     forget_peak()
-    seconds = []
-    peak = 0
-    for run in range(runs):
-        began = time.perf_counter()
-        scores = declared.score(frame, at="2026-01-01")
-        seconds.append(time.perf_counter() - began)
-        if run == 0:
-            peak = resident("VmHWM")
-            scores.frame.write_ipc(out)
-        del scores
-    print(json.dumps({"seconds": seconds, "held": held, "peak": peak}))
+    result = run(AT_US)
+    beyond = resident("VmHWM") - held
+    del result
+    print(json.dumps({"input": Path(path).stat().st_size, "beyond": beyond}))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], int(sys.argv[4]))
+    main(*sys.argv[1:3])

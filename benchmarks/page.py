@@ -1,0 +1,133 @@
+"""Write recorded figures into the page on speed, and draw its charts: ``python benchmarks/page.py``.
+
+What stands between two markers of the page is made here and nowhere else.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from race import OURS
+from results import GIB, HERE, RESULTS, loaded, seconds
+
+FOLDER = HERE.parent / "docs" / "explanation"
+PAGE = FOLDER / "performance.md"
+PEERS = ("DuckDB", "Polars", "pandas")
+
+
+def rendered(text: str, results: dict[str, Any]) -> str:
+    """Return the page with every marked part made anew."""
+    for name, made in PARTS.items():
+        begin, end = f"<!-- measured: {name} -->", "<!-- end -->"
+        pattern = re.compile(f"({re.escape(begin)}\n).*?({re.escape(end)})", re.DOTALL)
+        part = made(results)
+        text, found = pattern.subn(lambda match, part=part: f"{match[1]}\n{part}\n\n{match[2]}", text)
+        assert found == 1, f"{PAGE.name}: expected {begin} once, found {found}"
+    return text
+
+
+def render() -> list[Path]:
+    """Write the page and the charts, and return the files."""
+    from charts import draw
+
+    results = loaded(RESULTS)
+    PAGE.write_text(rendered(PAGE.read_text("utf-8"), results), encoding="utf-8")
+    return [PAGE, *draw(results, FOLDER)]
+
+
+def _machine(results: dict[str, Any]) -> str:
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return (
+        f"Measured on {results['measured']} on {machine['system']}: {machine['cpu']}, "
+        f"{machine['cores']} cores, {machine['memory_gib']} GiB; {versions}."
+    )
+
+
+def _table(results: dict[str, Any]) -> str:
+    header = ["", "workload", "events", OURS, *PEERS, "times as fast", "floor", "memory"]
+    return _markdown(header, [_row(name, line) for name, line in results["workloads"].items()])
+
+
+def _row(name: str, line: dict[str, Any]) -> list[str]:
+    best = line["best_peer"]
+    peers = [seconds(line["median"][peer]) if peer in line["median"] else "" for peer in PEERS]
+    shown = [f"**{each}**" if peer == best else each for peer, each in zip(PEERS, peers, strict=True)]
+    floor = f"{line['floor']:g}" if line["floor"] is not None else ""
+    return [
+        name, line["title"], f"{line['events'] / 1e6:g} M", seconds(line["median"][OURS]), *shown,
+        f"**{line['ratio']:.1f}**", floor, _memory(line),
+    ]  # fmt: skip
+
+
+def _memory(line: dict[str, Any]) -> str:
+    if "peak_bytes" in line:
+        peer = f" (DuckDB {line['peer_peak_bytes'] / GIB:.1f})" if "peer_peak_bytes" in line else ""
+        return f"{line['peak_bytes'] / GIB:.1f} GiB in all{peer}"
+    return f"{line['beyond_bytes'] / line['input_bytes']:.2f}" if "beyond_bytes" in line else ""
+
+
+def _kernel(results: dict[str, Any]) -> str:
+    line = results["kernel"]["W3"]
+    return (
+        f"On {line['events'] / 1e6:g} M ready events one thread of the kernel takes "
+        f"{seconds(line['seconds'])}; NumPy sums the {line['bytes'] / 1e6:.0f} MB that it reads in "
+        f"{seconds(line['summing'])}. So it runs at {line['speed']:.3f} of the speed of merely reading."
+    )
+
+
+def _small(results: dict[str, Any]) -> str:
+    median = results["small"]["1000 events"]["median"]
+    return (
+        f"`model.score` of a polars frame of 1,000 events of 100 contacts takes {seconds(median['score'])}, "
+        f"of ready `Events` {seconds(median['score of ready events'])}; with the result made a frame again "
+        f"{seconds(median['score and frame'])}."
+    )
+
+
+def _growth(results: dict[str, Any]) -> str:
+    points = list(results["growth"].values())
+    counts = sorted({each["events"] for each in points})
+    rows = []
+    for contacts, note in (("in proportion", "20 events a contact"), ("fixed", "50,000 contacts")):
+        for side in (OURS, "DuckDB"):
+            taken = {each["events"]: each["median"][side] for each in points if each["contacts"] == contacts}
+            rows.append([f"{side}, {note}", *(seconds(taken[count]) for count in counts)])
+    return _markdown(["events", *(f"{count:,}" for count in counts)], rows)
+
+
+def _rules(results: dict[str, Any]) -> str:
+    counted = (line for line in results["rules"].values() if "rules" in line)
+    lines = sorted(counted, key=lambda line: int(line["rules"]))
+    exponent = results["rules"]["exponent"]["value"]
+    header = ["rules", *(f"{line['rules']:,}" for line in lines)]
+    table = _markdown(header, [["time", *(seconds(line["seconds"]) for line in lines)]])
+    return f"{table}\n\nOver that range the time grows as the number of rules to the power of {exponent:.2f}."
+
+
+def _profile(results: dict[str, Any]) -> str:
+    rows = [
+        [f"`{each['function']}`", seconds(each["seconds"]), f"{each['share']:.0%}"]
+        for each in results["profile"]["W1"]["functions"]
+    ]
+    return _markdown(["function", "own time", "share"], rows)
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+PARTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "machine": _machine,
+    "table": _table,
+    "kernel": _kernel,
+    "small": _small,
+    "growth": _growth,
+    "rules": _rules,
+    "profile": _profile,
+}
+
+if __name__ == "__main__":
+    print(*render(), sep="\n")
