@@ -37,6 +37,7 @@ KERNEL_COLUMNS = {
     np.uint8: ("present",),
 }
 STATS = ("future", "excluded", "unmatched", "null_amounts")
+NO_INSTANT_YET = EARLIEST - 1
 NOTHING = 1e-6
 """Decayed points that no reader of a score would take for anything."""
 
@@ -195,8 +196,13 @@ def _instant(events: Events, at: Any) -> int:
     if not (isinstance(at, str) and at == "latest"):
         return microseconds_of(at)
     present = now()
-    past = events.times[events.times <= present] if events.times.size else events.times
-    return int(past.max()) if past.size else present
+    if not events.times.size:
+        return present
+    # each contact's newest event is its last
+    newest = int(events.times[events.starts[1:][np.diff(events.starts) > 0] - 1].max())
+    if newest > present:
+        newest = int(events.times[events.times <= present].max(initial=NO_INSTANT_YET))
+    return present if newest == NO_INSTANT_YET else newest
 
 
 def _everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
@@ -356,7 +362,7 @@ def _dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
     """Count the dropped duplicates up to each contact's last instant, and those after it."""
     if not len(events.dropped_codes):
         return 0, 0
-    last = np.full(len(events.contacts), EARLIEST - 1, np.int64)
+    last = np.full(len(events.contacts), NO_INSTANT_YET, np.int64)
     asked = jobs.contacts >= 0
     np.maximum.at(last, jobs.contacts[asked], jobs.at[asked])
     until = last[events.dropped_codes]

@@ -207,6 +207,8 @@ def _classes(plan: Plan, events: Events) -> tuple[NDArray[Any], _View]:
     ]
     classes = events.types
     types = np.arange(len(events.types_by_code))
+    if not answers:
+        return classes, _View(types, np.empty((0, len(types)), bool), events.types_by_code)
     matters = np.zeros((len(answers), len(types)), bool)
     for code, name in enumerate(events.types_by_code):
         matters[list(asked.get(name, ())), code] = True
@@ -235,18 +237,24 @@ class _View:
 
     def __init__(self, types: NDArray[np.intp], held: Mask, names: list[str]) -> None:
         self.size = len(types)
-        self._types = types
         self._held = held
-        self._codes = {name: code for code, name in enumerate(names)}
+        of_code: dict[int, list[int]] = {}
+        for number, code in enumerate(types.tolist()):
+            of_code.setdefault(code, []).append(number)
+        self._classes = {names[code]: np.array(numbers) for code, numbers in of_code.items()}
+        self._found: dict[tuple[Selector, ...], Mask] = {}
 
-    def where(self, selectors: Iterable[Selector]) -> Mask:
+    def where(self, selectors: tuple[Selector, ...]) -> Mask:
         """Mark the classes that any of the selectors selects."""
-        found = np.zeros(self.size, bool)
-        for selector in selectors:
-            if selector.type in self._codes:
-                of_type = self._types == self._codes[selector.type]
-                found |= of_type & self._held[sorted(selector.conditions)].all(axis=0)
-        return found
+        if selectors not in self._found:
+            found = self._found[selectors] = np.zeros(self.size, bool)
+            for selector in selectors:
+                classes = self._classes.get(selector.type)
+                if classes is not None and selector.conditions:
+                    classes = classes[self._held[np.ix_(sorted(selector.conditions), classes)].all(axis=0)]
+                if classes is not None:
+                    found[classes] = True
+        return self._found[selectors]
 
 
 def _flags(plan: Plan, view: _View) -> NDArray[np.uint8]:

@@ -47,7 +47,7 @@ EXCLUDE = np.dtype([("within", "i8"), ("by", "i4"), ("follows", "i4")], align=Tr
 TALLY = np.dtype([(name, "i8") for name in ("future", "excluded", "unmatched", "null_amounts")])
 
 
-@define(frozen=True)
+@define(frozen=True, cache_hash=True)
 class Selector:
     """Events of one type for which all the named conditions (indices into `Plan.conditions`) hold."""
 

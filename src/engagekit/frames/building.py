@@ -130,12 +130,12 @@ def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
     import polars as pl
 
     result = pl.DataFrame(ArrowColumns(columns)) if columns else pl.DataFrame()
-    for name, column in columns.items():
-        if column.like is not None:
-            plain = result.get_column(name)
+    for place, column in enumerate(columns.values()):
+        if column.like is not None and result.dtypes[place] != column.like.dtype:
+            plain = result.to_series(place)
             cast = plain.cast(column.like.dtype, strict=False)
             if cast.null_count() == plain.null_count():
-                result = result.with_columns(cast)
+                result.replace_column(place, cast)
     return result if base is None else base.native.hstack(result)
 
 

@@ -298,7 +298,7 @@ class PolarsFrame(Frame):
         return not self._lazy
 
     def _narrowed(self, names: list[str]) -> Frame:
-        return PolarsFrame(self._native.select(names))
+        return PolarsFrame(self._native.select(names)) if self._lazy else self
 
     def _read(self, place: int, name: str) -> RawColumn:  # noqa: ARG002
         return _polars_column(self.native.get_column(name), name)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Model"]
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, cache_hash=True)  # hashed at each scoring, for its plan
 class Model(Declared):
     """Everything that turns a contact's events into a score, a level and a phase.
 
