@@ -251,7 +251,7 @@ class _View:
             for selector in selectors:
                 classes = self._classes.get(selector.type)
                 if classes is not None and selector.conditions:
-                    classes = classes[self._held[np.ix_(sorted(selector.conditions), classes)].all(axis=0)]
+                    classes = classes[self._held[sorted(selector.conditions)][:, classes].all(axis=0)]
                 if classes is not None:
                     found[classes] = True
         return self._found[selectors]
