@@ -233,13 +233,10 @@ def _dictionary_column(field: Field, chunks: Sequence[Chunk], name: str, dtype: 
         return taken(empty, np.empty(0, np.int64), dtype)
     parts = []
     for chunk in chunks:
-        indices = _fixed([chunk], np.dtype(_NUMBERS[field.format])).astype(np.int64, copy=False)
-        null = chunk.null_mask()
-        if null is not None:
-            # What stands at a null means nothing and may point anywhere.
-            indices = np.where(null, -1, indices)
+        indices = _fixed([chunk], np.dtype(_NUMBERS[field.format]))
+        validity, bit_offset = chunk.validity()
         words = arrow_column(field.dictionary, [chunk.dictionary()], name=name)
-        parts.append(taken(words, indices, dtype))
+        parts.append(taken(words, indices, dtype, validity=validity, bit_offset=bit_offset))
     return _concatenated(parts, dtype)
 
 
