@@ -314,3 +314,16 @@ def test_objects_that_are_no_text(threads: int) -> None:
         EventsError, match=r"expected text, got '\\ud800' \(not encodable as UTF-8.*dictionary"
     ):
         codes(Coder("c"), pd.DataFrame({"c": words}), threads)
+
+
+def test_many_rows_of_a_polars_categorical(threads: int) -> None:
+    """A long categorical is read by its physical codes, slices, nulls and own categories included."""
+    rows = [None if i % 7 == 0 else f"word {i % 1000}" for i in range(70_000)]
+    of_bytes = pl.Categorical(pl.Categories("few", "coding", pl.UInt8))
+    for dtype, values in ((pl.Categorical(), rows), (of_bytes, [row and row[-1] for row in rows])):
+        whole = pl.Series(values, dtype=dtype)
+        for series in (whole[3:], pl.concat([whole[100:], whole[:1000]], rechunk=False)):
+            coder, known = Coder("c"), dict[Any, int]()
+            frame = pl.DataFrame({"c": series})
+            assert codes(coder, frame, threads) == oracle(known, series.cast(pl.String).to_list())
+            assert coder.strings() == list(known)

@@ -23,19 +23,43 @@ static inline void ek_prefetch(const void *p) {
 #endif
 }
 
-/* Zeroed memory for a table that is read at random.  Pages of 2 MiB, where the system gives them to those who ask, save
- * most of the misses of the address cache, which cost as much as those of the data: a quarter of the time at a million
- * ids.  The advice may be ignored, and nothing depends on it. */
-static inline void *ek_table(size_t bytes) {
-    void *table = calloc(bytes, 1);
+/* Pages of 2 MiB, where the system gives them to those who ask, save most of the misses of the address cache, which cost
+ * as much as those of the data where memory is read at random.  The advice may be ignored, and nothing depends on it. */
+static inline void ek_advise(void *memory, size_t bytes) {
 #if defined(MADV_HUGEPAGE)
-    const size_t huge = (size_t)1 << 21, page = 4096;
-    if (table != NULL && bytes >= 2 * huge) {
-        uintptr_t first = ((uintptr_t)table + page - 1) & ~(uintptr_t)(page - 1);
-        madvise((void *)first, ((uintptr_t)table + bytes - first) & ~(page - 1), MADV_HUGEPAGE);
-    }
+    const uintptr_t page = 4096, first = ((uintptr_t)memory + page - 1) & ~(page - 1);
+    if (bytes >= (size_t)1 << 22) madvise((void *)first, ((uintptr_t)memory + bytes - first) & ~(page - 1), MADV_HUGEPAGE);
+#else
+    (void)memory, (void)bytes;
 #endif
+}
+
+/* Zeroed memory for a table, in whole lines of the cache; what calloc returned stands before it. */
+static inline void *ek_table(size_t bytes) {
+    const size_t line = 64;
+    char *memory = calloc(bytes + line, 1), *table;
+    if (memory == NULL) return NULL;
+    table = (char *)(((uintptr_t)memory + line) & ~(uintptr_t)(line - 1));
+    memcpy(table - sizeof memory, &memory, sizeof memory);
+    ek_advise(table, bytes);
     return table;
+}
+
+static inline void ek_table_free(void *table) {
+    void *memory;
+    if (table == NULL) return;
+    memcpy(&memory, (char *)table - sizeof memory, sizeof memory);
+    free(memory);
+}
+
+/* Move bytes to where there is more room; NULL, and nothing has changed, if there is none. */
+static inline uint8_t *ek_more(uint8_t *bytes, size_t used, size_t room) {
+    uint8_t *more = malloc(room);
+    if (more == NULL) return NULL;
+    ek_advise(more, room);
+    memcpy(more, bytes, used);
+    free(bytes);
+    return more;
 }
 
 static inline uint64_t ek_fold(uint64_t a, uint64_t b) {

@@ -1,7 +1,9 @@
 # Coding: an id becomes its number in order of first appearance (0, 1, 2, ...), a null becomes -1.
 #
-# Open addressing with linear probing at a load of at most five eighths. Cost: one probe sequence an id, expected constant
-# whatever the ids, since the hash is keyed (see _hash.h). A slot is found by the upper bits of the hash, so that a table
+# Open addressing in lines of memory: an id stands in the line that the upper bits of its hash name, or where that was full
+# in the next that was not. All slots of a line are compared at once: which of them it is cannot be foretold, and to
+# guess wrong costs more than to look. At the load where a table grows (three fifths of 5 slots, five eighths of 4), one
+# line in ten is full. Cost: expected constant an id, whatever the ids, since the hash is keyed (see _hash.h). A table
 # twice as large has every id at twice its place or next to it: growing reads and writes memory from end to end.
 #
 # Threads share one table. They only look up, each in its own rows, and note which ids they miss; one thread then adds
@@ -11,6 +13,8 @@
 
 cdef extern from "_hash.h" nogil:
     void* ek_table(size_t bytes)
+    void ek_table_free(void* table)
+    uint8_t* ek_more(uint8_t* bytes, size_t used, size_t room)
     void ek_prefetch(const void* p)
     uint64_t ek_hash_integer(uint64_t value, const uint64_t* secrets)
     uint64_t ek_hash_bytes(const uint8_t* p, int64_t size, const uint64_t* secrets)
@@ -18,12 +22,18 @@ cdef extern from "_hash.h" nogil:
     bint ek_ascii(const uint8_t* p, int64_t size)
     bint ek_utf8(const uint8_t* p, int64_t size)
 
-cdef struct IntegerSlot:    # the integer itself, so that a look-up touches one line of memory
-    int64_t value
-    int32_t number          # the code and one; 0: empty
+cdef enum:
+    WIDE = 5
+
+cdef struct IntegerSlots:   # a line of memory: the integers themselves, so that a look-up touches no other
+    int64_t[WIDE] value
+    int32_t[WIDE] number    # the code and one; 0: empty, as are all that follow
 
 cdef int64_t MOST_CODES = 2147483646
 cdef int64_t AHEAD = 16     # rows between asking memory for a slot and reading it
+
+cdef enum:
+    ROWS_AHEAD = 32         # the same where rows go through in blocks
 
 
 cdef const uint8_t* first_of(const uint8_t[::1] bytes) noexcept:
@@ -44,74 +54,95 @@ cdef class _Table:
     def __cinit__(self):
         cdef bytes secrets = urandom(sizeof(self.secrets))
         memcpy(self.secrets, <const char*>secrets, sizeof(self.secrets))
-        self.mask = 63
-        self.shift = 58
+        self.mask = 15
+        self.shift = 60
         self.count = 0
 
     def __len__(self):
         return self.count
 
-    cdef inline bint full(self) noexcept nogil:
-        """Whether one more id asks for a larger table."""
-        return 8 * (self.count + 1) > 5 * <int64_t>(self.mask + 1)
+
+cdef inline int32_t integer_number(
+    const IntegerSlots* lines, uint64_t mask, uint64_t at, int64_t value
+) noexcept nogil:
+    """Return the number that a table has for a value, 0 if none, without a branch on where in its line it is."""
+    cdef const IntegerSlots* line
+    cdef int32_t number
+    while True:
+        line = lines + at
+        number = (
+            (-<int32_t>(line.value[0] == value) & line.number[0])
+            | (-<int32_t>(line.value[1] == value) & line.number[1])
+            | (-<int32_t>(line.value[2] == value) & line.number[2])
+            | (-<int32_t>(line.value[3] == value) & line.number[3])
+            | (-<int32_t>(line.value[4] == value) & line.number[4])
+        )
+        if number or not line.number[WIDE - 1]:
+            return number
+        at = (at + 1) & mask
+
+
+cdef inline void put_integer(
+    IntegerSlots* lines, uint64_t mask, uint64_t at, int64_t value, int32_t number
+) noexcept nogil:
+    """Write a value that is new into the first empty slot."""
+    cdef int k = 0
+    while lines[at].number[WIDE - 1]:
+        at = (at + 1) & mask
+    while lines[at].number[k]:
+        k += 1
+    lines[at].value[k] = value
+    lines[at].number[k] = number
 
 
 @cython.final
 cdef class IntegerIds(_Table):
     """Distinct 64-bit integers in order of first appearance."""
 
-    cdef IntegerSlot* slots
+    cdef IntegerSlots* lines
 
     def __cinit__(self):
-        self.slots = <IntegerSlot*>ek_table((self.mask + 1) * sizeof(IntegerSlot))
-        if self.slots is NULL:
+        self.lines = <IntegerSlots*>ek_table((self.mask + 1) * sizeof(IntegerSlots))
+        if self.lines is NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        free(self.slots)
+        ek_table_free(self.lines)
 
     cdef inline uint64_t hash(self, int64_t value) noexcept nogil:
         return ek_hash_integer(<uint64_t>value, self.secrets)
 
     cdef int grow(self) noexcept nogil:
-        cdef uint64_t size = self.mask + 1, mask = 2 * size - 1, at, i
-        cdef IntegerSlot* slots = <IntegerSlot*>ek_table((mask + 1) * sizeof(IntegerSlot))
-        if slots is NULL:
+        cdef uint64_t size = self.mask + 1, i
+        cdef int k
+        cdef IntegerSlots* lines = <IntegerSlots*>ek_table(2 * size * sizeof(IntegerSlots))
+        if lines is NULL:
             return -1
         self.shift -= 1
+        self.mask = 2 * size - 1
         for i in range(size):
-            if self.slots[i].number:
-                at = self.hash(self.slots[i].value) >> self.shift
-                while slots[at].number:
-                    at = (at + 1) & mask
-                slots[at] = self.slots[i]
-        free(self.slots)
-        self.slots = slots
-        self.mask = mask
+            for k in range(WIDE):
+                if self.lines[i].number[k]:
+                    put_integer(
+                        lines, self.mask, self.hash(self.lines[i].value[k]) >> self.shift,
+                        self.lines[i].value[k], self.lines[i].number[k],
+                    )
+        ek_table_free(self.lines)
+        self.lines = lines
         return 0
-
-    cdef inline IntegerSlot* slot(self, int64_t value, uint64_t hash) noexcept nogil:
-        """Find where a value is, or the empty slot where it would be."""
-        cdef uint64_t at = hash >> self.shift
-        while self.slots[at].number and self.slots[at].value != value:
-            at = (at + 1) & self.mask
-        return self.slots + at
 
     cdef int32_t place(self, int64_t value, uint64_t hash) noexcept nogil:
         """Return the value's code, a new one if need be; -2: there is no room."""
-        cdef IntegerSlot* slot = self.slot(value, hash)
-        if slot.number:
-            return slot.number - 1
+        cdef int32_t number = integer_number(self.lines, self.mask, hash >> self.shift, value)
+        if number:
+            return number - 1
         if self.count >= MOST_CODES:
             return -2
-        if self.full():
-            if self.grow() < 0:
-                return -2
-            slot = self.slot(value, hash)
+        if self.count >= 3 * <int64_t>(self.mask + 1) and self.grow() < 0:
+            return -2
         self.count += 1
-        slot.value = value
-        slot.number = <int32_t>self.count
-        return slot.number - 1
+        put_integer(self.lines, self.mask, hash >> self.shift, value, <int32_t>self.count)
+        return <int32_t>(self.count - 1)
 
     cdef int64_t span(
         self, const int64_t* values, const uint8_t* null, int64_t first, int64_t last, int32_t* out, bint insert,
@@ -119,34 +150,44 @@ cdef class IntegerIds(_Table):
     ) noexcept nogil:
         """Write the codes of some rows; unknown values are added (`insert`), noted (`missed`) or -1.
 
-        Invariant: `hashes` holds those of the rows from i to i + AHEAD, whose slots memory has been asked for. Returns
-        how many were noted, -1 where there is no room. The sign of `signs` becomes that of any value that is not null.
+        Invariant: `hashes` holds those of a block of rows, whose lines memory has been asked for while the block before
+        was looked up. Returns how many were noted, -1 where there is no room. The sign of `signs` becomes that of any
+        value that is not null. Allocates nothing but the table itself.
         """
-        cdef uint64_t[64] hashes
-        cdef int64_t i, ahead = first, value, before = 0, count = 0, bits = 0
+        cdef uint64_t[2][ROWS_AHEAD] hashes
+        cdef IntegerSlots* lines = self.lines    # in variables, for what is written to `out` might be the table's own
+        cdef uint64_t mask = self.mask, hash
+        cdef int shift = self.shift, turn = 0
+        cdef int64_t i, j, begin = first, end = first, ahead, value, before = 0, count = 0, bits = 0
         cdef int32_t code = -1
-        for i in range(first, last):
-            while ahead < last and ahead <= i + AHEAD:
-                hashes[ahead & 63] = self.hash(values[ahead])
-                ek_prefetch(self.slots + (hashes[ahead & 63] >> self.shift))
-                ahead += 1
-            value = values[i]
-            if null is not NULL and null[i]:
-                out[i] = -1
-                continue
-            bits |= value
-            if code < 0 or value != before:     # rows sorted by id need no table
-                before = value
-                if insert:
-                    code = self.place(value, hashes[i & 63])
-                    if code == -2:
-                        return -1
-                else:
-                    code = self.slot(value, hashes[i & 63]).number - 1
-            out[i] = code
-            if code < 0 and missed is not NULL:
-                missed[count] = i
-                count += 1
+        while begin < last:
+            ahead = min(end + ROWS_AHEAD, last)
+            for j in range(ahead - end):
+                hash = ek_hash_integer(<uint64_t>values[end + j], self.secrets)
+                hashes[turn][j] = hash
+                ek_prefetch(lines + (hash >> shift))
+            turn ^= 1
+            for j in range(end - begin):
+                i = begin + j
+                value = values[i]
+                if null is not NULL and null[i]:
+                    out[i] = -1
+                    continue
+                bits |= value
+                if code < 0 or value != before:     # rows sorted by id need no table
+                    before = value
+                    code = integer_number(lines, mask, hashes[turn][j] >> shift, value) - 1
+                    if code < 0:
+                        if insert:
+                            code = self.place(value, hashes[turn][j])
+                            if code == -2:
+                                return -1
+                            lines, mask, shift = self.lines, self.mask, self.shift
+                        elif missed is not NULL:
+                            missed[count] = i
+                            count += 1
+                out[i] = code
+            begin, end = end, ahead
         signs[0] |= bits
         return count
 
@@ -192,29 +233,33 @@ cdef class IntegerIds(_Table):
         with nogil:
             for i in range(n):
                 if i + AHEAD < n:
-                    ek_prefetch(self.slots + (self.hash(values[missed[i + AHEAD]]) >> self.shift))
+                    ek_prefetch(self.lines + (self.hash(values[missed[i + AHEAD]]) >> self.shift))
                 out[missed[i]] = self.place(values[missed[i]], self.hash(values[missed[i]]))
                 if out[missed[i]] == -2:
                     with gil:
                         raise MemoryError("too many distinct ids")
 
     def longest_search(self):
-        """How many slots are read at most until an id is found: whether ids crowd."""
+        """How many lines are read at most until an id is found: whether ids crowd."""
         cdef uint64_t i, most = 0
+        cdef int k
         for i in range(self.mask + 1):
-            if self.slots[i].number:
-                most = max(most, (i - (self.hash(self.slots[i].value) >> self.shift)) & self.mask)
+            for k in range(WIDE):
+                if self.lines[i].number[k]:
+                    most = max(most, (i - (self.hash(self.lines[i].value[k]) >> self.shift)) & self.mask)
         return most + 1
 
     def export(self, int64_t[::1] out):
         """Write the distinct values by code."""
         cdef uint64_t i
+        cdef int k
         if out.shape[0] != self.count:
             raise ValueError("out has the wrong length")
         with nogil:
             for i in range(self.mask + 1):
-                if self.slots[i].number:
-                    out[self.slots[i].number - 1] = self.slots[i].value
+                for k in range(WIDE):
+                    if self.lines[i].number[k]:
+                        out[self.lines[i].number[k] - 1] = self.lines[i].value[k]
 
     def __reduce__(self):
         from array import array

@@ -8,6 +8,7 @@ ctypedef const uint8_t* bytes_t
 
 cdef enum:
     BLOCK = 64
+    FURTHER = 1024
     FAMILIAR = 256          # slots of the cache of what was read lately
     TRIAL = 1024            # rows after which that cache shows whether it is worth its while
     REST = 65536            # rows for which it is left alone if not
@@ -173,7 +174,7 @@ cdef class TextIds(_Table):
         self.starts[0] = 0
 
     def __dealloc__(self):
-        free(self.slots)
+        ek_table_free(self.slots)
         free(self.starts)
         free(self.bytes)
 
@@ -198,7 +199,7 @@ cdef class TextIds(_Table):
                 while slots[at].number:
                     at = (at + 1) & mask
                 slots[at] = self.slots[i]
-        free(self.slots)
+        ek_table_free(self.slots)
         self.slots = slots
         self.mask = mask
         return 0
@@ -209,7 +210,7 @@ cdef class TextIds(_Table):
         cdef int64_t room
         if self.used + size > self.bytes_room:
             room = 2 * (self.used + size)
-            more = realloc(self.bytes, room)
+            more = ek_more(self.bytes, self.used, room)
             if more is NULL:
                 return -1
             self.bytes = <uint8_t*>more
@@ -245,7 +246,7 @@ cdef class TextIds(_Table):
             return -1
         if self.count >= MOST_CODES or self.used >> 40 or self.make_room(size) < 0:
             return -2
-        if self.full():
+        if 8 * (self.count + 1) > 5 * <int64_t>(self.mask + 1):
             if self.grow() < 0:
                 return -2
             at = hash >> self.shift
@@ -270,6 +271,7 @@ cdef class TextIds(_Table):
         block.row[j] = row
         block.text[j] = text
         block.size[j] = size
+        ek_prefetch(text + FURTHER)
         block.hash[j] = ek_hash_bytes(text, size, self.secrets)
         ek_prefetch(self.slots + (block.hash[j] >> self.shift))
         block.count += 1

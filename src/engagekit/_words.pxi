@@ -24,7 +24,7 @@ cdef class WordCodes:
     cdef int64_t count
 
     def __cinit__(self, int64_t count):
-        self.numbers = <int32_t*>ek_table((count + 1) * sizeof(int32_t))
+        self.numbers = <int32_t*>calloc(count + 1, sizeof(int32_t))
         if self.numbers is NULL:
             raise MemoryError
         self.count = count
