@@ -3,8 +3,8 @@
 It imports nothing of the package and knows neither frames nor models: the Python layer above casts and checks, so that
 the loops here may take clean input for granted. Four seams, one part each:
 
-coding (`_ids.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`) -> accumulating (`_gather.pxi`,
-`_score.pxi`) -> finishing (`_curve.pxi`); `_plan.pxi` has what they share, `_scorer.pxi` is their face to Python.
+coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`) -> accumulating
+(`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`); `_plan.pxi` has what they share, `_scorer.pxi` is their face to Python.
 """
 
 cimport cython
@@ -25,6 +25,7 @@ from os import urandom
 
 
 include "_ids.pxi"
+include "_strings.pxi"
 include "_texts.pxi"
 include "_words.pxi"
 include "_group.pxi"

@@ -28,7 +28,8 @@ static inline void ek_prefetch(const void *p) {
 static inline void ek_advise(void *memory, size_t bytes) {
 #if defined(MADV_HUGEPAGE)
     const uintptr_t page = 4096, first = ((uintptr_t)memory + page - 1) & ~(page - 1);
-    if (bytes >= (size_t)1 << 22) madvise((void *)first, ((uintptr_t)memory + bytes - first) & ~(page - 1), MADV_HUGEPAGE);
+    const uintptr_t whole = ((uintptr_t)memory + bytes - first) & ~(page - 1);
+    if (bytes >= (size_t)1 << 22) madvise((void *)first, whole, MADV_HUGEPAGE);
 #else
     (void)memory, (void)bytes;
 #endif
@@ -127,6 +128,14 @@ static inline int ek_same(const uint8_t *a, const uint8_t *b, int64_t size) {
     for (int64_t i = 0; i < size; i++)
         if (a[i] != b[i]) return 0;
     return 1;
+}
+
+/* The first of four tags that is the one looked for, 4 if none; without a branch, for which one cannot be foretold. */
+static inline int ek_first_of_four(const uint32_t *tags, uint32_t tag) {
+    int first = tags[3] == tag ? 3 : 4;
+    first = tags[2] == tag ? 2 : first;
+    first = tags[1] == tag ? 1 : first;
+    return tags[0] == tag ? 0 : first;
 }
 
 /* Whether all bytes are ASCII, as nearly all ids are. */

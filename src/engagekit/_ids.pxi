@@ -7,9 +7,9 @@
 # twice as large has every id at twice its place or next to it: growing reads and writes memory from end to end.
 #
 # Threads share one table. They only look up, each in its own rows, and note which ids they miss; one thread then adds
-# these in the order of the rows (`find`, `add`; `coding.py` says when). So the codes are those of one thread by
-# construction. What was slower: a table for each thread, split by a bit of the hash, since every thread reads and hashes
-# every row, and codes have to be put in order of first appearance afterwards.
+# these in the order of the rows (`find`, `add`; `waves.py` says when). So the codes are those of one thread by
+# construction. A table for each thread, split by a bit of the hash, would let them add too, but every thread would read
+# and hash every row, and codes would have to be put in order of first appearance afterwards.
 
 cdef extern from "_hash.h" nogil:
     void* ek_table(size_t bytes)
@@ -19,6 +19,7 @@ cdef extern from "_hash.h" nogil:
     uint64_t ek_hash_integer(uint64_t value, const uint64_t* secrets)
     uint64_t ek_hash_bytes(const uint8_t* p, int64_t size, const uint64_t* secrets)
     bint ek_same(const uint8_t* a, const uint8_t* b, int64_t size)
+    int ek_first_of_four(const uint32_t* tags, uint32_t tag)
     bint ek_ascii(const uint8_t* p, int64_t size)
     bint ek_utf8(const uint8_t* p, int64_t size)
 

@@ -4,39 +4,23 @@
 # asked for the bytes that they point to; then the bytes are compared. So a row waits for memory twice, at the same time
 # as the other rows of its block, and a text that is there costs two lines of memory.
 
-ctypedef const uint8_t* bytes_t
-
 cdef enum:
     BLOCK = 64
-    FURTHER = 1024
     FAMILIAR = 256          # slots of the cache of what was read lately
     TRIAL = 1024            # rows after which that cache shows whether it is worth its while
     REST = 65536            # rows for which it is left alone if not
     LONGEST = 0xFFFFFF      # a size that a slot can hold; longer ones are looked up
 
-cdef struct TextSlot:
-    uint32_t tag            # the upper half of the hash, of which the upper bits are the place
-    int32_t number          # the code and one; 0: empty
-    uint64_t where          # the first byte (40 bits) and the size (24 bits)
+cdef struct TextSlots:      # a line of memory
+    uint32_t[4] tag         # the upper half of the hash, of which the upper bits are the place
+    int32_t[4] number       # the code and one; 0: empty, as are all that follow
+    uint64_t[4] where       # the first byte (40 bits) and the size (24 bits)
 
 cdef struct Familiar:       # a text of up to 16 bytes, or a view, which is the same text as long as the chunk is
     uint64_t low
     uint64_t high
     int64_t size
     int32_t code            # -1: empty
-
-cdef struct Strings:        # a chunk of text in Arrow's memory: offsets of one of two widths, or views
-    const int32_t* narrow
-    const int64_t* wide
-    const uint8_t* data
-    int64_t data_size
-    const uint8_t* views
-    const uint8_t** buffers
-    int64_t* sizes
-    int64_t buffer_count
-    const uint8_t* validity
-    int64_t bit_offset
-    int64_t rows
 
 cdef struct Block:
     int64_t count
@@ -47,91 +31,6 @@ cdef struct Block:
     int64_t[BLOCK] start
     int32_t[BLOCK] code
     int32_t[BLOCK] entry    # where to remember the row; -1: nowhere
-
-
-@cython.final
-cdef class TextRows:
-    """Rows of text in Arrow's memory: `offsets` (int32 or int64) into `data`, or `views` into `buffers`."""
-
-    cdef Strings strings
-    cdef const int32_t[::1] _narrow
-    cdef const int64_t[::1] _wide
-    cdef const uint8_t[::1] _data
-    cdef const uint8_t[::1] _views
-    cdef const uint8_t[::1] _validity
-    cdef list _buffers
-
-    def __cinit__(self, int64_t rows, offsets, data, views, list buffers, validity, int64_t bit_offset):
-        cdef const uint8_t[::1] buffer
-        cdef int64_t b, count = len(buffers)
-        self.strings.rows = rows
-        self.strings.bit_offset = bit_offset
-        self.strings.buffers = <const uint8_t**>calloc(count + 1, sizeof(void*))
-        self.strings.sizes = <int64_t*>calloc(count + 1, sizeof(int64_t))
-        if self.strings.buffers is NULL or self.strings.sizes is NULL:
-            raise MemoryError
-        self._buffers = buffers
-        self.strings.buffer_count = count
-        for b in range(count):
-            buffer = buffers[b]
-            self.strings.sizes[b] = buffer.shape[0]
-            self.strings.buffers[b] = first_of(buffer)
-        if validity is not None:
-            self._validity = validity
-            if 8 * self._validity.shape[0] < rows + bit_offset or bit_offset < 0:
-                raise ValueError("validity is too short")
-            self.strings.validity = first_of(self._validity)
-        if views is not None:
-            self._views = views
-            if self._views.shape[0] < 16 * rows:
-                raise ValueError("views are too few")
-            self.strings.views = first_of(self._views)
-        elif rows:
-            self._data = data
-            self.strings.data_size = self._data.shape[0]
-            self.strings.data = first_of(self._data)
-            if len(offsets) < rows + 1:
-                raise ValueError("offsets are too few")
-            if offsets.itemsize == 4:
-                self._narrow = offsets
-                self.strings.narrow = &self._narrow[0]
-            else:
-                self._wide = offsets
-                self.strings.wide = &self._wide[0]
-
-    def __dealloc__(self):
-        free(self.strings.buffers)
-        free(self.strings.sizes)
-
-
-cdef inline bint is_null(const uint8_t* validity, int64_t bit) noexcept nogil:
-    return validity is not NULL and not (validity[bit >> 3] >> (bit & 7)) & 1
-
-
-cdef inline bint piece(const Strings* strings, int64_t row, const uint8_t** text, int64_t* size) noexcept nogil:
-    """Find the bytes of a row that is not null; false if they would be outside of the chunk's memory."""
-    cdef const uint8_t* view
-    cdef int64_t start, end
-    cdef int32_t[4] words
-    if strings.views is not NULL:
-        view = strings.views + 16 * row
-        memcpy(words, view, 16)
-        size[0] = words[0]
-        if 0 <= words[0] <= 12:
-            text[0] = view + 4
-            return True
-        start, end = words[3], words[3] + size[0]
-        if words[0] < 0 or not 0 <= words[2] < strings.buffer_count or start < 0 or end > strings.sizes[words[2]]:
-            return False
-        text[0] = strings.buffers[words[2]] + start
-        return True
-    if strings.narrow is not NULL:
-        start, end = strings.narrow[row], strings.narrow[row + 1]
-    else:
-        start, end = strings.wide[row], strings.wide[row + 1]
-    text[0] = strings.data + start
-    size[0] = end - start
-    return 0 <= start <= end <= strings.data_size
 
 
 cdef inline void look_at(
@@ -153,28 +52,42 @@ cdef inline void look_at(
         seen.size = -1
 
 
+cdef inline void put_text(
+    TextSlots* lines, uint64_t mask, uint64_t at, uint32_t tag, int32_t number, uint64_t where
+) noexcept nogil:
+    """Write a text that is new into the first empty slot."""
+    cdef int k = 0
+    while lines[at].number[3]:
+        at = (at + 1) & mask
+    while lines[at].number[k]:
+        k += 1
+    lines[at].tag[k] = tag
+    lines[at].number[k] = number
+    lines[at].where[k] = where
+
+
 @cython.final
 cdef class TextIds(_Table):
     """Distinct UTF-8 strings in order of first appearance."""
 
-    cdef TextSlot* slots
+    cdef TextSlots* lines
     cdef int64_t* starts        # count + 1 offsets into bytes
     cdef uint8_t* bytes
     cdef int64_t used, bytes_room, starts_room, checked
 
     def __cinit__(self):
-        self.slots = <TextSlot*>ek_table((self.mask + 1) * sizeof(TextSlot))
+        self.lines = <TextSlots*>ek_table((self.mask + 1) * sizeof(TextSlots))
         self.bytes_room = 512
         self.starts_room = 64
         self.used = self.checked = 0
         self.starts = <int64_t*>malloc(self.starts_room * sizeof(int64_t))
         self.bytes = <uint8_t*>malloc(self.bytes_room)
-        if self.slots is NULL or self.starts is NULL or self.bytes is NULL:
+        if self.lines is NULL or self.starts is NULL or self.bytes is NULL:
             raise MemoryError
         self.starts[0] = 0
 
     def __dealloc__(self):
-        ek_table_free(self.slots)
+        ek_table_free(self.lines)
         free(self.starts)
         free(self.bytes)
 
@@ -185,23 +98,25 @@ cdef class TextIds(_Table):
 
     cdef int grow(self) noexcept nogil:
         """Double the table; the tags say where everything goes, so no text is read."""
-        cdef uint64_t size = self.mask + 1, mask = 2 * size - 1, at, i
-        cdef TextSlot* slots
+        cdef uint64_t size = self.mask + 1, i
+        cdef int k
+        cdef TextSlots* lines
         if self.shift <= 32:
             return -1
-        slots = <TextSlot*>ek_table((mask + 1) * sizeof(TextSlot))
-        if slots is NULL:
+        lines = <TextSlots*>ek_table(2 * size * sizeof(TextSlots))
+        if lines is NULL:
             return -1
         self.shift -= 1
+        self.mask = 2 * size - 1
         for i in range(size):
-            if self.slots[i].number:
-                at = (<uint64_t>self.slots[i].tag << 32) >> self.shift
-                while slots[at].number:
-                    at = (at + 1) & mask
-                slots[at] = self.slots[i]
-        ek_table_free(self.slots)
-        self.slots = slots
-        self.mask = mask
+            for k in range(4):
+                if self.lines[i].number[k]:
+                    put_text(
+                        lines, self.mask, (<uint64_t>self.lines[i].tag[k] << 32) >> self.shift,
+                        self.lines[i].tag[k], self.lines[i].number[k], self.lines[i].where[k],
+                    )
+        ek_table_free(self.lines)
+        self.lines = lines
         return 0
 
     cdef int make_room(self, int64_t size) noexcept nogil:
@@ -224,13 +139,14 @@ cdef class TextIds(_Table):
             self.starts_room = room
         return 0
 
-    cdef inline bint holds(self, const TextSlot* slot, const uint8_t* text, int64_t size, uint32_t tag) noexcept nogil:
+    cdef inline bint holds(
+        self, const TextSlots* line, int k, const uint8_t* text, int64_t size, uint32_t tag
+    ) noexcept nogil:
         """Whether a slot that is not empty is that of the text."""
-        cdef int64_t start
-        if slot.tag != tag or <int64_t>(slot.where & LONGEST) != min(size, <int64_t>LONGEST):
+        cdef int64_t start = line.where[k] >> 24
+        if line.tag[k] != tag or <int64_t>(line.where[k] & LONGEST) != min(size, <int64_t>LONGEST):
             return False
-        start = slot.where >> 24
-        if size >= LONGEST and self.starts[slot.number] - start != size:
+        if size >= LONGEST and self.starts[line.number[k]] - start != size:
             return False
         return ek_same(self.bytes + start, text, size)
 
@@ -238,26 +154,27 @@ cdef class TextIds(_Table):
         """Return the text's code; of one that is unknown a new code or -1; -2: there is no room."""
         cdef uint64_t at = hash >> self.shift
         cdef uint32_t tag = <uint32_t>(hash >> 32)
-        while self.slots[at].number:
-            if self.holds(self.slots + at, text, size, tag):
-                return self.slots[at].number - 1
-            at = (at + 1) & self.mask
+        cdef int k = 0
+        while self.lines[at].number[k]:
+            if self.holds(self.lines + at, k, text, size, tag):
+                return self.lines[at].number[k] - 1
+            k += 1
+            if k == 4:
+                k = 0
+                at = (at + 1) & self.mask
         if not insert:
             return -1
         if self.count >= MOST_CODES or self.used >> 40 or self.make_room(size) < 0:
             return -2
-        if 8 * (self.count + 1) > 5 * <int64_t>(self.mask + 1):
-            if self.grow() < 0:
-                return -2
-            at = hash >> self.shift
-            while self.slots[at].number:
-                at = (at + 1) & self.mask
+        if 2 * self.count >= 5 * <int64_t>(self.mask + 1) and self.grow() < 0:
+            return -2
         if size:
             memcpy(self.bytes + self.used, text, size)
         self.count += 1
-        self.slots[at].tag = tag
-        self.slots[at].number = <int32_t>self.count
-        self.slots[at].where = <uint64_t>self.used << 24 | <uint64_t>min(size, <int64_t>LONGEST)
+        put_text(
+            self.lines, self.mask, hash >> self.shift, tag, <int32_t>self.count,
+            <uint64_t>self.used << 24 | <uint64_t>min(size, <int64_t>LONGEST),
+        )
         self.used += size
         self.starts[self.count] = self.used
         return <int32_t>(self.count - 1)
@@ -271,9 +188,8 @@ cdef class TextIds(_Table):
         block.row[j] = row
         block.text[j] = text
         block.size[j] = size
-        ek_prefetch(text + FURTHER)
         block.hash[j] = ek_hash_bytes(text, size, self.secrets)
-        ek_prefetch(self.slots + (block.hash[j] >> self.shift))
+        ek_prefetch(self.lines + (block.hash[j] >> self.shift))
         block.count += 1
 
     cdef int64_t finish(self, Block* block, int32_t* out, bint insert, int64_t* missed) noexcept nogil:
@@ -283,21 +199,18 @@ cdef class TextIds(_Table):
         text of a code: what was found stays true, and what was not found is looked for again.
         """
         cdef int64_t j, count = 0, n = block.count
-        cdef uint64_t at
-        cdef uint32_t tag
         cdef int32_t code
-        cdef int64_t size
-        cdef const TextSlot* slot
+        cdef int k
+        cdef const TextSlots* line
         for j in range(n):
-            at = block.hash[j] >> self.shift
-            tag = <uint32_t>(block.hash[j] >> 32)
-            size = block.size[j] if block.size[j] < LONGEST else -1     # -1: no slot says so much
-            slot = self.slots + at
-            while slot.number and (slot.tag != tag or <int64_t>(slot.where & LONGEST) != size):
-                at = (at + 1) & self.mask
-                slot = self.slots + at
-            block.code[j] = slot.number - 1
-            block.start[j] = slot.where >> 24
+            line = self.lines + (block.hash[j] >> self.shift)
+            k = ek_first_of_four(line.tag, <uint32_t>(block.hash[j] >> 32))
+            # what is in another line, of another size, or too long for a slot to say, is left to `place`
+            if k == 4 or <int64_t>(line.where[k] & LONGEST) != block.size[j] or block.size[j] == LONGEST:
+                block.code[j] = -1
+                continue
+            block.code[j] = line.number[k] - 1
+            block.start[j] = line.where[k] >> 24
             ek_prefetch(self.bytes + block.start[j])
             ek_prefetch(self.bytes + block.start[j] + block.size[j])
         for j in range(n):
@@ -447,11 +360,13 @@ cdef class TextIds(_Table):
         return -1
 
     def longest_search(self):
-        """How many slots are read at most until an id is found: whether ids crowd."""
+        """How many lines are read at most until an id is found: whether ids crowd."""
         cdef uint64_t i, most = 0
+        cdef int k
         for i in range(self.mask + 1):
-            if self.slots[i].number:
-                most = max(most, (i - ((<uint64_t>self.slots[i].tag << 32) >> self.shift)) & self.mask)
+            for k in range(4):
+                if self.lines[i].number[k]:
+                    most = max(most, (i - ((<uint64_t>self.lines[i].tag[k] << 32) >> self.shift)) & self.mask)
         return most + 1
 
     def undecodable(self):
@@ -511,35 +426,6 @@ cdef int64_t _last_text(TextRows texts, int32_t[::1] out, int64_t first, int64_t
     if not 0 <= first <= last <= texts.strings.rows:
         raise ValueError("first and last are no rows")
     return last
-
-
-def take_text(
-    const int64_t[::1] starts, const uint8_t[::1] data, const int64_t[::1] index, int64_t[::1] out_starts
-):
-    """Write the offsets of the strings `index` and return their bytes in that order."""
-    cdef int64_t i, n = index.shape[0], size = 0, length
-    if out_starts.shape[0] != n + 1:
-        raise ValueError("out has the wrong length")
-    out_starts[0] = 0
-    for i in range(n):
-        size += starts[index[i] + 1] - starts[index[i]]
-        out_starts[i + 1] = size
-    taken = bytearray(size)
-    if size:
-        _take(starts, data, index, out_starts, taken)
-    return taken
-
-
-cdef void _take(
-    const int64_t[::1] starts, const uint8_t[::1] data, const int64_t[::1] index, int64_t[::1] out_starts,
-    uint8_t[::1] out,
-):
-    cdef int64_t i, length
-    with nogil:
-        for i in range(index.shape[0]):
-            length = starts[index[i] + 1] - starts[index[i]]
-            if length:
-                memcpy(&out[out_starts[i]], &data[starts[index[i]]], length)
 
 
 def text_ids(const int64_t[::1] starts, const uint8_t[::1] data):

@@ -146,10 +146,11 @@ def code_rows(parts: Sequence[Rows], *, insert: bool, threads: int) -> None:
         How many threads may work on it; small columns are coded by one.
     """
     threads = min(threads, MOST_THREADS)
-    if threads == 1 or sum(part.count for part in parts) < 2 * STRETCH:
+    if sum(part.count for part in parts) < 2 * STRETCH:
         for part in parts:
             part.code(0, part.count, insert=insert)
         return
+    # One thread takes stretches too: between them Python looks whether somebody has pressed Ctrl-C.
     stretches = _stretches(parts)
     shared = not insert
     with ExitStack() as stack:
