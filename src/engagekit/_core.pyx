@@ -3,15 +3,17 @@
 It imports nothing of the package and knows neither frames nor models: the Python layer above casts and checks, so that
 the loops here may take clean input for granted. Four seams, one part each:
 
-coding (`_ids.pxi`) -> grouping (`_group.pxi`) -> accumulating (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`,
-`_falling.pxi`); `_plan.pxi` has what they share, `_simd.h` the vectors, `_scorer.pxi` is their face to Python.
+coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`) -> accumulating
+(`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`); `_plan.pxi` has what they share, `_simd.h` the
+vectors, `_scorer.pxi` is their face to Python.
 """
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.math cimport INFINITY, NAN, fabs, isnan, log, log1p, log2, sqrt
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -25,7 +27,13 @@ cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
 
+from os import urandom
+
+
 include "_ids.pxi"
+include "_strings.pxi"
+include "_texts.pxi"
+include "_words.pxi"
 include "_group.pxi"
 include "_plan.pxi"
 include "_gather.pxi"

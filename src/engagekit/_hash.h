@@ -1,13 +1,19 @@
-/* Keyed hashes of integers and of byte strings, for tables that outsiders fill with ids of their choice.
+/* Keyed hashes of integers and of byte strings, for tables that outsiders fill with ids of their choice; and what the
+ * tables ask of memory and of text.
  *
- * Both fold a 64 x 64 -> 128 bit product of the input and secret words that differ in every table, so nobody who does
- * not know the secrets can choose ids that collide.  Hashes never leave the process: codes follow the order of first
+ * The hashes fold 64 x 64 -> 128 bit products of the input and secret words that differ in every table, so nobody who
+ * does not know the secrets can choose ids that collide.  They never leave the process: codes follow the order of first
  * appearance, whatever the secrets. */
 #ifndef ENGAGEKIT_HASH_H
 #define ENGAGEKIT_HASH_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 static inline void ek_prefetch(const void *p) {
 #if defined(__GNUC__)
@@ -15,6 +21,46 @@ static inline void ek_prefetch(const void *p) {
 #else
     (void)p;
 #endif
+}
+
+/* Pages of 2 MiB, where the system gives them to those who ask, save most of the misses of the address cache, which cost
+ * as much as those of the data where memory is read at random.  The advice may be ignored, and nothing depends on it. */
+static inline void ek_advise(void *memory, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+    const uintptr_t page = 4096, first = ((uintptr_t)memory + page - 1) & ~(page - 1);
+    const uintptr_t whole = ((uintptr_t)memory + bytes - first) & ~(page - 1);
+    if (bytes >= (size_t)1 << 22) madvise((void *)first, whole, MADV_HUGEPAGE);
+#else
+    (void)memory, (void)bytes;
+#endif
+}
+
+/* Zeroed memory for a table, in whole lines of the cache; what calloc returned stands before it. */
+static inline void *ek_table(size_t bytes) {
+    const size_t line = 64;
+    char *memory = calloc(bytes + line, 1), *table;
+    if (memory == NULL) return NULL;
+    table = (char *)(((uintptr_t)memory + line) & ~(uintptr_t)(line - 1));
+    memcpy(table - sizeof memory, &memory, sizeof memory);
+    ek_advise(table, bytes);
+    return table;
+}
+
+static inline void ek_table_free(void *table) {
+    void *memory;
+    if (table == NULL) return;
+    memcpy(&memory, (char *)table - sizeof memory, sizeof memory);
+    free(memory);
+}
+
+/* Move bytes to where there is more room; NULL, and nothing has changed, if there is none. */
+static inline uint8_t *ek_more(uint8_t *bytes, size_t used, size_t room) {
+    uint8_t *more = malloc(room);
+    if (more == NULL) return NULL;
+    ek_advise(more, room);
+    memcpy(more, bytes, used);
+    free(bytes);
+    return more;
 }
 
 static inline uint64_t ek_fold(uint64_t a, uint64_t b) {
@@ -29,8 +75,8 @@ static inline uint64_t ek_fold(uint64_t a, uint64_t b) {
 #endif
 }
 
-static inline uint64_t ek_hash_integer(uint64_t value, uint64_t secret0, uint64_t secret1) {
-    return ek_fold(value ^ secret0, secret1 | 1u);
+static inline uint64_t ek_hash_integer(uint64_t value, const uint64_t *secrets) {
+    return ek_fold(value ^ secrets[0], secrets[1] | 1u);
 }
 
 static inline uint64_t ek_word(const uint8_t *p) {
@@ -45,23 +91,79 @@ static inline uint64_t ek_half_word(const uint8_t *p) {
     return word;
 }
 
-static inline uint64_t ek_hash_bytes(const uint8_t *p, int64_t size, uint64_t secret0, uint64_t secret1) {
-    uint64_t hash = secret0 ^ (uint64_t)size, head, tail;
+/* The first and the last 16 bytes of what is left (they overlap where that is less than 32) in two products that do
+ * not wait for each other: ids of 8 to 32 bytes take one path, without a branch on their length to be guessed wrong. */
+static inline uint64_t ek_hash_bytes(const uint8_t *p, int64_t size, const uint64_t *secrets) {
+    uint64_t hash = secrets[0] ^ (uint64_t)size, head, tail;
     int64_t left = size;
-    for (; left > 16; left -= 16, p += 16) hash = ek_fold(ek_word(p) ^ secret1, ek_word(p + 8) ^ hash);
     if (left >= 8) {
-        head = ek_word(p);
-        tail = ek_word(p + left - 8);
-    } else if (left >= 4) {
-        head = ek_half_word(p);
-        tail = ek_half_word(p + left - 4);
-    } else if (left > 0) {
-        head = ((uint64_t)p[0] << 16) | ((uint64_t)p[left >> 1] << 8) | p[left - 1];
-        tail = 0;
+        for (; left > 32; left -= 16, p += 16) hash = ek_fold(ek_word(p) ^ secrets[1], ek_word(p + 8) ^ hash);
+        const uint8_t *second = p + (left >= 16 ? 8 : left - 8), *third = p + (left >= 16 ? left - 16 : 0);
+        head = ek_fold(ek_word(p) ^ secrets[1], ek_word(second) ^ hash);
+        tail = ek_fold(ek_word(third) ^ secrets[2], ek_word(p + left - 8) ^ secrets[3]);
     } else {
-        head = tail = 0;
+        if (left >= 4) {
+            head = ek_half_word(p) << 32 | ek_half_word(p + left - 4);
+        } else if (left > 0) {
+            head = ((uint64_t)p[0] << 16) | ((uint64_t)p[left >> 1] << 8) | p[left - 1];
+        } else {
+            head = 0;
+        }
+        head = ek_fold(head ^ secrets[1], hash);
+        tail = 0;
     }
-    return ek_fold(ek_fold(head ^ secret1, tail ^ hash), secret0 ^ 0x9e3779b97f4a7c15u);
+    return ek_fold(head ^ tail, secrets[0] ^ 0x9e3779b97f4a7c15u);
+}
+
+/* Whether two texts of one size are the same; ids are too short for the call of a function to pay. */
+static inline int ek_same(const uint8_t *a, const uint8_t *b, int64_t size) {
+    if (size > 64) return memcmp(a, b, (size_t)size) == 0;
+    if (size >= 8) {
+        uint64_t differ = ek_word(a + size - 8) ^ ek_word(b + size - 8);
+        for (int64_t i = 0; i < size - 8; i += 8) differ |= ek_word(a + i) ^ ek_word(b + i);
+        return differ == 0;
+    }
+    if (size >= 4)
+        return ((ek_half_word(a) ^ ek_half_word(b)) | (ek_half_word(a + size - 4) ^ ek_half_word(b + size - 4))) == 0;
+    for (int64_t i = 0; i < size; i++)
+        if (a[i] != b[i]) return 0;
+    return 1;
+}
+
+/* The first of four tags that is the one looked for, 4 if none; without a branch, for which one cannot be foretold. */
+static inline int ek_first_of_four(const uint32_t *tags, uint32_t tag) {
+    int first = tags[3] == tag ? 3 : 4;
+    first = tags[2] == tag ? 2 : first;
+    first = tags[1] == tag ? 1 : first;
+    return tags[0] == tag ? 0 : first;
+}
+
+/* Whether all bytes are ASCII, as nearly all ids are. */
+static inline int ek_ascii(const uint8_t *p, int64_t size) {
+    uint8_t seen = 0;
+    for (int64_t i = 0; i < size; i++) seen |= p[i];
+    return seen < 0x80;
+}
+
+/* Whether bytes are UTF-8 as Unicode defines it (table 3-7): no overlong forms, no surrogates, nothing above U+10FFFF. */
+static inline int ek_utf8(const uint8_t *p, int64_t size) {
+    int64_t i = 0;
+    while (i < size) {
+        uint8_t lead = p[i++], low = 0x80, high = 0xBF;
+        int more;
+        if (lead < 0x80) continue;
+        if (lead >= 0xC2 && lead <= 0xDF) more = 1;
+        else if (lead >= 0xE0 && lead <= 0xEF) more = 2;
+        else if (lead >= 0xF0 && lead <= 0xF4) more = 3;
+        else return 0;
+        if (lead == 0xE0) low = 0xA0;
+        else if (lead == 0xED) high = 0x9F;
+        else if (lead == 0xF0) low = 0x90;
+        else if (lead == 0xF4) high = 0x8F;
+        for (; more > 0; more--, i++, low = 0x80, high = 0xBF)
+            if (i >= size || p[i] < low || p[i] > high) return 0;
+    }
+    return 1;
 }
 
 #endif

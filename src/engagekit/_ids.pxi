@@ -1,143 +1,266 @@
 # Coding: an id becomes its number in order of first appearance (0, 1, 2, ...), a null becomes -1.
 #
-# Open addressing with linear probing at a load of at most one half. Cost: one probe sequence an id, expected constant
-# whatever the ids, since the hash is keyed (see _hash.h). Memory: 8 bytes a slot beside the ids themselves.
+# Open addressing in lines of memory: an id stands in the line that the upper bits of its hash name, or where that was full
+# in the next that was not. All slots of a line are compared at once: which of them it is cannot be foretold, and to
+# guess wrong costs more than to look. At the load where a table grows (three fifths of 5 slots, five eighths of 4), one
+# line in ten is full. Cost: expected constant an id, whatever the ids, since the hash is keyed (see _hash.h). A table
+# twice as large has every id at twice its place or next to it: growing reads and writes memory from end to end.
+#
+# Threads share one table. They only look up, each in its own rows, and note which ids they miss; one thread then adds
+# these in the order of the rows (`find`, `add`; `waves.py` says when). So the codes are those of one thread by
+# construction. A table for each thread, split by a bit of the hash, would let them add too, but every thread would read
+# and hash every row, and codes would have to be put in order of first appearance afterwards.
 
 cdef extern from "_hash.h" nogil:
-    uint64_t ek_hash_integer(uint64_t value, uint64_t secret0, uint64_t secret1)
+    void* ek_table(size_t bytes)
+    void ek_table_free(void* table)
+    uint8_t* ek_more(uint8_t* bytes, size_t used, size_t room)
     void ek_prefetch(const void* p)
-    uint64_t ek_hash_bytes(const uint8_t* p, int64_t size, uint64_t secret0, uint64_t secret1)
+    uint64_t ek_hash_integer(uint64_t value, const uint64_t* secrets)
+    uint64_t ek_hash_bytes(const uint8_t* p, int64_t size, const uint64_t* secrets)
+    bint ek_same(const uint8_t* a, const uint8_t* b, int64_t size)
+    int ek_first_of_four(const uint32_t* tags, uint32_t tag)
+    bint ek_ascii(const uint8_t* p, int64_t size)
+    bint ek_utf8(const uint8_t* p, int64_t size)
 
-ctypedef fused offset_t:
-    int32_t
-    int64_t
+cdef enum:
+    WIDE = 5
 
-cdef struct Slot:           # of text: the bytes stand elsewhere
-    uint32_t tag            # the upper half of the hash
-    int32_t code            # -1: empty
-
-cdef struct IntegerSlot:    # the integer itself, so that a look-up touches one line of memory
-    int64_t value
-    int32_t code            # -1: empty
+cdef struct IntegerSlots:   # a line of memory: the integers themselves, so that a look-up touches no other
+    int64_t[WIDE] value
+    int32_t[WIDE] number    # the code and one; 0: empty, as are all that follow
 
 cdef int64_t MOST_CODES = 2147483646
-
-
 cdef int64_t AHEAD = 16     # rows between asking memory for a slot and reading it
+
+cdef enum:
+    ROWS_AHEAD = 32         # the same where rows go through in blocks
+
+
+cdef const uint8_t* first_of(const uint8_t[::1] bytes) noexcept:
+    """Where some bytes begin; NULL: there are none."""
+    if bytes is None or bytes.shape[0] == 0:
+        return NULL
+    return &bytes[0]
 
 
 cdef class _Table:
     """What both kinds of ids share: the secrets of the hash, the size of the table, how many ids there are."""
 
-    cdef uint64_t mask, secret0, secret1
+    cdef uint64_t mask
+    cdef uint64_t[4] secrets
+    cdef int shift
     cdef int64_t count
 
     def __cinit__(self):
-        from os import urandom
-
-        self.secret0 = int.from_bytes(urandom(8), "little")
-        self.secret1 = int.from_bytes(urandom(8), "little")
-        self.mask = 63
+        cdef bytes secrets = urandom(sizeof(self.secrets))
+        memcpy(self.secrets, <const char*>secrets, sizeof(self.secrets))
+        self.mask = 15
+        self.shift = 60
         self.count = 0
 
     def __len__(self):
         return self.count
 
 
+cdef inline int32_t integer_number(
+    const IntegerSlots* lines, uint64_t mask, uint64_t at, int64_t value
+) noexcept nogil:
+    """Return the number that a table has for a value, 0 if none, without a branch on where in its line it is."""
+    cdef const IntegerSlots* line
+    cdef int32_t number
+    while True:
+        line = lines + at
+        number = (
+            (-<int32_t>(line.value[0] == value) & line.number[0])
+            | (-<int32_t>(line.value[1] == value) & line.number[1])
+            | (-<int32_t>(line.value[2] == value) & line.number[2])
+            | (-<int32_t>(line.value[3] == value) & line.number[3])
+            | (-<int32_t>(line.value[4] == value) & line.number[4])
+        )
+        if number or not line.number[WIDE - 1]:
+            return number
+        at = (at + 1) & mask
+
+
+cdef inline void put_integer(
+    IntegerSlots* lines, uint64_t mask, uint64_t at, int64_t value, int32_t number
+) noexcept nogil:
+    """Write a value that is new into the first empty slot."""
+    cdef int k = 0
+    while lines[at].number[WIDE - 1]:
+        at = (at + 1) & mask
+    while lines[at].number[k]:
+        k += 1
+    lines[at].value[k] = value
+    lines[at].number[k] = number
+
+
 @cython.final
 cdef class IntegerIds(_Table):
     """Distinct 64-bit integers in order of first appearance."""
 
-    cdef IntegerSlot* slots
-    cdef int64_t* values
+    cdef IntegerSlots* lines
 
     def __cinit__(self):
-        self.slots = <IntegerSlot*>malloc(64 * sizeof(IntegerSlot))
-        self.values = <int64_t*>malloc(32 * sizeof(int64_t))
-        if self.slots is NULL or self.values is NULL:
+        self.lines = <IntegerSlots*>ek_table((self.mask + 1) * sizeof(IntegerSlots))
+        if self.lines is NULL:
             raise MemoryError
-        memset(self.slots, 0xFF, 64 * sizeof(IntegerSlot))
 
     def __dealloc__(self):
-        free(self.slots)
-        free(self.values)
+        ek_table_free(self.lines)
 
     cdef inline uint64_t hash(self, int64_t value) noexcept nogil:
-        return ek_hash_integer(<uint64_t>value, self.secret0, self.secret1)
+        return ek_hash_integer(<uint64_t>value, self.secrets)
 
     cdef int grow(self) noexcept nogil:
-        cdef uint64_t mask = 2 * self.mask + 1, at
-        cdef IntegerSlot* slots = <IntegerSlot*>malloc((mask + 1) * sizeof(IntegerSlot))
-        cdef int64_t* values = <int64_t*>realloc(self.values, (mask + 1) // 2 * sizeof(int64_t))
-        cdef int64_t i
-        if values is not NULL:
-            self.values = values
-        if slots is NULL or values is NULL:
-            free(slots)
+        cdef uint64_t size = self.mask + 1, i
+        cdef int k
+        cdef IntegerSlots* lines = <IntegerSlots*>ek_table(2 * size * sizeof(IntegerSlots))
+        if lines is NULL:
             return -1
-        memset(slots, 0xFF, (mask + 1) * sizeof(IntegerSlot))
-        for i in range(self.count):
-            at = self.hash(values[i]) & mask
-            while slots[at].code >= 0:
-                at = (at + 1) & mask
-            slots[at].value = values[i]
-            slots[at].code = <int32_t>i
-        free(self.slots)
-        self.slots = slots
-        self.mask = mask
+        self.shift -= 1
+        self.mask = 2 * size - 1
+        for i in range(size):
+            for k in range(WIDE):
+                if self.lines[i].number[k]:
+                    put_integer(
+                        lines, self.mask, self.hash(self.lines[i].value[k]) >> self.shift,
+                        self.lines[i].value[k], self.lines[i].number[k],
+                    )
+        ek_table_free(self.lines)
+        self.lines = lines
         return 0
 
-    cdef int32_t place(self, int64_t value, bint insert) noexcept nogil:
-        cdef uint64_t at = self.hash(value) & self.mask
-        while self.slots[at].code >= 0:
-            if self.slots[at].value == value:
-                return self.slots[at].code
-            at = (at + 1) & self.mask
-        if not insert:
-            return -1
+    cdef int32_t place(self, int64_t value, uint64_t hash) noexcept nogil:
+        """Return the value's code, a new one if need be; -2: there is no room."""
+        cdef int32_t number = integer_number(self.lines, self.mask, hash >> self.shift, value)
+        if number:
+            return number - 1
         if self.count >= MOST_CODES:
             return -2
-        if 2 * (self.count + 1) > <int64_t>self.mask:
-            if self.grow() < 0:
-                return -2
-            at = self.hash(value) & self.mask
-            while self.slots[at].code >= 0:
-                at = (at + 1) & self.mask
-        self.values[self.count] = value
-        self.slots[at].value = value
-        self.slots[at].code = <int32_t>self.count
+        if self.count >= 3 * <int64_t>(self.mask + 1) and self.grow() < 0:
+            return -2
         self.count += 1
+        put_integer(self.lines, self.mask, hash >> self.shift, value, <int32_t>self.count)
         return <int32_t>(self.count - 1)
 
-    def code(self, const int64_t[::1] values, const uint8_t[::1] null, int32_t[::1] out, bint insert=True):
-        """Write the code of each value; unknown ones are added, or -1 where `insert` is false."""
-        cdef int64_t i, n = values.shape[0]
-        cdef int32_t code
-        cdef bint nulls = null is not None
-        cdef bint full = False
-        if out.shape[0] != n or (nulls and null.shape[0] != n):
-            raise ValueError("values, null and out differ in length")
+    cdef int64_t span(
+        self, const int64_t* values, const uint8_t* null, int64_t first, int64_t last, int32_t* out, bint insert,
+        int64_t* missed, int64_t* signs,
+    ) noexcept nogil:
+        """Write the codes of some rows; unknown values are added (`insert`), noted (`missed`) or -1.
+
+        Invariant: `hashes` holds those of a block of rows, whose lines memory has been asked for while the block before
+        was looked up. Returns how many were noted, -1 where there is no room. The sign of `signs` becomes that of any
+        value that is not null. Allocates nothing but the table itself.
+        """
+        cdef uint64_t[2][ROWS_AHEAD] hashes
+        cdef IntegerSlots* lines = self.lines    # in variables, for what is written to `out` might be the table's own
+        cdef uint64_t mask = self.mask, hash
+        cdef int shift = self.shift, turn = 0
+        cdef int64_t i, j, begin = first, end = first, ahead, value, before = 0, count = 0, bits = 0
+        cdef int32_t code = -1
+        while begin < last:
+            ahead = min(end + ROWS_AHEAD, last)
+            for j in range(ahead - end):
+                hash = ek_hash_integer(<uint64_t>values[end + j], self.secrets)
+                hashes[turn][j] = hash
+                ek_prefetch(lines + (hash >> shift))
+            turn ^= 1
+            for j in range(end - begin):
+                i = begin + j
+                value = values[i]
+                if null is not NULL and null[i]:
+                    out[i] = -1
+                    continue
+                bits |= value
+                if code < 0 or value != before:     # rows sorted by id need no table
+                    before = value
+                    code = integer_number(lines, mask, hashes[turn][j] >> shift, value) - 1
+                    if code < 0:
+                        if insert:
+                            code = self.place(value, hashes[turn][j])
+                            if code == -2:
+                                return -1
+                            lines, mask, shift = self.lines, self.mask, self.shift
+                        elif missed is not NULL:
+                            missed[count] = i
+                            count += 1
+                out[i] = code
+            begin, end = end, ahead
+        signs[0] |= bits
+        return count
+
+    def code(
+        self, const int64_t[::1] values, const uint8_t[::1] null, int32_t[::1] out, bint insert=True,
+        int64_t first=0, int64_t last=-1,
+    ):
+        """Write the code of each value; unknown ones are added, or -1 where `insert` is false.
+
+        Returns whether any has its upper bit set: a negative one, or an unsigned one above 2^63 - 1.
+        """
+        cdef int64_t done = 0, signs = 0
+        last = _last(values, null, out, first, last)
+        cdef const uint8_t* nulls = first_of(null)
+        if first < last:
+            with nogil:
+                done = self.span(&values[0], nulls, first, last, &out[0], insert, NULL, &signs)
+        if done < 0:
+            raise MemoryError("too many distinct ids")
+        return signs < 0
+
+    def find(
+        self, const int64_t[::1] values, const uint8_t[::1] null, int32_t[::1] out, int64_t first, int64_t last,
+        int64_t[::1] missed,
+    ):
+        """Write the codes of the values that are known and the rows of those that are not; adds nothing.
+
+        Any number of threads may look up at once. Returns how many rows were missed, and as `code` does.
+        """
+        cdef int64_t count = 0, signs = 0
+        cdef const uint8_t* nulls = first_of(null)
+        last = _last(values, null, out, first, last)
+        if missed.shape[0] < last - first:
+            raise ValueError("missed is too short")
+        if first < last:
+            with nogil:
+                count = self.span(&values[0], nulls, first, last, &out[0], False, &missed[0], &signs)
+        return count, signs < 0
+
+    def add(self, const int64_t[::1] values, int32_t[::1] out, const int64_t[::1] missed):
+        """Write the codes of these rows, adding what is unknown."""
+        cdef int64_t i, n = missed.shape[0]
         with nogil:
             for i in range(n):
                 if i + AHEAD < n:
-                    ek_prefetch(self.slots + (self.hash(values[i + AHEAD]) & self.mask))
-                if nulls and null[i]:
-                    out[i] = -1
-                    continue
-                code = self.place(values[i], insert)
-                if code == -2:
-                    full = True
-                    break
-                out[i] = code
-        if full:
-            raise MemoryError("too many distinct ids")
+                    ek_prefetch(self.lines + (self.hash(values[missed[i + AHEAD]]) >> self.shift))
+                out[missed[i]] = self.place(values[missed[i]], self.hash(values[missed[i]]))
+                if out[missed[i]] == -2:
+                    with gil:
+                        raise MemoryError("too many distinct ids")
+
+    def longest_search(self):
+        """How many lines are read at most until an id is found: whether ids crowd."""
+        cdef uint64_t i, most = 0
+        cdef int k
+        for i in range(self.mask + 1):
+            for k in range(WIDE):
+                if self.lines[i].number[k]:
+                    most = max(most, (i - (self.hash(self.lines[i].value[k]) >> self.shift)) & self.mask)
+        return most + 1
 
     def export(self, int64_t[::1] out):
         """Write the distinct values by code."""
+        cdef uint64_t i
+        cdef int k
         if out.shape[0] != self.count:
             raise ValueError("out has the wrong length")
-        if self.count:
-            memcpy(&out[0], self.values, self.count * sizeof(int64_t))
+        with nogil:
+            for i in range(self.mask + 1):
+                for k in range(WIDE):
+                    if self.lines[i].number[k]:
+                        out[self.lines[i].number[k] - 1] = self.lines[i].value[k]
 
     def __reduce__(self):
         from array import array
@@ -147,266 +270,21 @@ cdef class IntegerIds(_Table):
         return integer_ids, (values,)
 
 
-@cython.final
-cdef class TextIds(_Table):
-    """Distinct UTF-8 strings in order of first appearance."""
-
-    cdef Slot* slots
-    cdef int64_t* starts        # count + 1 offsets into bytes
-    cdef uint8_t* bytes
-    cdef int64_t used, bytes_room
-
-    def __cinit__(self):
-        self.slots = <Slot*>malloc(64 * sizeof(Slot))
-        self.bytes_room = 512
-        self.used = 0
-        self.starts = <int64_t*>malloc(33 * sizeof(int64_t))
-        self.bytes = <uint8_t*>malloc(self.bytes_room)
-        if self.slots is NULL or self.starts is NULL or self.bytes is NULL:
-            raise MemoryError
-        memset(self.slots, 0xFF, 64 * sizeof(Slot))
-        self.starts[0] = 0
-
-    def __dealloc__(self):
-        free(self.slots)
-        free(self.starts)
-        free(self.bytes)
-
-    @property
-    def size(self):
-        """Bytes of all strings together."""
-        return self.used
-
-    cdef int grow(self) noexcept nogil:
-        cdef uint64_t mask = 2 * self.mask + 1, hash, at
-        cdef Slot* slots = <Slot*>malloc((mask + 1) * sizeof(Slot))
-        cdef int64_t* starts = <int64_t*>realloc(self.starts, ((mask + 1) // 2 + 1) * sizeof(int64_t))
-        cdef int64_t i
-        if starts is not NULL:
-            self.starts = starts
-        if slots is NULL or starts is NULL:
-            free(slots)
-            return -1
-        memset(slots, 0xFF, (mask + 1) * sizeof(Slot))
-        for i in range(self.count):
-            hash = ek_hash_bytes(self.bytes + starts[i], starts[i + 1] - starts[i], self.secret0, self.secret1)
-            at = hash & mask
-            while slots[at].code >= 0:
-                at = (at + 1) & mask
-            slots[at].tag = <uint32_t>(hash >> 32)
-            slots[at].code = <int32_t>i
-        free(self.slots)
-        self.slots = slots
-        self.mask = mask
-        return 0
-
-    cdef int32_t place(self, const uint8_t* text, int64_t size, bint insert) noexcept nogil:
-        cdef uint64_t hash = ek_hash_bytes(text, size, self.secret0, self.secret1)
-        cdef uint64_t at = hash & self.mask
-        cdef uint32_t tag = <uint32_t>(hash >> 32)
-        cdef int32_t code
-        cdef int64_t bytes_room
-        cdef uint8_t* bytes
-        while self.slots[at].code >= 0:
-            code = self.slots[at].code
-            if (
-                self.slots[at].tag == tag
-                and self.starts[code + 1] - self.starts[code] == size
-                and (size == 0 or memcmp(self.bytes + self.starts[code], text, size) == 0)
-            ):
-                return code
-            at = (at + 1) & self.mask
-        if not insert:
-            return -1
-        if self.count >= MOST_CODES:
-            return -2
-        if self.used + size > self.bytes_room:
-            bytes_room = 2 * (self.used + size)
-            bytes = <uint8_t*>realloc(self.bytes, bytes_room)
-            if bytes is NULL:
-                return -2
-            self.bytes = bytes
-            self.bytes_room = bytes_room
-        if 2 * (self.count + 1) > <int64_t>self.mask:
-            if self.grow() < 0:
-                return -2
-            at = hash & self.mask
-            while self.slots[at].code >= 0:
-                at = (at + 1) & self.mask
-        if size:
-            memcpy(self.bytes + self.used, text, size)
-        self.used += size
-        self.slots[at].tag = tag
-        self.slots[at].code = <int32_t>self.count
-        self.count += 1
-        self.starts[self.count] = self.used
-        return <int32_t>(self.count - 1)
-
-    def code_offsets(
-        self,
-        const offset_t[::1] offsets,
-        const uint8_t[::1] data,
-        const uint8_t[::1] validity,
-        int64_t bit_offset,
-        int32_t[::1] out,
-        bint insert=True,
-    ):
-        """Code the rows of an Arrow (large) utf8 array; the first row's bit in `validity` is `bit_offset`."""
-        cdef int64_t i, n = out.shape[0]
-        cdef int32_t code
-        cdef bint nulls = validity is not None
-        cdef const uint8_t* bytes = &data[0] if data.shape[0] else NULL
-        cdef bint full = False
-        if n and offsets.shape[0] < n + 1:
-            raise ValueError("offsets are too few")
-        with nogil:
-            for i in range(n):
-                if nulls and not (validity[(i + bit_offset) >> 3] >> ((i + bit_offset) & 7)) & 1:
-                    out[i] = -1
-                    continue
-                code = self.place(bytes + offsets[i], offsets[i + 1] - offsets[i], insert)
-                if code == -2:
-                    full = True
-                    break
-                out[i] = code
-        if full:
-            raise MemoryError("too many distinct ids")
-
-    def code_views(
-        self,
-        const uint8_t[::1] views,
-        list buffers,
-        const uint8_t[::1] validity,
-        int64_t bit_offset,
-        int32_t[::1] out,
-        bint insert=True,
-    ):
-        """Code the rows of an Arrow string-view array: 16 bytes a row, long texts in `buffers`."""
-        cdef int64_t i, n = out.shape[0], b
-        cdef int32_t code
-        cdef bint nulls = validity is not None
-        cdef bint full = False
-        cdef const uint8_t[::1] buffer
-        cdef const uint8_t** starts = <const uint8_t**>malloc((len(buffers) + 1) * sizeof(void*))
-        cdef const uint8_t* view
-        cdef int32_t size, which, offset
-        if starts is NULL:
-            raise MemoryError
-        try:
-            for b in range(len(buffers)):
-                buffer = buffers[b]
-                starts[b] = &buffer[0] if buffer.shape[0] else NULL
-            with nogil:
-                for i in range(n):
-                    if nulls and not (validity[(i + bit_offset) >> 3] >> ((i + bit_offset) & 7)) & 1:
-                        out[i] = -1
-                        continue
-                    view = &views[0] + 16 * i
-                    memcpy(&size, view, 4)
-                    if size <= 12:
-                        code = self.place(view + 4, size, insert)
-                    else:
-                        memcpy(&which, view + 8, 4)
-                        memcpy(&offset, view + 12, 4)
-                        code = self.place(starts[which] + offset, size, insert)
-                    if code == -2:
-                        full = True
-                        break
-                    out[i] = code
-        finally:
-            free(starts)
-        if full:
-            raise MemoryError("too many distinct ids")
-
-    def code_objects(self, values, int32_t[::1] out, bint insert=True):
-        """Code Python strings; None, NaN and other values unequal to themselves or null are -1.
-
-        Returns the index of the first value that is no text (or cannot be encoded), or -1.
-        """
-        cdef int64_t i = 0
-        cdef int32_t code
-        cdef Py_ssize_t size
-        cdef const char* text
-        for value in values:
-            if isinstance(value, str):
-                try:
-                    text = PyUnicode_AsUTF8AndSize(value, &size)
-                except UnicodeEncodeError:
-                    return i
-                code = self.place(<const uint8_t*>text, size, insert)
-                if code == -2:
-                    raise MemoryError("too many distinct ids")
-                out[i] = code
-            elif value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
-                out[i] = -1
-            else:
-                return i
-            i += 1
-        return -1
-
-    def export(self, int64_t[::1] starts, uint8_t[::1] bytes):
-        """Write offsets (count + 1) and the bytes of the distinct strings by code."""
-        if starts.shape[0] != self.count + 1 or bytes.shape[0] != self.used:
-            raise ValueError("out has the wrong length")
-        memcpy(&starts[0], self.starts, (self.count + 1) * sizeof(int64_t))
-        if self.used:
-            memcpy(&bytes[0], self.bytes, self.used)
-
-    def __reduce__(self):
-        return text_ids, (self.strings(),)
-
-    def strings(self):
-        """The distinct strings by code, as a list of str."""
-        cdef int64_t i
-        return [
-            PyUnicode_DecodeUTF8(
-                <const char*>self.bytes + self.starts[i], self.starts[i + 1] - self.starts[i], NULL
-            )
-            for i in range(self.count)
-        ]
-
-
-def take_text(
-    const int64_t[::1] starts, const uint8_t[::1] data, const int64_t[::1] index, int64_t[::1] out_starts
-):
-    """Write the offsets of the strings `index` and return their bytes in that order."""
-    cdef int64_t i, n = index.shape[0], size = 0, length
-    if out_starts.shape[0] != n + 1:
-        raise ValueError("out has the wrong length")
-    out_starts[0] = 0
-    for i in range(n):
-        size += starts[index[i] + 1] - starts[index[i]]
-        out_starts[i + 1] = size
-    taken = bytearray(size)
-    if size:
-        _take(starts, data, index, out_starts, taken)
-    return taken
-
-
-cdef void _take(
-    const int64_t[::1] starts, const uint8_t[::1] data, const int64_t[::1] index, int64_t[::1] out_starts,
-    uint8_t[::1] out,
-):
-    cdef int64_t i, length
-    with nogil:
-        for i in range(index.shape[0]):
-            length = starts[index[i] + 1] - starts[index[i]]
-            if length:
-                memcpy(&out[out_starts[i]], &data[starts[index[i]]], length)
+cdef int64_t _last(const int64_t[::1] values, const uint8_t[::1] null, int32_t[::1] out, int64_t first, int64_t last):
+    """Return where rows to be coded end (-1: with the values), if they are rows of everything given."""
+    cdef int64_t n = values.shape[0]
+    if out.shape[0] != n or (null is not None and null.shape[0] != n):
+        raise ValueError("values, null and out differ in length")
+    if last == -1:
+        last = n
+    if not 0 <= first <= last <= n:
+        raise ValueError("first and last are no rows")
+    return last
 
 
 def integer_ids(const int64_t[::1] values):
     """Make the table that holds these distinct integers by code (for pickling)."""
     ids = IntegerIds()
     for value in values:
-        ids.place(value, True)
-    return ids
-
-
-def text_ids(list values):
-    """Make the table that holds these distinct strings by code (for pickling)."""
-    from array import array
-
-    ids = TextIds()
-    ids.code_objects(values, array("i", bytes(4 * len(values))))
+        ids.place(value, ids.hash(value))
     return ids

@@ -1,6 +1,6 @@
 # Accumulating: one contact's events up to one instant into S(r), activity, lifecycle and momentum; then finishing.
 
-cdef int64_t BLOCK = 512           # events whose decay is computed at once: what fits the nearest cache
+cdef int64_t AT_ONCE = 512           # events whose decay is computed at once: what fits the nearest cache
 cdef int64_t UNCHECKED = 1048576    # events after which signals are looked for, some milliseconds
 cdef double VANISHING = 1e-250      # below it, the sums of a momentum are no longer exact
 
@@ -20,7 +20,7 @@ cdef bint interrupted(Scratch* scratch, int64_t events) noexcept nogil:
 
 cdef void fill_window(const Plan* plan, Window* window, int64_t first, int64_t last, int64_t at) noexcept nogil:
     """Compute the decay of the grouped events from `first` on, of whatever contacts; those after `at` mean nothing."""
-    cdef int64_t i, n = last - first if last - first < BLOCK else BLOCK, age
+    cdef int64_t i, n = last - first if last - first < AT_ONCE else AT_ONCE, age
     cdef int32_t none = <int32_t>plan.classes, k
     cdef const int64_t* time = plan.time + first
     cdef const uint8_t* bytes = <const uint8_t*>plan.event_class + first
@@ -71,7 +71,7 @@ cdef void add_lean(const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, i
     cdef Sum* sum
     while i < hi:
         if i < window.first or i >= window.last or at != window.at:
-            if interrupted(scratch, BLOCK):
+            if interrupted(scratch, AT_ONCE):
                 return
             fill_window(plan, window, i, upto, at)
         n = (hi if hi < window.last else window.last) - i
@@ -127,7 +127,7 @@ cdef inline void push(const Plan* plan, Scratch* scratch, int64_t r, int64_t tim
     queue.rule[queue.count] = <int32_t>r
     queue.raw[queue.count] = raw
     queue.count += 1
-    if queue.count == BLOCK:
+    if queue.count == AT_ONCE:
         flush(plan, scratch)
 
 
@@ -192,9 +192,9 @@ cdef void read_all(
     cdef int32_t k, type
     cdef uint8_t flags
     for i in range(lo, hi):
-        if i - since == BLOCK:
+        if i - since == AT_ONCE:
             since = i
-            if interrupted(scratch, BLOCK):
+            if interrupted(scratch, AT_ONCE):
                 return
         k = code_at(plan.event_class, plan.class_width, i)
         if k < 0:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from engagekit import _core
 from engagekit.errors import EventsError
 from engagekit.frames import RawColumn, Text
+from engagekit.waves import Integers, Rows, Texts, code_rows, cores, text_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 Codes: TypeAlias = "NDArray[np.int32]"
 
 MOST_SIGNED = 2**63 - 1
+MIXED = "expected ids within 64 bits, got negative ones and some above 2^63 - 1"
 
 
 class Described(Protocol):
@@ -29,6 +32,16 @@ class Described(Protocol):
     @property
     def dtype(self) -> str:
         """The caller's word."""
+
+
+class Words:
+    """A dictionary's words, and the codes of those that have appeared."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.codes = _core.WordCodes(text.rows)
+        self.out = np.empty(text.rows, np.int32)
+        self.rows: _core.TextRows | None = None
 
 
 class Coder:
@@ -59,8 +72,13 @@ class Coder:
     def _where(self) -> str:
         return self.what + self.place
 
-    def code(self, column: RawColumn, *, insert: bool = True, first_row: int = 0) -> Codes:
-        """Return the codes of a column's rows, -1 for null and, unless `insert`, for unknown ids."""
+    def code(
+        self, column: RawColumn, *, insert: bool = True, first_row: int = 0, threads: int | None = None
+    ) -> Codes:
+        """Return the codes of a column's rows, -1 for null and, unless `insert`, for unknown ids.
+
+        They are the same whatever the number of `threads` (None: as many as there are cores).
+        """
         if column.rows == 0 or (column.null is not None and bool(column.null.all())):
             return np.full(column.rows, -1, np.int32)  # a column of nothing is of any kind
         if column.kind not in ("integer", "text"):
@@ -78,85 +96,117 @@ class Coder:
                 f"{self._where()}: expected ids of one kind ({_kinds(self.kind)} as before, 7 is not '7'), "
                 f"got {_kinds(column.kind)}"
             )
+        threads = threads or cores()
         if column.kind == "integer":
-            return self._integers(column, insert)
-        return np.concatenate([np.empty(0, np.int32), *self._texts(column.text, insert, first_row)])
+            return self._integers(column, insert, threads)
+        return self._texts(column.text, insert, first_row, threads)
 
-    def _integers(self, column: RawColumn, insert: bool) -> Codes:
-        values = column.values
+    def _integers(self, column: RawColumn, insert: bool, threads: int) -> Codes:
+        values, null = column.values, column.null
         assert values is not None
-        unknown = np.zeros(len(values), bool) if column.null is None else column.null
-        if values.dtype == np.uint64:
-            high = values > MOST_SIGNED
-            if insert:
-                self._unsigned = self._unsigned or bool((high & ~unknown).any())
-            elif not self._unsigned:
-                unknown = unknown | high  # their bits would be taken for negative ids
-            values = values.view(np.int64)
-        elif values.size and int(values.min()) < 0:
-            low = values < 0
-            if insert:
-                self._negative = self._negative or bool((low & ~unknown).any())
-            elif self._unsigned:
-                unknown = unknown | low
-        if self._unsigned and self._negative:
-            raise EventsError(
-                f"{self.what}: expected ids within 64 bits, got negative ones and some above 2^63 - 1"
-            )
+        unsigned = values.dtype == np.uint64
+        held = self._negative if unsigned else self._unsigned
+        if held:
+            # The table holds ids whose bits are those of some that may come here: see whether they do.
+            beyond = values > MOST_SIGNED if unsigned else values < 0
+            if null is not None:
+                beyond &= ~null
+            if beyond.any():
+                if insert:
+                    raise EventsError(f"{self.what}: {MIXED}")
+                null = beyond if null is None else beyond | null
         out = np.empty(len(values), np.int32)
-        null = unknown.view(np.uint8) if unknown.any() else None
-        self._integer_ids.code(np.ascontiguousarray(values), null, out, insert)
+        nulls = None if null is None else null.view(np.uint8)
+        rows = Integers(self._integer_ids, np.ascontiguousarray(values.view(np.int64)), nulls, out)
+        code_rows([rows], insert=insert, threads=threads)
+        if insert and rows.signed:
+            self._unsigned, self._negative = self._unsigned or unsigned, self._negative or not unsigned
         return out
 
     def refuse_beside(self, other: Coder) -> None:
         """Refuse ids that one table of integers could not hold beside another's."""
         if (self._unsigned or other._unsigned) and (self._negative or other._negative):
-            raise EventsError(
-                f"{self.what}: expected ids within 64 bits, got negative ones and some above 2^63 - 1, "
-                f"those of {other.what} included"
-            )
+            raise EventsError(f"{self.what}: {MIXED}, those of {other.what} included")
 
-    def _texts(self, texts: Iterable[Text], insert: bool, first_row: int) -> Iterable[Codes]:
-        for text in texts:
-            yield self._text(text, insert, first_row)
-            first_row += text.rows
-
-    def _text(self, text: Text, insert: bool, first_row: int) -> Codes:
-        ids = self._text_ids
-        out = np.empty(text.rows, np.int32)
-        if text.layout == "objects":
-            bad = ids.code_objects(text.objects, out, insert)
-            if bad >= 0:
-                assert text.objects is not None
-                raise EventsError(
-                    f"{self.what}, row {first_row + bad:,}: expected text, got {text.objects[bad]!a} "
-                    f"({_wrong(text.objects[bad])})"
-                )
-        elif text.layout == "dictionary":
-            assert text.indices is not None and text.dictionary is not None
-            return self._dictionary(text.indices, text.dictionary, insert, first_row)
-        elif text.layout == "view":
-            ids.code_views(text.views, text.buffers, text.validity, text.bit_offset, out, insert)
-        else:
-            ids.code_offsets(text.offsets, text.data, text.validity, text.bit_offset, out, insert)
+    def _texts(self, texts: Sequence[Text], insert: bool, first_row: int, threads: int) -> Codes:
+        out = np.empty(sum(text.rows for text in texts), np.int32)
+        row = 0
+        for plain, run in groupby(texts, lambda text: text.layout not in ("objects", "dictionary")):
+            if plain:
+                parts: list[Rows] = []
+                for text in run:
+                    parts.append(Texts(self._text_ids, text, out[row : row + text.rows], row))
+                    row += text.rows
+                try:
+                    code_rows(parts, insert=insert, threads=threads)
+                except IndexError as error:
+                    raise EventsError(
+                        f"{self.what}, row {first_row + error.args[0]:,}: expected text within the "
+                        "buffers of its Arrow array, got some beyond them"
+                    ) from None
+                continue
+            words: Words | None = None
+            for text in run:
+                part = out[row : row + text.rows]
+                if text.layout == "objects":
+                    self._objects(text, part, insert, first_row + row)
+                else:
+                    words = self._dictionary(text, part, insert, first_row + row, words)
+                row += text.rows
         return out
 
-    def _dictionary(
-        self, indices: NDArray[np.int64], dictionary: Text, insert: bool, first_row: int
-    ) -> Codes:
-        # in order of first appearance in the rows, whatever the order of the dictionary
-        used, words = _core.IntegerIds(), Coder(self.what)
-        words.kind, words._ids = "text", _core.TextIds()
-        dense = np.empty(len(indices), np.int32)
-        used.code(indices, (indices < 0).view(np.uint8), dense)
-        order = np.empty(len(used), np.int64)
-        used.export(order)
-        of_word = np.append(words._text(dictionary, True, first_row), np.int32(-1))
-        strings = [*words.strings(), None]
-        codes = np.empty(len(order) + 1, np.int32)
-        codes[-1] = -1
-        self._text_ids.code_objects([strings[of_word[i]] for i in order.tolist()], codes[:-1], insert)
-        return codes[dense]
+    def _objects(self, text: Text, out: Codes, insert: bool, first_row: int) -> None:
+        assert text.objects is not None
+        bad = self._text_ids.code_objects(text.objects, out, insert)
+        if bad >= 0:
+            raise EventsError(
+                f"{self.what}, row {first_row + bad:,}: expected text, got {text.objects[bad]!a} "
+                f"({_wrong(text.objects[bad])})"
+            )
+
+    def _dictionary(self, text: Text, out: Codes, insert: bool, first_row: int, words: Words | None) -> Words:
+        """Code rows by the array of their dictionary's words; return it, for the next chunk may share it."""
+        assert text.indices is not None and text.dictionary is not None
+        if words is None or not words.text.is_same(text.dictionary):
+            words = Words(text.dictionary)
+        fresh = np.empty(min(text.rows, text.dictionary.rows), np.int64)
+        given = (text.indices, text.validity, text.bit_offset, out, 0, text.rows)
+        try:
+            count = words.codes.code(*given, len(self), fresh)
+            if count and not words.codes.settle(
+                fresh[:count], self._words(words, fresh[:count], insert, first_row)
+            ):
+                words.codes.code(*given, 0, fresh)
+        except IndexError as error:
+            row = error.args[0]
+            raise EventsError(
+                f"{self.what}, row {first_row + row:,}: expected indices into a dictionary of "
+                f"{text.dictionary.rows:,} values, got {text.indices[row]}"
+            ) from None
+        return words
+
+    def _words(self, words: Words, fresh: NDArray[np.int64], insert: bool, first_row: int) -> Codes:
+        """Code those words of a dictionary; return the codes at the words' places."""
+        text, codes = words.text, words.out
+        if text.layout == "objects":
+            assert text.objects is not None
+            found = [text.objects[index] for index in fresh.tolist()]
+            some = np.empty(len(found), np.int32)
+            strings = [word if isinstance(word, str) else None for word in found]
+            bad = self._text_ids.code_objects(strings, some, insert)
+            if bad >= 0:
+                raise EventsError(
+                    f"{self.what}: expected text, got {found[bad]!a} ({_wrong(found[bad])}) in its dictionary"
+                )
+            codes[fresh] = some
+        elif text.layout == "dictionary":
+            some = np.empty(len(fresh), np.int32)
+            self._dictionary(text.taken(fresh), some, insert, first_row, None)
+            codes[fresh] = some
+        else:
+            words.rows = words.rows or text_rows(text)
+            self._text_ids.add(words.rows, codes, fresh, insert)
+        return codes
 
     @property
     def _integer_ids(self) -> _core.IntegerIds:
@@ -179,11 +229,8 @@ class Coder:
 
     def refuse_other_encodings(self) -> None:
         """Raise an EventsError where text that came in Arrow's buffers is not UTF-8."""
-        if self.kind == "text":
-            try:
-                self.buffers()[1].tobytes().decode()
-            except UnicodeDecodeError:
-                self.strings()
+        if self.kind == "text" and self._text_ids.undecodable() >= 0:
+            self.strings()
 
     def integers(self) -> NDArray[Any]:
         """Return the ids by code, int64 or (where one is above 2^63 - 1) uint64."""

@@ -253,8 +253,8 @@ def series_column(series: Any, *, name: str) -> RawColumn:
         return column if dtype.kind == "O" else attrs.evolve(column, dtype=label)
     family = type(dtype).__name__
     if family == "CategoricalDtype":
-        words = series_column(array.categories.to_series(), name=name)
-        return taken(words, np.asarray(array.codes, np.int64), label)
+        words = series_column(array.categories, name=name)  # an Index has all that is asked of a Series
+        return taken(words, np.ascontiguousarray(array.codes), label)
     if family == "DatetimeTZDtype":
         naive = np.asarray(array, dtype=f"datetime64[{dtype.unit}]")
         return _datetime_column(naive, name, label, aware=True)

@@ -233,14 +233,22 @@ def _dictionary_column(field: Field, chunks: Sequence[Chunk], name: str, dtype: 
         return taken(empty, np.empty(0, np.int64), dtype)
     parts = []
     for chunk in chunks:
-        indices = _fixed([chunk], np.dtype(_NUMBERS[field.format])).astype(np.int64, copy=False)
-        null = chunk.null_mask()
-        if null is not None:
-            # What stands at a null means nothing and may point anywhere.
-            indices = np.where(null, -1, indices)
         words = arrow_column(field.dictionary, [chunk.dictionary()], name=name)
-        parts.append(taken(words, indices, dtype))
+        parts.append(_chosen(words, chunk, field, dtype))
     return _concatenated(parts, dtype)
+
+
+def categorical_column(indices: Any, words: Any, *, name: str, dtype: str) -> RawColumn:
+    """Return the column of those rows of `words` that `indices` name; both have Arrow streams."""
+    field, chunks = read_stream(indices)
+    categories = arrow_column(*read_stream(words), name=name)
+    return _concatenated([_chosen(categories, chunk, field, dtype) for chunk in chunks], dtype)
+
+
+def _chosen(words: RawColumn, chunk: Chunk, field: Field, dtype: str) -> RawColumn:
+    indices = _fixed([chunk], np.dtype(_NUMBERS[field.format]))
+    validity, bit_offset = chunk.validity()
+    return taken(words, indices, dtype, validity=validity, bit_offset=bit_offset)
 
 
 def _concatenated(parts: Sequence[RawColumn], dtype: str) -> RawColumn:

@@ -33,7 +33,8 @@ class Text:
         ``"utf8"`` and ``"large_utf8"``: `offsets` (int32, int64; `rows` + 1 of them) into `data` (uint8).
         ``"view"``: `views` (16 bytes a row: an int32 length, then the text itself up to 12 bytes, or 4 bytes
         of it, an int32 buffer and an int32 offset into `buffers`). ``"objects"``: `objects`, a str or a null
-        (None, NaN, NA) each. ``"dictionary"``: `indices` (int64, -1 is null) into `dictionary`.
+        (None, NaN, NA) each. ``"dictionary"``: `indices` (of any integer type, -1 is null; nobody has checked
+        them) into `dictionary`, whose words may be null.
     rows
         The number of rows.
     validity, bit_offset
@@ -49,7 +50,7 @@ class Text:
     validity: NDArray[np.uint8] | None = None
     bit_offset: int = 0
     objects: Sequence[Any] | NDArray[np.object_] | None = None
-    indices: NDArray[np.int64] | None = None
+    indices: NDArray[np.integer[Any]] | None = None
     dictionary: Text | None = None
 
     def strings(self) -> list[str | None]:
@@ -67,14 +68,33 @@ class Text:
             return [str(text) if isinstance(text, str) else None for text in self.objects]
         if self.layout == "dictionary":
             assert self.indices is not None and self.dictionary is not None
-            words = [*self.dictionary.strings(), None]
-            return [words[index] for index in self.indices.tolist()]
+            words, indices = self.dictionary.strings(), _signed(self.indices, self.validity, self.bit_offset)
+            _refuse_beyond_words(indices, len(words))
+            return [words[index] if index >= 0 else None for index in indices.tolist()]
         pieces = self._viewed() if self.layout == "view" else self._sliced()
         valid: list[bool] = [True] * self.rows
         if self.validity is not None:
             valid = unpacked(self.validity, self.bit_offset, self.rows).tolist()
         kept = zip(pieces, valid, strict=True)
         return [piece.decode("utf-8", "replace") if keep else None for piece, keep in kept]
+
+    def taken(self, rows: NDArray[np.int64]) -> Text:
+        """Return some rows of a dictionary's."""
+        assert self.indices is not None
+        indices = _signed(self.indices, self.validity, self.bit_offset)[rows]
+        return Text(layout="dictionary", rows=len(rows), indices=indices, dictionary=self.dictionary)
+
+    def is_same(self, other: Text) -> bool:
+        """Return whether both are the same rows of the same memory, as a dictionary is that chunks share."""
+        return (
+            (self.layout, self.rows, self.bit_offset) == (other.layout, other.rows, other.bit_offset)
+            and self.objects is other.objects
+            and self.dictionary is other.dictionary
+            and list(map(_address, self._memory())) == list(map(_address, other._memory()))
+        )
+
+    def _memory(self) -> list[NDArray[Any] | None]:
+        return [self.offsets, self.data, self.views, self.validity, self.indices, *self.buffers]
 
     def _sliced(self) -> list[bytes]:
         assert self.offsets is not None and self.data is not None
@@ -246,52 +266,71 @@ def text_column(chunks: Sequence[Text], dtype: str) -> RawColumn:
     return RawColumn(kind="text", dtype=dtype, rows=sum(chunk.rows for chunk in chunks), text=chunks)
 
 
-def taken(column: RawColumn, indices: NDArray[np.int64], dtype: str) -> RawColumn:
-    """Return the column whose rows are the rows of another one, by index; -1 is null.
+def taken(
+    column: RawColumn,
+    indices: NDArray[np.integer[Any]],
+    dtype: str,
+    *,
+    validity: NDArray[np.uint8] | None = None,
+    bit_offset: int = 0,
+) -> RawColumn:
+    """Return the column whose rows are the rows of another one, by index; null by its bit or by -1.
+
+    The indices of text stay as they are, to be followed (and checked) by whoever codes them.
 
     Examples
     --------
     >>> import numpy as np
     >>> words = text_column([Text(layout="objects", rows=2, objects=["open", "click"])], "object")
-    >>> taken(words, np.array([1, -1, 0]), "category").text[0].strings()
+    >>> taken(words, np.array([1, -1, 0], np.int8), "category").text[0].strings()
     ['click', None, 'open']
     """
-    if len(indices) and (indices.min() < -1 or indices.max() >= column.rows):
-        raise EventsError(
-            f"expected indices into a dictionary of {column.rows:,} values, "
-            f"got {int(indices.min())} to {int(indices.max())}"
-        )
+    rows = len(indices)
     if column.kind == "text":
         words = column.text[0] if len(column.text) == 1 else _objects_of(column)
-        return text_column([_indexed(words, indices)], dtype)
+        text = Text(
+            layout="dictionary",
+            rows=rows,
+            indices=indices,
+            dictionary=words,
+            validity=validity,
+            bit_offset=bit_offset,
+        )
+        return text_column([text], dtype)
     if column.kind == "other":
-        return other_column(dtype, len(indices))
+        return other_column(dtype, rows)
     assert column.values is not None
+    places = _signed(indices, validity, bit_offset)
+    _refuse_beyond_words(places, column.rows)
     # An index of -1 looks up the spare value at the end.
-    values = np.append(column.values, np.zeros(1, column.values.dtype))[indices]
-    null = np.append(np.zeros(column.rows, np.bool_) if column.null is None else column.null, True)[indices]
-    return attrs.evolve(column, dtype=dtype, rows=len(indices), values=values, null=some(null))
+    values = np.append(column.values, np.zeros(1, column.values.dtype))[places]
+    gaps = np.append(np.zeros(column.rows, np.bool_) if column.null is None else column.null, True)[places]
+    return attrs.evolve(column, dtype=dtype, rows=rows, values=values, null=some(gaps))
+
+
+def _signed(
+    indices: NDArray[np.integer[Any]], validity: NDArray[np.uint8] | None, bit_offset: int
+) -> NDArray[np.int64]:
+    """Return indices as int64, -1 for null: what stands at a null means nothing and may point anywhere."""
+    signed = indices.astype(np.int64, copy=False)
+    return signed if validity is None else np.where(unpacked(validity, bit_offset, len(signed)), signed, -1)
+
+
+def _refuse_beyond_words(indices: NDArray[np.int64], count: int) -> None:
+    if len(indices) and (indices.min() < -1 or indices.max() >= count):
+        raise EventsError(
+            f"expected indices into a dictionary of {count:,} values, "
+            f"got {int(indices.min())} to {int(indices.max())}"
+        )
+
+
+def _address(memory: NDArray[Any] | None) -> tuple[int, int] | None:
+    return None if memory is None else (memory.__array_interface__["data"][0], memory.nbytes)
 
 
 def _objects_of(column: RawColumn) -> Text:
     strings = [string for chunk in column.text for string in chunk.strings()]
     return Text(layout="objects", rows=len(strings), objects=strings)
-
-
-def _indexed(words: Text, indices: NDArray[np.int64]) -> Text:
-    """Return a dictionary layout in which no index points at a null word or through a second dictionary."""
-    if words.layout == "dictionary":
-        assert words.indices is not None and words.dictionary is not None
-        return _indexed(words.dictionary, np.append(words.indices, -1)[indices])
-    gaps: NDArray[np.bool_] | None = None
-    if words.validity is not None:
-        gaps = ~unpacked(words.validity, words.bit_offset, words.rows)
-    elif words.layout == "objects":
-        assert words.objects is not None
-        gaps = np.fromiter((not isinstance(word, str) for word in words.objects), np.bool_, words.rows)
-    if gaps is not None and gaps.any():
-        indices = np.append(np.where(gaps, -1, np.arange(words.rows)), -1)[indices]
-    return Text(layout="dictionary", rows=len(indices), indices=indices, dictionary=words)
 
 
 def some(null: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
