@@ -11,7 +11,8 @@ import numpy as np
 from engagekit import _core
 from engagekit.errors import EventsError
 from engagekit.frames import RawColumn, Text
-from engagekit.waves import Integers, Rows, Texts, code_rows, cores, text_rows
+from engagekit.threads import cores
+from engagekit.waves import Integers, Rows, Texts, code_rows, text_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

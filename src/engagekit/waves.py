@@ -17,7 +17,6 @@ import numpy as np
 from attrs import define
 
 from engagekit import _core
-from engagekit.threads import cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
