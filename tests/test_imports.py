@@ -24,9 +24,11 @@ ARROWS: dict[str, set[str]] = {
     "frames": {"errors"},
     "coding": {"errors", "frames", "_core"},
     "columns": {"errors", "frames", "coding", "_core"},
-    "events": {"errors", "instants", "frames", "coding", "columns", "_core"},
+    "partitions": {"errors", "coding", "columns", "_core"},
+    "events": {"errors", "instants", "frames", "coding", "columns", "partitions", "_core"},
     "contacts": {"errors", "instants", "frames", "coding", "events"},
     "matching": {"errors", "model", "plan", "coding", "columns", "events", "_core"},
+    "streams": {"columns", "partitions", "events", "matching", "_core"},
     "datafiles": {"errors"},
     "summary": set(),
     "notes": {"instants", "model", "plan", "summary"},
@@ -35,7 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "scores": {"errors", "model", "plan", "frames", "events", "datafiles", "summary", "_core"},
     "batch": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching", "notes",
-        "scores", "_core",
+        "scores", "streams", "_core",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -4,14 +4,15 @@ It imports nothing of the package and knows neither frames nor models: the Pytho
 the loops here may take clean input for granted. Four seams, one part each:
 
 coding (`_ids.pxi`) -> grouping (`_group.pxi`) -> accumulating (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`);
-`_plan.pxi` has what they share, `_scorer.pxi` is their face to Python.
+`_scatter.pxi` takes the rows of a stream apart before they are grouped, `_plan.pxi` has what they share, `_scorer.pxi`
+is their face to Python.
 """
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.math cimport INFINITY, NAN, exp2, fabs, isnan, ldexp, log, log1p, log2, sqrt
-from libc.stdint cimport INT64_MAX, INT64_MIN, int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -22,6 +23,7 @@ cdef extern from "Python.h":
 
 include "_ids.pxi"
 include "_group.pxi"
+include "_scatter.pxi"
 include "_plan.pxi"
 include "_gather.pxi"
 include "_curve.pxi"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import define
 
-from engagekit import _core
+from engagekit import _core, streams
 from engagekit.coding import Coder, no_instants
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name
 from engagekit.errors import EventsError, in_all
@@ -79,10 +79,13 @@ def score(
     contacts: Any = None,
     threads: int | None = None,
     mapping: Mapping[str, str | None],
+    watch: Callable[[int, int], None] | None = None,
 ) -> Scores:
-    """Score events by a model; see `Model.score`."""
+    """Score events by a model; see `Model.score`. Where they lie on disk, `watch` is told how far that is."""
     plan = lower(model)
     coded = _events(model, events, mapping)
+    if coded.disk is not None:
+        coded.disk.watch = watch
     asked = _asked(coded, at, contacts)
     numbers = _run(plan, coded, asked.jobs, threads=threads, sums=False, ahead=True)
     _refuse_overflow(numbers, coded, asked)
@@ -162,11 +165,15 @@ def _events(model: Model, events: Any, mapping: Mapping[str, str | None]) -> Eve
 
 
 def _asked(events: Events, at: Any, source: Any) -> Asked:
-    contacts = None if source is None else Contacts(source, events)
-    table = None if at is None or isinstance(at, str) else _table(at)
-    if table is None:
-        return _everyone(events, _instant(events, at), contacts)
-    return _each_row(events, table, contacts)
+    try:
+        contacts = None if source is None else Contacts(source, events)
+        table = None if at is None or isinstance(at, str) else _table(at)
+        if table is None:
+            return _everyone(events, _instant(events, at), contacts)
+        return _each_row(events, table, contacts)
+    except BaseException:
+        events.close()
+        raise
 
 
 def _table(at: Any) -> Frame | None:
@@ -189,6 +196,9 @@ def _instant(events: Events, at: Any) -> int:
     if not (isinstance(at, str) and at == "latest"):
         return microseconds_of(at)
     present = now()
+    if events.disk is not None:
+        newest = streams.newest(events, present, threads=_threads(None, len(events)))
+        return present if newest is None else newest
     past = events.times[events.times <= present] if events.times.size else events.times
     return int(past.max()) if past.size else present
 
@@ -263,6 +273,8 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
 
 
 def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool) -> Numbers:
+    if events.disk is not None:
+        return _run_on_disk(plan, events, jobs, threads=threads, sums=sums, ahead=ahead)
     matched = match(plan, events)
     model = plan.model
     scorer = _core.scorer(
@@ -295,12 +307,7 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
         type_ranks=events.type_ranks,
     )
     count = len(jobs.contacts)
-    numbers = Numbers(
-        rows=np.zeros(count, ROW),
-        channels=np.zeros((count, len(plan.channels))),
-        sums=np.zeros((count, len(plan.names))) if sums else None,
-        tally=np.zeros(1, TALLY),
-    )
+    numbers = _room(plan, count, sums=sums)
 
     def part(first: int, last: int) -> NDArray[Any]:
         tally = np.zeros(1, TALLY)
@@ -323,6 +330,31 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
     for tally in tallies:
         for name in STATS:
             numbers.tally[name] += tally[name]
+    return numbers
+
+
+def _room(plan: Plan, count: int, *, sums: bool) -> Numbers:
+    return Numbers(
+        rows=np.zeros(count, ROW),
+        channels=np.zeros((count, len(plan.channels))),
+        sums=np.zeros((count, len(plan.names))) if sums else None,
+        tally=np.zeros(1, TALLY),
+    )
+
+
+def _run_on_disk(
+    plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool
+) -> Numbers:
+    numbers = _room(plan, len(jobs.contacts), sums=sums)
+    streams.run(
+        plan,
+        events,
+        jobs,
+        numbers,
+        score=lambda part, own: _run(plan, part, own, threads=1, sums=sums, ahead=ahead),
+        dropped=_dropped,
+        threads=_threads(threads, len(events)),
+    )
     return numbers
 
 
@@ -356,6 +388,8 @@ def _result_rows(asked: Asked, numbers: Numbers) -> NDArray[np.int64]:
 
 def _dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
     """Count the dropped duplicates up to each contact's last instant, and those after it."""
+    if events.disk is not None and events.disk.seen is not None:
+        return events.disk.seen.duplicates, events.disk.seen.later
     last = np.full(len(events.contacts), EARLIEST - 1, np.int64)
     asked = jobs.contacts >= 0
     np.maximum.at(last, jobs.contacts[asked], jobs.at[asked])

@@ -144,6 +144,9 @@ class Coder:
     def _dictionary(
         self, indices: NDArray[np.int64], dictionary: Text, insert: bool, first_row: int
     ) -> Codes:
+        known = np.append(self._text(dictionary, False, first_row), np.int32(-1))
+        if not insert or int(known[:-1].min(initial=0)) >= 0:  # as in every frame of a stream but the first
+            return known[indices]
         # in order of first appearance in the rows, whatever the order of the dictionary
         used, words = _core.IntegerIds(), Coder(self.what)
         words.kind, words._ids = "text", _core.TextIds()
@@ -155,8 +158,12 @@ class Coder:
         strings = [*words.strings(), None]
         codes = np.empty(len(order) + 1, np.int32)
         codes[-1] = -1
-        self._text_ids.code_objects([strings[of_word[i]] for i in order.tolist()], codes[:-1], insert)
+        self._text_ids.code_objects([strings[of_word[i]] for i in order.tolist()], codes[:-1])
         return codes[dense]
+
+    def forget(self) -> None:
+        """Drop the ids; those to come are still to be of the same kind."""
+        self._ids = _core.TextIds() if self.kind == "text" else _core.IntegerIds()
 
     @property
     def _integer_ids(self) -> _core.IntegerIds:
