@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -274,7 +275,8 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
 
 def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool) -> Numbers:
     if events.disk is not None:
-        return _run_on_disk(plan, events, jobs, threads=threads, sums=sums, ahead=ahead)
+        with closing(events):
+            return _run_on_disk(plan, events, jobs, threads=threads, sums=sums, ahead=ahead)
     matched = match(plan, events)
     model = plan.model
     scorer = _core.scorer(

@@ -125,11 +125,12 @@ def _of_presets() -> frozenset[tuple[str, frozenset[str]]]:
 
 def _counted(events: Events) -> str:
     """List the events' types with their numbers, the most frequent first."""
-    counts = np.zeros(len(events.types_by_code), np.int64)
     if events.disk is not None and events.disk.seen is not None:
         counts = events.disk.seen.types
-    for start in range(0, len(events.types), _BLOCK):  # bincount copies what it is given
-        counts += np.bincount(events.types[start : start + _BLOCK], minlength=len(counts))
+    else:
+        counts = np.zeros(len(events.types_by_code), np.int64)
+        for start in range(0, len(events.types), _BLOCK):  # bincount copies what it is given
+            counts += np.bincount(events.types[start : start + _BLOCK], minlength=len(counts))
     order = np.argsort(-counts, kind="stable")
     said = [f"{printable(events.types_by_code[code])} {counts[code]:,}" for code in order[:_MOST_NAMES]]
     return ", ".join(said) + _more(order)

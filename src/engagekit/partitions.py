@@ -137,6 +137,11 @@ class Partitions:
         """Delete the file."""
         self._file.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the file is gone."""
+        return self._file.closed
+
     # --- writing -----------------------------------------------------------------------------------------
 
     def take(

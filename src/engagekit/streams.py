@@ -156,7 +156,7 @@ def run(
     dropped: Callable[[Events, Jobs], tuple[int, int]],
     threads: int,
 ) -> None:
-    """Score the events on disk and delete them.
+    """Score the events on disk.
 
     Parameters
     ----------
@@ -170,46 +170,43 @@ def run(
         How many partitions are in memory and scored at a time.
     """
     whole = Whole(events)
-    try:
-        match(plan, Probe(whole))
-        order, starts = _apart(jobs)
+    match(plan, Probe(whole))
+    order, starts = _apart(jobs)
 
-        def scored(part: int) -> tuple[Any, Seen]:
-            some = Part(whole, part)
-            mine = order[starts[part] : starts[part + 1]]
-            own = evolve(
-                jobs,
-                contacts=jobs.contacts[mine] >> BITS,
-                at=jobs.at[mine],
-                since=jobs.since[mine],
-                counted=jobs.counted[mine],
-            )
-            made = score(some, own)
-            _words(numbers.rows)[mine] = _words(made.rows)
-            numbers.channels[mine] = made.channels
-            if numbers.sums is not None:
-                numbers.sums[mine] = made.sums
-            duplicates, later = dropped(some, own)
-            types = np.bincount(some.types, minlength=len(some.types_by_code))
-            first = int(some.times.min())
-            return made.tally, Seen(first=first, types=types, duplicates=duplicates, later=later)
-
-        found: list[Seen] = []
-        total = int((whole.disk.sizes() > 0).sum())
-        for done, (tally, seen) in enumerate(_each(whole, scored, threads), 1):
-            for name in tally.dtype.names:
-                numbers.tally[name] += tally[name]
-            found.append(seen)
-            if whole.disk.watch is not None:
-                whole.disk.watch(done, total)
-        whole.disk.seen = Seen(
-            first=min(seen.first for seen in found),
-            types=np.sum([seen.types for seen in found], axis=0),
-            duplicates=sum(seen.duplicates for seen in found),
-            later=sum(seen.later for seen in found),
+    def scored(part: int) -> tuple[Any, Seen]:
+        some = Part(whole, part)
+        mine = order[starts[part] : starts[part + 1]]
+        own = evolve(
+            jobs,
+            contacts=jobs.contacts[mine] >> BITS,
+            at=jobs.at[mine],
+            since=jobs.since[mine],
+            counted=jobs.counted[mine],
         )
-    finally:
-        events.close()
+        made = score(some, own)
+        _words(numbers.rows)[mine] = _words(made.rows)
+        numbers.channels[mine] = made.channels
+        if numbers.sums is not None:
+            numbers.sums[mine] = made.sums
+        duplicates, later = dropped(some, own)
+        types = np.bincount(some.types, minlength=len(some.types_by_code))
+        first = int(some.times.min())
+        return made.tally, Seen(first=first, types=types, duplicates=duplicates, later=later)
+
+    found: list[Seen] = []
+    total = int((whole.disk.sizes() > 0).sum())
+    for done, (tally, seen) in enumerate(_each(whole, scored, threads), 1):
+        for name in tally.dtype.names:
+            numbers.tally[name] += tally[name]
+        found.append(seen)
+        if whole.disk.watch is not None:
+            whole.disk.watch(done, total)
+    whole.disk.seen = Seen(
+        first=min(seen.first for seen in found),
+        types=np.sum([seen.types for seen in found], axis=0),
+        duplicates=sum(seen.duplicates for seen in found),
+        later=sum(seen.later for seen in found),
+    )
 
 
 def _apart(jobs: Jobs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -237,7 +234,7 @@ def _each(whole: Whole, work: Callable[[int], T], threads: int) -> Iterator[T]:
 
 def _words(rows: NDArray[Any]) -> NDArray[np.int64]:
     """See records as rows of words: NumPy copies those many times as fast."""
-    return rows.view(np.int64).reshape(len(rows), -1)
+    return rows.view(np.int64).reshape(len(rows), rows.dtype.itemsize // 8)
 
 
 def _joined(pieces: Parts, dtype: Any) -> NDArray[Any]:
