@@ -65,7 +65,8 @@ class Events:
     frame
         A frame of any library (pandas, polars, pyarrow, DuckDB, anything with an Arrow stream, a dict of
         NumPy arrays) or a stream (iterable) of them. It is not changed, and must not change while the
-        Events live: columns beside contact, type and time are read when a model first needs them.
+        Events live: columns beside contact, type and time are read when a model first needs them. All of
+        a stream is held in memory; `Model.score` takes streams that are larger.
     contact, type, time, value, id
         The columns' names where they are not ``contact``, ``type``, ``time`` and ``value``; without `id` no
         event is a duplicate.

@@ -26,9 +26,9 @@ from engagekit.errors import EngagekitError, EventsError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-HELD = 1 << 29
+HELD = 1 << 28
 """Bytes of coded columns up to which a stream stays in memory."""
-BLOCK = 1 << 26
+BLOCK = 1 << 24
 """Bytes of coded columns that are written at once thereafter."""
 BITS = 8
 """There are 2^8 partitions, the lowest bits of a contact's code say which is its own."""
