@@ -77,6 +77,8 @@ cdef class IntegerIds(_Table):
             return -1
         memset(slots, 0xFF, (mask + 1) * sizeof(IntegerSlot))
         for i in range(self.count):
+            if i + AHEAD < self.count:
+                ek_prefetch(slots + (self.hash(values[i + AHEAD]) & mask))
             at = self.hash(values[i]) & mask
             while slots[at].code >= 0:
                 at = (at + 1) & mask

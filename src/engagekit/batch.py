@@ -344,6 +344,16 @@ def _room(plan: Plan, count: int, *, sums: bool) -> Numbers:
     )
 
 
+def _fill(numbers: Numbers, jobs: NDArray[np.int64], part: Numbers) -> None:
+    """Put the results of some jobs among those of all."""
+    words = numbers.rows.dtype.itemsize // 8  # records would be copied field by field
+    whole, some = (rows.view(np.int64).reshape(len(rows), words) for rows in (numbers.rows, part.rows))
+    whole[jobs] = some
+    numbers.channels[jobs] = part.channels
+    if numbers.sums is not None:
+        numbers.sums[jobs] = part.sums
+
+
 def _run_on_disk(
     plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool
 ) -> Numbers:
@@ -354,6 +364,7 @@ def _run_on_disk(
         jobs,
         numbers,
         score=lambda part, own: _run(plan, part, own, threads=1, sums=sums, ahead=ahead),
+        fill=_fill,
         dropped=_dropped,
         threads=_threads(threads, len(events)),
     )

@@ -126,6 +126,7 @@ class Partitions:
         """Is told of how many partitions how many are scored."""
         self._secrets = np.frombuffer(os.urandom(32), np.uint64)
         self._blocks: list[_Block] = []
+        self._room = np.empty(0, np.uint64)
         self._lock = Lock()
         self.folder = _folder()
         with self._told("be made"):
@@ -216,7 +217,12 @@ class Partitions:
     ) -> None:
         dtype = np.result_type(*parts)
         item = np.dtype(f"u{dtype.itemsize}")
-        out = np.empty(len(places), item)
+        room = self._room
+        if len(room) < len(places):
+            room = np.empty(len(places), np.uint64)
+            if room.nbytes <= BLOCK:  # kept, for fresh memory costs more than what is done with it
+                self._room = room
+        out = room.view(item)[: len(places)]
         first = 0
         for part in parts:
             same = np.ascontiguousarray(part, dtype)

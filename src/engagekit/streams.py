@@ -93,8 +93,8 @@ class Part(Events):
         read = disk.read(part, [*keys, ("twins", ""), ("null twins", "")])
         sizes = [0 if piece is None else len(piece) for piece in read["code", ""]]
         self.rows = sum(sizes)
-        self._group([_joined(read["code", ""], np.int32)], [_joined(read["time", ""], np.int64)])
-        self.types = _joined(read["type", ""], np.int32)[self.order]
+        own = ("code", np.int32), ("time", np.int64), ("type", np.int32)
+        _arrange(self, *(_joined(read[name, ""], dtype) for name, dtype in own))
 
         def stored(piece: Pieces, role: str, name: str) -> Pieces:
             return evolve(piece, values=read[role, name], nulls=read[f"null {role}", name], sizes=sizes)
@@ -116,8 +116,7 @@ class Probe(Events):
         self._adopt(whole.events, Share(whole, 0, count=1))
         self._known = whole.disk.known
         self.rows = 1
-        self._group([np.zeros(1, np.int32)], [np.zeros(1, np.int64)])
-        self.types = np.zeros(1, np.int32)
+        _arrange(self, np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int32))
         for name, piece in whole.disk.pieces.items():
             value = np.zeros(1, np.int32) if piece.kind == "text" else np.zeros(1, np.int64)
             some = evolve(piece, values=[value if self._known[name].any else None], nulls=[None], sizes=[1])
@@ -153,6 +152,7 @@ def run(
     numbers: Numbers,
     *,
     score: Callable[[Events, Jobs], Numbers],
+    fill: Callable[[Numbers, NDArray[np.int64], Numbers], None],
     dropped: Callable[[Events, Jobs], tuple[int, int]],
     threads: int,
 ) -> None:
@@ -164,8 +164,9 @@ def run(
         What the kernel is to score; jobs name contacts by the codes of the whole stream.
     numbers
         Room for the results of all jobs, which is filled.
-    score, dropped
-        How a partition's events and jobs are scored, and its dropped duplicates are counted.
+    score, fill, dropped
+        How a partition's events and jobs are scored, how the results get to the jobs' places among all, and
+        how dropped duplicates are counted.
     threads
         How many partitions are in memory and scored at a time.
     """
@@ -184,10 +185,7 @@ def run(
             counted=jobs.counted[mine],
         )
         made = score(some, own)
-        _words(numbers.rows)[mine] = _words(made.rows)
-        numbers.channels[mine] = made.channels
-        if numbers.sums is not None:
-            numbers.sums[mine] = made.sums
+        fill(numbers, mine, made)
         duplicates, later = dropped(some, own)
         types = np.bincount(some.types, minlength=len(some.types_by_code))
         first = int(some.times.min())
@@ -232,9 +230,10 @@ def _each(whole: Whole, work: Callable[[int], T], threads: int) -> Iterator[T]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _words(rows: NDArray[Any]) -> NDArray[np.int64]:
-    """See records as rows of words: NumPy copies those many times as fast."""
-    return rows.view(np.int64).reshape(len(rows), rows.dtype.itemsize // 8)
+def _arrange(events: Events, codes: NDArray[np.int32], times: NDArray[np.int64], types: NDArray[Any]) -> None:
+    """Group rows by contact."""
+    events._group([codes], [times])  # noqa: SLF001 - what makes events of a frame makes those of a partition
+    events.types = types[events.order]
 
 
 def _joined(pieces: Parts, dtype: Any) -> NDArray[Any]:
