@@ -27,9 +27,11 @@ ARROWS: dict[str, set[str]] = {
     "coding": {"errors", "frames", "threads", "waves", "_core"},
     "columns": {"errors", "frames", "coding", "_core"},
     "grouping": {"errors", "coding", "threads", "_core"},
-    "events": {"errors", "instants", "frames", "coding", "columns", "grouping", "_core"},
+    "partitions": {"errors", "coding", "columns", "_core"},
+    "events": {"errors", "instants", "frames", "coding", "columns", "grouping", "partitions", "_core"},
     "contacts": {"errors", "instants", "frames", "coding", "events"},
     "matching": {"errors", "model", "plan", "coding", "columns", "events", "grouping", "_core"},
+    "streams": {"columns", "partitions", "events", "grouping", "matching", "threads", "_core"},
     "datafiles": {"errors"},
     "summary": set(),
     "notes": {"instants", "model", "plan", "summary"},
@@ -38,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "scores": {"errors", "model", "plan", "frames", "events", "datafiles", "summary", "_core"},
     "batch": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching", "notes",
-        "scores", "threads", "_core",
+        "scores", "streams", "threads", "_core",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -4,8 +4,8 @@ It imports nothing of the package and knows neither frames nor models: the Pytho
 the loops here may take clean input for granted. Four seams, one part each:
 
 coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`) -> accumulating
-(`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`); `_plan.pxi` has what they share, `_simd.h` the
-vectors, `_scorer.pxi` is their face to Python.
+(`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`); `_scatter.pxi` takes the rows of a stream apart
+before they are grouped, `_plan.pxi` has what all share, `_simd.h` the vectors, `_scorer.pxi` is their face to Python.
 """
 
 cimport cython
@@ -35,6 +35,7 @@ include "_strings.pxi"
 include "_texts.pxi"
 include "_words.pxi"
 include "_group.pxi"
+include "_scatter.pxi"
 include "_plan.pxi"
 include "_gather.pxi"
 include "_curve.pxi"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import define
 
-from engagekit import _core
+from engagekit import _core, streams
 from engagekit.coding import Coder, no_instants
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name
 from engagekit.errors import EventsError, in_all
@@ -86,10 +87,13 @@ def score(
     contacts: Any = None,
     threads: int | None = None,
     mapping: Mapping[str, str | None],
+    watch: Callable[[int, int], None] | None = None,
 ) -> Scores:
-    """Score events by a model; see `Model.score`."""
+    """Score events by a model; see `Model.score`. Where they lie on disk, `watch` is told how far that is."""
     plan = lower(model)
     coded = _events(model, events, mapping)
+    if coded.disk is not None:
+        coded.disk.watch = watch
     asked = _asked(coded, at, contacts)
     numbers = _run(plan, coded, asked.jobs, threads=threads, sums=False, ahead=True)
     _refuse_overflow(numbers, coded, asked)
@@ -169,11 +173,15 @@ def _events(model: Model, events: Any, mapping: Mapping[str, str | None]) -> Eve
 
 
 def _asked(events: Events, at: Any, source: Any) -> Asked:
-    contacts = None if source is None else Contacts(source, events)
-    table = None if at is None or isinstance(at, str) else _table(at)
-    if table is None:
-        return _everyone(events, _instant(events, at), contacts)
-    return _each_row(events, table, contacts)
+    try:
+        contacts = None if source is None else Contacts(source, events)
+        table = None if at is None or isinstance(at, str) else _table(at)
+        if table is None:
+            return _everyone(events, _instant(events, at), contacts)
+        return _each_row(events, table, contacts)
+    except BaseException:
+        events.close()
+        raise
 
 
 def _table(at: Any) -> Frame | None:
@@ -196,13 +204,16 @@ def _instant(events: Events, at: Any) -> int:
     if not (isinstance(at, str) and at == "latest"):
         return microseconds_of(at)
     present = now()
+    if events.disk is not None:
+        newest = streams.newest(events, present, threads=_threads(None, len(events)))
+        return present if newest is None else newest
     if not events.times.size:
         return present
     # each contact's newest event is its last
-    newest = int(events.times[events.starts[1:][np.diff(events.starts) > 0] - 1].max())
-    if newest > present:
-        newest = int(events.times[events.times <= present].max(initial=NO_INSTANT_YET))
-    return present if newest == NO_INSTANT_YET else newest
+    latest = int(events.times[events.starts[1:][np.diff(events.starts) > 0] - 1].max())
+    if latest > present:
+        latest = int(events.times[events.times <= present].max(initial=NO_INSTANT_YET))
+    return present if latest == NO_INSTANT_YET else latest
 
 
 def _everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
@@ -275,6 +286,9 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
 
 
 def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool) -> Numbers:
+    if events.disk is not None:
+        with closing(events):
+            return _run_on_disk(plan, events, jobs, threads=threads, sums=sums, ahead=ahead)
     matched = match(plan, events)
     model = plan.model
     scorer = _core.scorer(
@@ -307,12 +321,7 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
         type_ranks=events.type_ranks,
     )
     count = len(jobs.contacts)
-    numbers = Numbers(
-        columns={name: np.zeros(count, dtype) for dtype, names in KERNEL_COLUMNS.items() for name in names},
-        channels=np.zeros((len(plan.channels), count)),
-        sums=np.zeros((len(plan.names) if sums else 0, count)),
-        tally=np.zeros(1, TALLY),
-    )
+    numbers = _room(plan, count, sums=sums)
 
     def part(first: int, last: int) -> NDArray[Any]:
         tally = np.zeros(1, TALLY)
@@ -325,6 +334,40 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
     for tally in in_parts(part, _edges(events, jobs, _threads(threads, count)), stop=scorer.stop):
         for name in STATS:
             numbers.tally[name] += tally[name]
+    return numbers
+
+
+def _room(plan: Plan, count: int, *, sums: bool) -> Numbers:
+    return Numbers(
+        columns={name: np.zeros(count, dtype) for dtype, names in KERNEL_COLUMNS.items() for name in names},
+        channels=np.zeros((len(plan.channels), count)),
+        sums=np.zeros((len(plan.names) if sums else 0, count)),
+        tally=np.zeros(1, TALLY),
+    )
+
+
+def _fill(numbers: Numbers, jobs: NDArray[np.int64], part: Numbers) -> None:
+    """Put the results of some jobs among those of all."""
+    for name, values in part.columns.items():
+        numbers.columns[name][jobs] = values
+    numbers.channels[:, jobs] = part.channels
+    numbers.sums[:, jobs] = part.sums
+
+
+def _run_on_disk(
+    plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool
+) -> Numbers:
+    numbers = _room(plan, len(jobs.contacts), sums=sums)
+    streams.run(
+        plan,
+        events,
+        jobs,
+        numbers,
+        score=lambda part, own: _run(plan, part, own, threads=1, sums=sums, ahead=ahead),
+        fill=_fill,
+        dropped=_dropped,
+        threads=_threads(threads, len(events)),
+    )
     return numbers
 
 
@@ -360,6 +403,8 @@ def _result_rows(asked: Asked, numbers: Numbers) -> NDArray[np.int64] | None:
 
 def _dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
     """Count the dropped duplicates up to each contact's last instant, and those after it."""
+    if events.disk is not None and events.disk.seen is not None:
+        return events.disk.seen.duplicates, events.disk.seen.later
     if not len(events.dropped_codes):
         return 0, 0
     last = np.full(len(events.contacts), NO_INSTANT_YET, np.int64)

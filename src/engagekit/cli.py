@@ -4,13 +4,13 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engagekit import __version__, datafiles, demo, presets
 from engagekit.describe import describe
@@ -136,9 +136,11 @@ def score_files(
     **mapping
         Columns by role, and the unit of integer times.
     """
+    from engagekit import batch
+
     columns = {**model.columns, **mapping}
     numbers, flags = typed_fields(model)
-    tables = datafiles.read_events(
+    reader = datafiles.read_events(
         paths,
         mapping={role: columns[role] for role in _ROLES if role in columns},
         fields=model.fields,
@@ -146,19 +148,23 @@ def score_files(
         flag_fields=flags,
         unit=columns.get("unit"),
     )
-    key = columns.get("contact", "contact")
-    table = None
-    if contacts is not None:
-        first = next(tables)
-        tables = chain([first], tables)
-        untyped = datafiles.is_untyped(datafiles.expand(paths)[0])
-        kind = _key_kind(first, key, untyped=untyped)
-        table = datafiles.read_table(
-            contacts, keys=(key, "contact"), instants=("customer_since",), key_kind=kind
+    with closing(reader), _scoring_bar(wanted=progress) as watch:
+        tables: Iterable[pa.Table] = reader
+        table = None
+        if contacts is not None:
+            first = next(reader)
+            tables = chain([first], reader)
+            key = columns.get("contact", "contact")
+            untyped = datafiles.is_untyped(datafiles.expand(paths)[0])
+            kind = _key_kind(first, key, untyped=untyped)
+            table = datafiles.read_table(
+                contacts, keys=(key, "contact"), instants=("customer_since",), key_kind=kind
+            )
+        if progress:
+            tables = _with_progress(tables, datafiles.row_count(paths))
+        return batch.score(
+            model, tables, at=at, contacts=table, threads=threads, mapping=mapping, watch=watch
         )
-    if progress:
-        tables = _with_progress(tables, datafiles.row_count(paths))
-    return model.score(tables, at=at, contacts=table, threads=threads, **mapping)
 
 
 def _key_kind(first: "pa.Table", key: str, *, untyped: bool) -> str | None:
@@ -179,6 +185,27 @@ def _with_progress(tables: Iterable["pa.Table"], total: int | None) -> Iterator[
         for table in tables:
             yield table
             bar.update(table.num_rows)
+
+
+@contextmanager
+def _scoring_bar(*, wanted: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Give what shows on standard error how many of the partitions of a stream on disk are scored."""
+    bars: list[Any] = []
+
+    def watch(done: int, total: int) -> None:
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            return
+        if not bars:
+            bars.append(tqdm(total=total, unit=" parts", desc="scoring", leave=False))
+        bars[0].update(done - bars[0].n)
+
+    try:
+        yield watch if wanted else None
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 def typed_fields(model: Model) -> tuple[set[str], set[str]]:

@@ -209,6 +209,10 @@ class Coder:
             self._text_ids.add(words.rows, codes, fresh, insert)
         return codes
 
+    def forget(self) -> None:
+        """Drop the ids; those to come are still to be of the same kind."""
+        self._ids = _core.TextIds() if self.kind == "text" else _core.IntegerIds()
+
     @property
     def _integer_ids(self) -> _core.IntegerIds:
         assert isinstance(self._ids, _core.IntegerIds)

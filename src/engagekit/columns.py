@@ -78,6 +78,8 @@ class Pieces:
     nulls: list[NDArray[np.bool_] | None] = field(factory=list)
     sizes: list[int] = field(factory=list)
     coder: Coder | None = None
+    frames: int = 0
+    rows: int = 0
 
     def add(self, column: RawColumn | None, rows: int) -> None:
         """Take the column of the next frame; None: the frame has none."""
@@ -86,15 +88,28 @@ class Pieces:
             self._agree(column.kind, column.dtype)
             if column.kind == "text":
                 self.coder = self.coder or Coder(f"events column {self.name!r}")
-                values = self.coder.code(column, first_row=sum(self.sizes))
+                values = self.coder.code(column, first_row=self.rows)
             else:
                 values, null = column.values, column.null
                 values = np.zeros(rows, np.int8) if values is None else values
+                values = alone(values) if self.frames else values
         elif column is not None:
             self.dtype = self.dtype or column.dtype
         self.values.append(values)
         self.nulls.append(null)
         self.sizes.append(rows)
+        self.frames += 1
+        self.rows += rows
+
+    def drain(self) -> Column | None:
+        """Give up the rows so far, text without its categories; None: nothing but nulls.
+
+        The kind stays, and so do the codes of text: later rows go on from there.
+        """
+        known = any(values is not None for values in self.values)
+        drained = self.put(slice(None), None) if known else None
+        self.values, self.nulls, self.sizes = [], [], []
+        return drained
 
     def _agree(self, kind: str, dtype: str) -> None:
         if self.kind in (None, kind):
@@ -103,18 +118,20 @@ class Pieces:
             self.kind, self.dtype = "float", dtype
         else:
             raise EventsError(
-                f"events column {self.name!r}{of_stream(len(self.sizes))}: expected one kind in all frames, "
+                f"events column {self.name!r}{of_stream(self.frames)}: expected one kind in all frames, "
                 f"got {self.dtype} before and {dtype} here"
             )
 
     def column(self, order: NDArray[Any]) -> Column:
         """Put the pieces together, in grouped order."""
+        return self.put(order, None if self.coder is None else self.coder.strings())
+
+    def put(self, order: NDArray[Any] | slice, categories: list[str] | None) -> Column:
+        """Put the pieces together as `column` does, where the texts by code are known already."""
         kind: Any = self.kind or "float"
         if kind == "text":
-            assert self.coder is not None
             codes = self._joined(np.dtype(np.int32), -1)[order]
-            strings = self.coder.strings()
-            return Column(kind=kind, values=codes, null=codes < 0, categories=strings, dtype=self.dtype)
+            return Column(kind=kind, values=codes, null=codes < 0, categories=categories, dtype=self.dtype)
         dtype = np.dtype(np.int8) if kind == "other" else np.dtype(_DTYPES[kind])
         if kind == "integer":
             dtype = self._integers()
@@ -145,3 +162,8 @@ class Pieces:
                 "above 2^63 - 1"
             )
         return np.dtype(np.uint64 if above else np.int64)
+
+
+def alone(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values that keep no frame alive, where a column may share the memory of all the others."""
+    return values if values.flags.owndata else values.copy()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import define
 
-from engagekit import _core
+from engagekit import _core, partitions
 from engagekit.coding import MOST_SIGNED, Coder, Codes, described, no_instants, of_stream
-from engagekit.columns import Column, Pieces
+from engagekit.columns import Column, Pieces, alone
 from engagekit.errors import EventsError, in_all
 from engagekit.frames import Frame, RawColumn, frames_of
 from engagekit.grouping import group, narrow
@@ -66,7 +66,8 @@ class Events:
     frame
         A frame of any library (pandas, polars, pyarrow, DuckDB, anything with an Arrow stream, a dict of
         NumPy arrays) or a stream (iterable) of them. It is not changed, and must not change while the
-        Events live: columns beside contact, type and time are read when a model first needs them.
+        Events live: columns beside contact, type and time are read when a model first needs them. All of
+        a stream is held in memory; `Model.score` takes streams that are larger.
     contact, type, time, value, id
         The columns' names where they are not ``contact``, ``type``, ``time`` and ``value``; without `id` no
         event is a duplicate.
@@ -94,6 +95,9 @@ class Events:
     >>> events
     Events(3 rows, 2 contacts, 2 types, 2026-01-01 ... 2026-01-03)
     """
+
+    disk: partitions.Partitions | None = None
+    """Where the rows of a stream lie that memory should not hold."""
 
     def __init__(
         self,
@@ -124,11 +128,25 @@ class Events:
         self.source: Any = None
         pieces = {name: Pieces(mapping.column(name)) for name in wanted or ()}
         twins = Pieces(mapping.value) if mapping.id is not None else None
-        codes, type_codes, times, id_codes = [], [], [], []
+        codes: list[Codes] = []
+        type_codes: list[NDArray[Any]] = []
+        times: list[NDArray[np.int64]] = []
+        id_codes: list[Codes] = []
         # no column is put into grouped order by it: scored once, it is not made
         numbered = wanted is None or bool(wanted) or mapping.id is not None
         last: Frame | None = None
+        held, most = 0, partitions.HELD
+        width = partitions.width(len(pieces), ids=mapping.id is not None)
+
+        def store() -> None:
+            self.disk = self.disk or partitions.Partitions(pieces, twins)
+            self.disk.take(codes, type_codes, times, ids=None if twins is None else (ids, id_codes))
+
         for number, whole in enumerate(named_frames(source, "events")):
+            if held > most and wanted is not None:
+                self._take(pieces, last)
+                store()
+                last, held, most = None, 0, partitions.BLOCK
             _require(whole, mapping, number)
             for coder in (self.contacts, types, ids):
                 coder.place = of_stream(number)
@@ -138,24 +156,30 @@ class Events:
             some = _whole(types, frame, mapping.type, self.rows, text=True)
             type_codes.append(narrow(some, len(types)))
             del some
-            times.append(self._times(frame))
+            times.append(alone(self._times(frame)) if number else self._times(frame))
             if mapping.id is not None:
                 id_codes.append(ids.code(_column(frame, mapping.id), first_row=self.rows))
             if wanted is None:
                 self._frames.append(frame)
-            elif last is not None:
+            else:
                 self._take(pieces, last)
             if twins is not None:
                 twins.add(frame.column(mapping.value) if mapping.value in frame.names else None, frame.rows)
             last = frame
             self.rows += frame.rows
-        if last is None:
+            held += frame.rows * width
+        if self.source is None:
             raise EventsError("events: expected at least one frame, got an empty stream")
         self.contacts.refuse_other_encodings()
         self.types_by_code = types.strings()
         order = sorted(range(len(self.types_by_code)), key=self.types_by_code.__getitem__)
         self.type_ranks = np.empty(len(order), np.int32)
         self.type_ranks[order] = np.arange(len(order), dtype=np.int32)
+        self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
+        if self.disk is not None:
+            self._take(pieces, last)
+            store()
+            return
         # each thing only now, and each list emptied, so that little is held at once
         grouped = group(
             _joined(codes, np.int32),
@@ -168,7 +192,6 @@ class Events:
         self.starts, self.times, self.types, self.order = grouped
         self._take(pieces, last)
         self._columns.update({name: pieces.pop(name).column(self._numbers()) for name in list(pieces)})
-        self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
         if twins is not None:
             self._drop_duplicates(_joined(id_codes, np.int32), twins.column(self._numbers()))
 
@@ -182,7 +205,9 @@ class Events:
         names = dict.fromkeys(own)
         return frame.narrow(names) if names.keys() <= set(frame.names) else frame
 
-    def _take(self, pieces: Mapping[str, Pieces], frame: Frame) -> None:
+    def _take(self, pieces: Mapping[str, Pieces], frame: Frame | None) -> None:
+        if frame is None:
+            return
         for name, piece in pieces.items():
             piece.add(_column(frame, self.mapping.column(name)), frame.rows)
 
@@ -280,10 +305,7 @@ class Events:
         values = column.floats()
         bad = np.isinf(values)
         if bad.any():
-            raise EventsError(
-                f"{what}, row {int(self._numbers()[bad].min()):,}: expected finite numbers for an amount, "
-                f"got an infinite one; {in_all(int(bad.sum()))}"
-            )
+            raise infinite(what, int(self._numbers()[bad].min()), int(bad.sum()))
         return values
 
     def codes(self, name: str) -> tuple[Codes, list[str]]:
@@ -295,6 +317,20 @@ class Events:
             if name not in self._coded:
                 self._coded[name] = self.column(name).coded(self.named(name))
             return self._coded[name]
+
+    def _adopt(self, whole: Events, contacts: Any) -> None:
+        """Become a part of other events, for now without rows: of some contacts, by codes of their own."""
+        self.contacts = contacts
+        for name in ("mapping", "types_by_code", "type_ranks", "aware", "source"):
+            setattr(self, name, getattr(whole, name))
+        self._lock = RLock()
+        self._columns, self._coded, self._frames = {}, {}, []
+        self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
+
+    def close(self) -> None:
+        """Delete what lies on disk."""
+        if self.disk is not None:
+            self.disk.close()
 
     def release(self) -> None:
         """Let go of the events; contacts, types and counts, all that a result still asks for, remain."""
@@ -326,8 +362,19 @@ class Events:
 def read(source: Any, mapping: Mapped, wanted: Iterable[str]) -> Events:
     """Code events and no context columns but the wanted ones, so that a stream's frames can go."""
     events = Events.__new__(Events)
-    events._read(source, mapping, list(wanted))  # noqa: SLF001 - its own class's other constructor
+    try:
+        events._read(source, mapping, list(wanted))  # noqa: SLF001 - its own class's other constructor
+    except BaseException:
+        events.close()
+        raise
     return events
+
+
+def infinite(what: str, row: int, count: int) -> EventsError:
+    """Word the error for an amount's column with infinite numbers, the first of them in that row."""
+    return EventsError(
+        f"{what}, row {row:,}: expected finite numbers for an amount, got an infinite one; {in_all(count)}"
+    )
 
 
 def named_frames(source: Any, what: str) -> Iterator[Frame]:

@@ -41,6 +41,7 @@ def group(
     contacts: int,
     numbered: bool,
     rising: bool,
+    threads: int | None = None,
 ) -> Grouped:
     """Group rows by contact.
 
@@ -54,6 +55,8 @@ def group(
         Whether the rows' numbers are asked for.
     rising
         Whether the rows are known to come in order of time.
+    threads
+        At most how many work at a time; None: as many as there are cores.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def group(
     if count > MOST_ROWS:
         raise EventsError(f"events: expected at most {MOST_ROWS:,} rows at once, got {count:,}")
     # each block counts contacts for itself: the memory for that must not come near that of the rows
-    edges = even(count, min(cores(), 1 + count // (SMALL + 2 * contacts)))
+    edges = even(count, min(threads or cores(), 1 + count // (SMALL + 2 * contacts)))
     starts = np.empty(contacts + 1, np.int64)
     made = np.empty(count, np.int64), np.empty(count, types.dtype)
     order = np.empty(count, np.uint32) if numbered else None

@@ -40,7 +40,7 @@ def notes(plan: Plan, events: Events, *, instant: int | None, customers_known: b
     tuple of str
         Without a full stop at the end; empty when all is well.
     """
-    if not len(events.times):
+    if not events.rows:
         return ("there are no events",)
     return tuple(_found(plan, events, instant, customers_known))
 
@@ -70,6 +70,8 @@ def _found(plan: Plan, events: Events, instant: int | None, customers_known: boo
 
 def _first(events: Events) -> int:
     """Find the earliest time; each contact's events are in order."""
+    if events.disk is not None and events.disk.seen is not None:
+        return events.disk.seen.first
     starts = events.starts[:-1]
     return int(events.times[starts[starts < events.starts[1:]]].min())
 
@@ -123,9 +125,12 @@ def _of_presets() -> frozenset[tuple[str, frozenset[str]]]:
 
 def _counted(events: Events) -> str:
     """List the events' types with their numbers, the most frequent first."""
-    counts = np.zeros(len(events.types_by_code), np.int64)
-    for start in range(0, len(events.types), _BLOCK):  # bincount copies what it is given
-        counts += np.bincount(events.types[start : start + _BLOCK], minlength=len(counts))
+    if events.disk is not None and events.disk.seen is not None:
+        counts = events.disk.seen.types
+    else:
+        counts = np.zeros(len(events.types_by_code), np.int64)
+        for start in range(0, len(events.types), _BLOCK):  # bincount copies what it is given
+            counts += np.bincount(events.types[start : start + _BLOCK], minlength=len(counts))
     order = np.argsort(-counts, kind="stable")
     said = [f"{printable(events.types_by_code[code])} {counts[code]:,}" for code in order[:_MOST_NAMES]]
     return ", ".join(said) + _more(order)

@@ -12,7 +12,8 @@ from engagekit.errors import EventsError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BATCH_ROWS = 262_144
+_BATCH_ROWS = 1 << 20
+_BUFFER = 1 << 20
 _LONG_BYTES = 4096
 
 

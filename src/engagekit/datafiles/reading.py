@@ -1,10 +1,11 @@
 """Read events and contacts from files of any of the formats."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagekit.datafiles import delimited, jsonlines, parquet
+from engagekit.datafiles.ahead import read_ahead
 from engagekit.datafiles.columns import Column, Use
 from engagekit.datafiles.paths import expand, first_line, format_of, pyarrow
 from engagekit.datafiles.typing_by_use import Clock
@@ -24,8 +25,10 @@ def read_events(
     number_fields: Collection[str] = (),
     flag_fields: Collection[str] = (),
     unit: str | None = None,
-) -> Iterator["pa.Table"]:
+) -> Generator["pa.Table", None, None]:
     """Read events from files as a stream of tables, so that big files are never wholly in memory.
+
+    A thread of its own reads ahead; it ends with the generator.
 
     Parameters
     ----------
@@ -64,7 +67,7 @@ def read_events(
         wanted.append(Column(name=roles["value"], role="value", use="number"))
     others = sorted(set(fields) - set(_ROLES))
     wanted += [Column(name=field, use=_use(field, number_fields, flag_fields)) for field in others]
-    return _stream(expand(paths), wanted)
+    return read_ahead(_stream(expand(paths), wanted))
 
 
 def read_table(

@@ -266,7 +266,8 @@ class Model(Declared):
         Parameters
         ----------
         events
-            A frame of any library, a stream of frames, or `Events`.
+            A frame of any library, a stream of frames (which may be more than fits in memory: see the
+            how-to guide), or `Events`.
         at
             The instant for which everything is computed: a datetime (naive means UTC), a date, a
             `numpy.datetime64` or ISO 8601 text; None: now; ``"latest"``: the newest event not after

@@ -1,0 +1,291 @@
+"""Rows of a stream on disk: written block by block, apart by contact, read partition by partition.
+
+All lies in one temporary file that has no name where the operating system allows that, so that nothing is
+left behind however the process ends. A block holds the rows of some frames, column by column, and in each
+column the rows of one partition side by side, in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from attrs import define, field
+
+from engagekit import _core
+from engagekit.coding import Coder, Codes
+from engagekit.columns import Column, Pieces
+from engagekit.errors import EngagekitError, EventsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HELD = 1 << 28
+"""Bytes of coded columns up to which a stream stays in memory."""
+BLOCK = 1 << 24
+"""Bytes of coded columns that are written at once thereafter."""
+BITS = 8
+"""There are 2^8 partitions, the lowest bits of a contact's code say which is its own."""
+COUNT = 1 << BITS
+_ROW = 14
+_CELL = 9
+_ID = 64
+"""About what a code, a type and a time take of memory; a value and its mark of a null; an id in its table."""
+
+Key: TypeAlias = tuple[str, str]
+"""What a column on disk is for, and of which column of the events it is."""
+
+
+def width(columns: int, *, ids: bool) -> int:
+    """Estimate the bytes that a coded row takes of memory."""
+    return _ROW + _CELL * columns + _ID * ids
+
+
+@define
+class Known:
+    """What all rows of a column say together, however they are scattered."""
+
+    any: bool = False
+    """Whether there is anything but nulls."""
+    infinite: int = 0
+    first_infinite: int = -1
+    above: bool = False
+    below: bool = False
+    """Whether there are integers above 2^63 - 1, and negative ones."""
+
+    def learn(self, column: Column, first_row: int) -> None:
+        """Take a further stretch of the column into account."""
+        values, null = column.values, column.null
+        self.any = self.any or null is None or not bool(null.all())
+        if column.kind == "float":
+            bad = np.isinf(values)
+            if bad.any() and null is not None:
+                bad &= ~null
+            if bad.any():
+                if not self.infinite:
+                    self.first_infinite = first_row + int(bad.argmax())
+                self.infinite += int(bad.sum())
+        elif column.kind == "integer":
+            self.above = self.above or values.dtype == np.uint64
+            self.below = self.below or (values.dtype == np.int64 and int(values.min(initial=0)) < 0)
+
+
+@define(kw_only=True)
+class Seen:
+    """What is asked of all events together once their rows are gone."""
+
+    first: int
+    """The earliest time."""
+    types: NDArray[np.int64]
+    """How many events there are of each type."""
+    duplicates: int
+    later: int
+    """Dropped duplicates up to each contact's last instant, and after it."""
+
+
+@define
+class _Block:
+    starts: NDArray[np.int64]
+    """The first row of each partition."""
+    columns: dict[Key, tuple[np.dtype[Any], int]] = field(factory=dict)
+    """By column its type, and where in the file it begins."""
+
+
+class Partitions:
+    """The rows of a stream, on disk.
+
+    Parameters
+    ----------
+    pieces, twins
+        The context columns by name, and the one that decides between duplicates: what frames give them is
+        taken from them.
+
+    Raises
+    ------
+    EngagekitError
+        If no temporary file can be made; later if it cannot be written or read.
+    """
+
+    def __init__(self, pieces: Mapping[str, Pieces], twins: Pieces | None) -> None:
+        self.pieces = pieces
+        self.twins = twins
+        self.rows = 0
+        self.size = 0
+        self.last = np.iinfo(np.int64).min
+        """The latest time."""
+        self.known: dict[str, Known] = {}
+        self.seen: Seen | None = None
+        """Of the events, once they are scored."""
+        self.watch: Callable[[int, int], None] | None = None
+        """Is told of how many partitions how many are scored."""
+        self._secrets = np.frombuffer(os.urandom(64), np.uint64)
+        self._blocks: list[_Block] = []
+        self._room = np.empty(0, np.uint64)
+        self._lock = Lock()
+        self.folder = _folder()
+        with self._told("be made"):
+            self._file = tempfile.TemporaryFile(  # noqa: SIM115 - closed by `close`, or when it is collected
+                buffering=0, prefix="engagekit-", dir=self.folder
+            )
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is gone."""
+        return self._file.closed
+
+    # --- writing -----------------------------------------------------------------------------------------
+
+    def take(
+        self,
+        codes: list[Codes],
+        types: list[NDArray[Any]],
+        times: list[NDArray[np.int64]],
+        *,
+        ids: tuple[Coder, list[Codes]] | None,
+    ) -> None:
+        """Write rows: lists and pieces are emptied, and the coder forgets its ids."""
+        own = np.concatenate([np.empty(0, np.int32), *codes])
+        rows = len(own)
+        codes.clear()
+        if not rows:
+            return
+        block = _Block(np.empty(COUNT + 1, np.int64))
+        places = np.empty(rows, np.uint32)
+        _core.places(own, block.starts, places)
+        self._write(block, ("code", ""), [own], places)
+        del own
+        self.last = max(self.last, *(int(some.max(initial=self.last)) for some in times))
+        for name, parts in (("type", types), ("time", times)):
+            self._write(block, (name, ""), parts, places)
+            parts.clear()
+        if ids is not None:
+            self._take_ids(block, *ids, places)
+        for name, piece in self.pieces.items():
+            self._take_column(block, ("column", name), piece, places)
+        if self.twins is not None:
+            self._take_column(block, ("twins", ""), self.twins, places)
+        self._blocks.append(block)
+        self.rows += rows
+
+    def _take_ids(self, block: _Block, coder: Coder, codes: list[Codes], places: NDArray[np.uint32]) -> None:
+        """Write integers as they are and 128 bits for a text: there may be as many ids as rows."""
+        for number, word in enumerate(self._words(coder)):
+            # the code -1, of a null, takes what stands behind the last
+            parts = [np.append(word, np.uint64(0))[some] for some in codes]
+            self._write(block, (f"id{number}", ""), parts, places)
+        if any(some.min(initial=0) < 0 for some in codes):
+            self._write(block, ("null", "id"), [some < 0 for some in codes], places)
+        codes.clear()
+        coder.forget()
+
+    def _words(self, coder: Coder) -> list[NDArray[np.uint64]]:
+        if coder.kind is None:
+            return [np.empty(0, np.uint64)]
+        if coder.kind == "integer":
+            return [coder.integers().view(np.uint64)]
+        words = np.empty((len(coder), 2), np.uint64)
+        _core.fingerprints(*coder.buffers(), self._secrets, words)
+        return [words[:, 0], words[:, 1]]
+
+    def _take_column(self, block: _Block, key: Key, piece: Pieces, places: NDArray[np.uint32]) -> None:
+        known = self.known.setdefault(key[1], Known()) if key[0] == "column" else Known()
+        column = piece.drain()
+        if column is None:
+            return
+        known.learn(column, self.rows)
+        if piece.kind == "integer" and known.above and known.below:
+            raise EventsError(
+                f"events column {piece.name!r}: expected integers within 64 bits, got negative ones and some "
+                "above 2^63 - 1"
+            )
+        self._write(block, key, [column.values], places)
+        if column.null is not None and column.kind != "text":
+            self._write(block, ("null " + key[0], key[1]), [column.null], places)
+
+    def _write(
+        self, block: _Block, key: Key, parts: Sequence[NDArray[Any]], places: NDArray[np.uint32]
+    ) -> None:
+        dtype = np.result_type(*parts)
+        item = np.dtype(f"u{dtype.itemsize}")
+        room = self._room
+        if len(room) < len(places):
+            room = np.empty(len(places), np.uint64)
+            if room.nbytes <= BLOCK:  # kept, for fresh memory costs more than what is done with it
+                self._room = room
+        out = room.view(item)[: len(places)]
+        first = 0
+        for part in parts:
+            same = np.ascontiguousarray(part, dtype)
+            _core.scatter(same.view(item), places[first : first + len(same)], out)
+            first += len(same)
+        block.columns[key] = (dtype, self.size)
+        left = out.data.cast("B")
+        with self._told(f"take {len(left):,} bytes more beside its {self.size:,}"):
+            while len(left):
+                left = left[self._file.write(left) :]
+        self.size += out.nbytes
+
+    # --- reading -----------------------------------------------------------------------------------------
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Count the rows of each partition."""
+        starts = [np.diff(block.starts) for block in self._blocks]
+        return np.sum(starts, axis=0, dtype=np.int64) if starts else np.zeros(COUNT, np.int64)
+
+    def read(self, part: int, keys: Iterable[Key]) -> dict[Key, list[NDArray[Any] | None]]:
+        """Return columns of a partition, block by block; None where a block lacks the column."""
+        found: dict[Key, list[NDArray[Any] | None]] = {key: [] for key in keys}
+        with self._lock, self._told("be read"):
+            for block in self._blocks:
+                first, last = (int(row) for row in block.starts[part : part + 2])
+                for key, pieces in found.items():
+                    pieces.append(self._piece(block, key, first, last))
+        return found
+
+    def _piece(self, block: _Block, key: Key, first: int, last: int) -> NDArray[Any] | None:
+        if key not in block.columns:
+            return None
+        dtype, offset = block.columns[key]
+        values = np.empty(last - first, dtype)
+        left = memoryview(values.view(np.uint8).data)
+        self._file.seek(offset + first * dtype.itemsize)
+        while left:
+            count = self._file.readinto(left)
+            if not count:
+                raise OSError(errno.EIO, "the file ends too soon")
+            left = left[count:]
+        return values
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise EngagekitError(
+                f"{self.folder}: the temporary file for events that are not to fill the memory cannot {what} "
+                f"({error.strerror or error}); set TMPDIR to a folder that has room for it"
+            ) from error
+
+
+def _folder() -> str:
+    """Name the folder for temporary files; one that TMPDIR names is taken at its word."""
+    asked = os.environ.get("TMPDIR")
+    if asked:
+        return asked
+    try:
+        return tempfile.gettempdir()
+    except OSError as error:
+        raise EngagekitError(
+            "there is no folder for the temporary file for events that are not to fill the memory "
+            f"({error.strerror or error}); set TMPDIR to one"
+        ) from error
