@@ -31,7 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "events": {"errors", "instants", "frames", "coding", "columns", "grouping", "partitions", "_core"},
     "contacts": {"errors", "instants", "frames", "coding", "events"},
     "matching": {"errors", "model", "plan", "coding", "columns", "events", "grouping", "_core"},
-    "streams": {"columns", "partitions", "events", "grouping", "matching", "threads", "_core"},
+    "streams": {"columns", "partitions", "events", "grouping", "matching", "_core"},
     "datafiles": {"errors"},
     "summary": set(),
     "notes": {"instants", "model", "plan", "summary"},
