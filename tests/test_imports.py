@@ -37,6 +37,10 @@ ARROWS: dict[str, set[str]] = {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching", "notes",
         "scores", "_core",
     },
+    "history": {
+        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "scores", "batch",
+        "_core",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 
@@ -45,7 +49,7 @@ ABOVE_ALL = {"__init__", "cli"}
 
 # `model.score(...)` is where a reader looks for it, so the class calls the batch (and, to say what it does,
 # the words), but only when it is called.
-CALLS_BACK = {("model", "batch"), ("model", "describe")}
+CALLS_BACK = {("model", "batch"), ("model", "history"), ("model", "describe")}
 
 # Slow to load or not always installed: imported only inside the functions that need them.
 LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tqdm"}

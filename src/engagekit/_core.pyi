@@ -96,3 +96,30 @@ def scorer(
     classes: _Array,
     type_ranks: _Array,
 ) -> Scorer: ...
+
+@final
+class Sweeper:
+    """A scorer and the instants at which it scores every contact."""
+
+    def count(self, rows: _Array) -> None: ...
+    def history(
+        self,
+        since: _Array,
+        starts: _Array,
+        keys: _Array | None,
+        first: int,
+        last: int,
+        at: _Array,
+        key: _Array | None,
+        code: _Array | None,
+        score: _Array,
+        engagement: _Array,
+        momentum: _Array,
+        level: _Array,
+        half: _Array,
+        phase: _Array | None,
+        wide_phase: _Array | None,
+    ) -> int: ...
+    def stop(self) -> None: ...
+
+def sweeper(scorer: Scorer, at: _Array, every: int) -> Sweeper: ...

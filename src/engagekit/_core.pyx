@@ -4,7 +4,8 @@ It imports nothing of the package and knows neither frames nor models: the Pytho
 the loops here may take clean input for granted. Four seams, one part each:
 
 coding (`_ids.pxi`) -> grouping (`_group.pxi`) -> accumulating (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`);
-`_plan.pxi` has what they share, `_scorer.pxi` is their face to Python.
+`_plan.pxi` has what they share, `_scorer.pxi` is their face to Python. Many instants of one contact are swept
+(`_course.pxi`, `_sweep.pxi`; `_sweeper.pxi` is their face).
 """
 
 cimport cython
@@ -27,3 +28,6 @@ include "_gather.pxi"
 include "_curve.pxi"
 include "_score.pxi"
 include "_scorer.pxi"
+include "_course.pxi"
+include "_sweep.pxi"
+include "_sweeper.pxi"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from attrs import define
@@ -82,7 +82,7 @@ def score(
 ) -> Scores:
     """Score events by a model; see `Model.score`."""
     plan = lower(model)
-    coded = _events(model, events, mapping)
+    coded = coded_events(model, events, mapping)
     asked = _asked(coded, at, contacts)
     numbers = _run(plan, coded, asked.jobs, threads=threads, sums=False, ahead=True)
     _refuse_overflow(numbers, coded, asked)
@@ -96,7 +96,7 @@ def score(
         coded.release()
     columns = result_columns(plan, coded, numbers.rows, numbers.channels, asked.jobs.at, rows)
     key = coded.mapping.contact
-    _refuse_collision(key, asked.base, columns)
+    refuse_collision(key, asked.base, columns)
     if asked.base is None:
         columns = {key: ids_out(coded, asked.contacts, rows), **columns}
     tally = numbers.tally[0]
@@ -114,7 +114,7 @@ def score(
         ),
         key=key,
         columns=columns,
-        kind=asked.base.kind if asked.base else _kind(coded),
+        kind=asked.base.kind if asked.base else kind_of(coded),
         base=asked.base,
         notes=noted,
     )
@@ -130,7 +130,7 @@ def features(
 ) -> Any:
     """Give S(r) per contact or per row of `at`; see `Model.features`."""
     plan = lower(model)
-    coded = _events(model, events, mapping)
+    coded = coded_events(model, events, mapping)
     asked = _asked(coded, at, None)
     numbers = _run(plan, coded, asked.jobs, threads=threads, sums=True, ahead=False)
     _refuse_overflow(numbers, coded, asked)
@@ -141,17 +141,19 @@ def features(
         for r, name in enumerate(plan.names)
     }
     key = coded.mapping.contact
-    _refuse_collision(key, asked.base, columns)
+    refuse_collision(key, asked.base, columns)
     if asked.base is None:
         columns = {key: ids_out(coded, None, rows), **columns}
-    return build(asked.base.kind if asked.base else _kind(coded), columns, base=asked.base)
+    return build(asked.base.kind if asked.base else kind_of(coded), columns, base=asked.base)
 
 
-def _kind(events: Events) -> str:
+def kind_of(events: Events) -> str:
+    """Return the kind of frame the events came in."""
     return str(events.source.kind)
 
 
-def _events(model: Model, events: Any, mapping: Mapping[str, str | None]) -> Events:
+def coded_events(model: Model, events: Any, mapping: Mapping[str, str | None]) -> Events:
+    """Return events coded for a model, unless they come as `Events` already."""
     given = {name: column for name, column in mapping.items() if column is not None}
     if isinstance(events, Events):
         if given:
@@ -262,10 +264,11 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
     )
 
 
-def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool) -> Numbers:
+def attach(plan: Plan, events: Events) -> _core.Scorer:
+    """Bring plan and events together in the kernel."""
     matched = match(plan, events)
     model = plan.model
-    scorer = _core.scorer(
+    return _core.scorer(
         rules=plan.rules,
         channel_caps=plan.channel_caps,
         by_channel=plan.by_channel,
@@ -294,6 +297,10 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
         classes=matched.classes,
         type_ranks=events.type_ranks,
     )
+
+
+def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool) -> Numbers:
+    scorer = attach(plan, events)
     count = len(jobs.contacts)
     numbers = Numbers(
         rows=np.zeros(count, ROW),
@@ -310,7 +317,7 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
         )  # fmt: skip
         return tally
 
-    edges = _edges(events, jobs, _threads(threads, count))
+    edges = _edges(events, jobs, thread_count(threads, count))
     if len(edges) == 2:
         tallies = [part(*edges)]
     else:
@@ -326,7 +333,8 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
     return numbers
 
 
-def _threads(threads: int | None, jobs: int) -> int:
+def thread_count(threads: int | None, jobs: int) -> int:
+    """Return how many threads to use for so many jobs: those asked for, else the cores where it pays."""
     if threads is None:
         cores = os.cpu_count()
         return cores if cores and jobs >= SMALL else 1
@@ -367,12 +375,15 @@ def _dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
 def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
     finite = np.isfinite(numbers.rows["score"]) & np.isfinite(numbers.rows["largest"])
     if not finite.all():
-        contact = int(asked.jobs.contacts[int((~finite).argmax())])
-        raise EventsError(
-            f"events of contact {events.contacts.strings()[contact]!r}: their points "
-            "overflow; expected amounts and "
-            "points whose sum a 64-bit float can hold"
-        )
+        refuse_overflow(events, int(asked.jobs.contacts[int((~finite).argmax())]))
+
+
+def refuse_overflow(events: Events, contact: int) -> NoReturn:
+    """Raise an EventsError for a contact whose points no float can hold."""
+    raise EventsError(
+        f"events of contact {events.contacts.strings()[contact]!r}: their points overflow; expected amounts "
+        "and points whose sum a 64-bit float can hold"
+    )
 
 
 def _warn_if_faded(numbers: Numbers) -> None:
@@ -386,7 +397,8 @@ def _warn_if_faded(numbers: Numbers) -> None:
         )
 
 
-def _refuse_collision(key: str, base: Frame | None, columns: Mapping[str, Out]) -> None:
+def refuse_collision(key: str, base: Frame | None, columns: Collection[str]) -> None:
+    """Raise an EventsError where the result would use names of the caller's columns."""
     both = sorted(set(columns) & (set(base.names) if base is not None else {key}))
     if both:
         table = "events" if base is None else "at"

@@ -30,8 +30,8 @@ class Out:
     values
         ``"integer"``: int64 or uint64; ``"float"``: float64; ``"boolean"``: bool; ``"instant"``: int64
         microseconds since 1970, UTC; ``"text"``: an object array of str and None, or a pair of int64 offsets
-        and UTF-8 bytes (uint8); ``"category"``: int32 codes into `categories`, -1 for null;
-        ``"other"``: a `Foreign` column.
+        and UTF-8 bytes (uint8); ``"category"``: int32 or int8 codes into `categories`, -1 for
+        null; ``"other"``: a `Foreign` column.
     null
         A mask of the nulls; None: there are none (but NaN, None and -1 are nulls anyway).
     categories
@@ -168,7 +168,9 @@ def _array(column: Out) -> tuple[Any, Any]:
         "boolean": na.bool_,
         "instant": lambda: na.timestamp("us", "UTC" if column.aware else None),
         "text": na.large_string,
-        "category": lambda: na.dictionary(na.int32(), na.string()),
+        "category": lambda: na.dictionary(
+            na.int8() if column.values.dtype == np.int8 else na.int32(), na.string()
+        ),
     }
     if column.kind == "integer":
         made = na.uint64() if column.values.dtype == np.uint64 else na.int64()

@@ -1,0 +1,339 @@
+# Sweeping: one contact at many instants. The events are gone through once, and then every rule once through time.
+
+cdef struct Taken:          # a matched event of a rule that needs no order
+    Mark mark
+    int32_t rule
+
+cdef struct Turn:           # an event of the lifecycle
+    int64_t time
+    int64_t tick
+    int32_t flags
+
+cdef struct Sweep:          # one contact on its way through the instants
+    Course* course          # by rule
+    Mark* marks             # rule after rule, each in order of time
+    int64_t marks_room
+    Taken* taken            # as they come
+    int64_t taken_count
+    int64_t taken_room
+    Mark* paces             # what counts for the momentum, in order of time
+    int64_t paces_count
+    int64_t paces_room
+    int64_t paces_next
+    Turn* turns
+    int64_t turns_count
+    int64_t turns_room
+    int64_t turns_next
+    Pace pace
+    double* sum             # a channel, TILE instants long
+    double* faded
+    int64_t event           # the next to be read
+    int64_t end
+    int64_t tick            # of the event read last
+    int64_t present         # the first instant that sees any event
+    int64_t active          # any activity
+    int64_t customer        # the customer's half
+    int64_t since           # `customer_since`
+    int64_t since_at
+    int64_t last_customer
+    int64_t last_end
+    bint failed             # no memory
+    bint overflow
+
+cdef struct Written:        # where a sweep's rows go
+    int64_t* at
+    int64_t* key
+    int32_t* code
+    double* score
+    double* engagement
+    double* momentum
+    int8_t* level
+    int8_t* half
+    int8_t* phase
+    int32_t* wide_phase     # of models with more phases than a byte can number
+
+
+cdef void set_out(
+    const Plan* plan, Sweep* sweep, const Grid* grid, int64_t contact, int64_t since
+) noexcept nogil:
+    """Begin with a contact (-1: one without events); its events are yet to be read."""
+    cdef int64_t lo = 0, hi = 0, middle, last, count = grid.count
+    if contact >= 0 and count:
+        sweep.event = lo = plan.start[contact]
+        hi = plan.start[contact + 1]
+        last = grid.at[count - 1]
+        while lo < hi:
+            middle = (lo + hi) // 2
+            if plan.time[middle] <= last:
+                lo = middle + 1
+            else:
+                hi = middle
+        sweep.end = lo
+    else:
+        sweep.event = sweep.end = 0
+    memset(sweep.course, 0, plan.rules * sizeof(Course))
+    sweep.taken_count = sweep.paces_count = sweep.turns_count = 0
+    sweep.paces_next = sweep.turns_next = sweep.tick = 0
+    sweep.pace.known = False
+    sweep.present = sweep.active = sweep.customer = sweep.since = count
+    sweep.since_at = since
+    sweep.last_customer = sweep.last_end = NEVER
+    if plan.lifecycle and count and since <= grid.at[count - 1]:
+        sweep.customer = sweep.since = tick_of(grid, since, 0)
+
+
+cdef bint room_for(Sweep* sweep, int64_t events, int64_t rules) noexcept nogil:
+    """Make room for what that many more events may give; False where there is none."""
+    cdef void* moved
+    if sweep.taken_count + events * rules > sweep.taken_room:
+        moved = larger(sweep.taken, &sweep.taken_room, sweep.taken_count + events * rules, sizeof(Taken))
+        if moved is NULL:
+            return False
+        sweep.taken = <Taken*>moved
+    if sweep.turns_count + events > sweep.turns_room:
+        moved = larger(sweep.turns, &sweep.turns_room, sweep.turns_count + events, sizeof(Turn))
+        if moved is NULL:
+            return False
+        sweep.turns = <Turn*>moved
+    if sweep.paces_count + events * rules > sweep.paces_room:
+        moved = larger(sweep.paces, &sweep.paces_room, sweep.paces_count + events * rules, sizeof(Mark))
+        if moved is NULL:
+            return False
+        sweep.paces = <Mark*>moved
+    return True
+
+
+cdef void read_events(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t upto, int64_t* null_amounts) noexcept nogil:
+    """Read the events below `upto` of the contact. Cost: the events times the rules that take them."""
+    cdef int64_t i, j, tick = sweep.tick
+    cdef int32_t k
+    cdef uint8_t flags
+    cdef Taken* taken
+    cdef Turn* turn
+    for i in range(sweep.event, upto):
+        k = plan.event_class[i]
+        if k < 0:
+            continue
+        tick = tick_of(grid, plan.time[i], tick)
+        flags = plan.flags[k]
+        if sweep.present == grid.count:
+            sweep.present = tick
+        if flags & ACTIVITY and sweep.active == grid.count:
+            sweep.active = tick
+        if not room_for(sweep, 1, plan.plain_start[k + 1] - plan.plain_start[k]):
+            sweep.failed = True
+            return
+        if flags & (CUSTOMER_ON | ENDS_ON):
+            if flags & CUSTOMER_ON and tick < sweep.customer:
+                sweep.customer = tick
+            turn = sweep.turns + sweep.turns_count
+            turn.time = plan.time[i]
+            turn.tick = tick
+            turn.flags = flags
+            sweep.turns_count += 1
+        for j in range(plan.plain_start[k], plan.plain_start[k + 1]):
+            taken = sweep.taken + sweep.taken_count
+            taken.rule = plan.plain_rule[j]
+            taken.mark.time = plan.time[i]
+            taken.mark.tick = tick
+            taken.mark.raw = raw_points(plan, plan.rule + taken.rule, i, null_amounts)
+            sweep.taken_count += 1
+            sweep.course[taken.rule].last += 1
+            if taken.mark.raw > 0:
+                sweep.paces[sweep.paces_count] = taken.mark
+                sweep.paces_count += 1
+    sweep.event = upto
+    sweep.tick = tick
+
+
+cdef int earlier(const void* left, const void* right) noexcept nogil:
+    cdef const Mark* a = <const Mark*>left
+    cdef const Mark* b = <const Mark*>right
+    if a.time != b.time:
+        return -1 if a.time < b.time else 1
+    return -1 if a.raw < b.raw else (1 if a.raw > b.raw else 0)
+
+
+cdef void lay_out(
+    const Plan* plan, Scratch* scratch, Sweep* sweep, const Grid* grid, int64_t first, int64_t* null_amounts
+) noexcept nogil:
+    """Sort what was read of the events from `first` on by rule, and gather the rules that need order."""
+    cdef int64_t r, l, j, n, place = 0, tick
+    cdef Course* course
+    cdef Mark* mark
+    cdef void* moved
+    for r in range(plan.rules):
+        course = sweep.course + r
+        n = course.last
+        course.first = course.next = course.last = course.oldest = place
+        place += n
+    if place > sweep.marks_room:
+        moved = larger(sweep.marks, &sweep.marks_room, place, sizeof(Mark))
+        if moved is NULL:
+            sweep.failed = True
+            return
+        sweep.marks = <Mark*>moved
+    for j in range(sweep.taken_count):
+        course = sweep.course + sweep.taken[j].rule
+        sweep.marks[course.last] = sweep.taken[j].mark
+        course.last += 1
+    for l in range(plan.listed):
+        n = gather(plan, l, first, sweep.end, scratch, null_amounts)
+        if place + n > sweep.marks_room:
+            moved = larger(sweep.marks, &sweep.marks_room, place + n, sizeof(Mark))
+            if moved is not NULL:
+                sweep.marks = <Mark*>moved
+            else:
+                scratch.failed = True
+        if scratch.failed or not room_for(sweep, n, 1):
+            sweep.failed = True
+            return
+        course = sweep.course + plan.listed_rule[l]
+        course.first = course.next = course.oldest = place
+        tick = 0
+        for j in range(n):
+            tick = tick_of(grid, scratch.entries[j].time, tick)
+            if tick == grid.count:
+                break
+            mark = sweep.marks + place
+            mark.time = scratch.entries[j].time
+            mark.tick = tick
+            mark.raw = scratch.entries[j].raw
+            place += 1
+            if mark.raw > 0:
+                sweep.paces[sweep.paces_count] = mark[0]
+                sweep.paces_count += 1
+        course.last = place
+    for r in range(plan.rules):
+        course = sweep.course + r
+        if course.first < course.last:
+            course.time = sweep.marks[course.first].time
+    if plan.listed and sweep.paces_count > 1:
+        qsort(sweep.paces, sweep.paces_count, sizeof(Mark), earlier)
+
+
+cdef void sum_scores(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, double* score) noexcept nogil:
+    """The score at the instants `a` ... `b` - 1. Sums in the order of `by_channel`, as at a single instant."""
+    cdef int64_t j = 0, k, n = b - a, r, from_, upto
+    cdef int32_t channel
+    cdef const RuleSpec* rule
+    cdef bint any_, right
+    cdef double cap
+    memset(score, 0, n * sizeof(double))
+    while j < plan.rules:
+        channel = plan.rule[plan.by_channel[j]].channel
+        any_ = False
+        while j < plan.rules and plan.rule[plan.by_channel[j]].channel == channel:
+            r = plan.by_channel[j]
+            rule = plan.rule + r
+            j += 1
+            from_ = a
+            upto = b
+            if rule.half == PROSPECT and sweep.customer < b:
+                upto = sweep.customer
+            elif rule.half == CUSTOMER and sweep.customer > a:
+                from_ = sweep.customer
+            if from_ >= upto or idle(sweep.course + r, sweep.marks, upto):
+                continue
+            if not any_:
+                any_ = True
+                memset(sweep.sum, 0, n * sizeof(double))
+            if rule.decay >= LINEAR:
+                right = run_parts(grid, rule, sweep.course + r, sweep.marks, from_, upto, sweep.sum + (from_ - a), False)
+            else:
+                right = run_sum(
+                    plan, grid, rule, sweep.course + r, sweep.marks, from_, upto, sweep.faded,
+                    sweep.sum + (from_ - a), False,
+                )
+            if not right:
+                sweep.overflow = True
+        if any_:
+            cap = plan.channel_cap[channel]
+            for k in range(n):
+                score[k] += clip(sweep.sum[k], cap)
+
+
+cdef void run_pace(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, double* momentum) noexcept nogil:
+    """The momentum at the instants `a` ... `b` - 1: its ratio runs down at one rate from mark to mark."""
+    cdef int64_t k = a, stop, i
+    cdef double fast = <double>plan.fast, slow = <double>plan.slow, gap, start, ratio
+    while k < b:
+        while sweep.paces_next < sweep.paces_count and sweep.paces[sweep.paces_next].tick <= k:
+            keep_pace(plan, &sweep.pace, sweep.paces[sweep.paces_next].time, sweep.paces[sweep.paces_next].raw)
+            sweep.paces_next += 1
+        stop = b
+        if sweep.paces_next < sweep.paces_count and sweep.paces[sweep.paces_next].tick < stop:
+            stop = sweep.paces[sweep.paces_next].tick
+        if not sweep.pace.known:
+            for i in range(k - a, stop - a):
+                momentum[i] = NAN
+        elif grid.every:
+            gap = <double>(grid.at[k] - sweep.pace.mark)
+            start = sweep.pace.fast / sweep.pace.slow * (slow / fast) * exp2(-(gap / fast - gap / slow))
+            for i in range(stop - k):
+                ratio = start * grid.drift[i]
+                momentum[k - a + i] = (ratio - 1.0) / (ratio + 1.0)
+        else:
+            for i in range(k, stop):
+                momentum[i - a] = momentum_at(plan, &sweep.pace, grid.at[i])
+        if sweep.pace.known and isnan(momentum[k - a]):
+            sweep.overflow = True
+        k = stop
+
+
+cdef int64_t stage_at(const Plan* plan, Sweep* sweep, int64_t k, int64_t upto, int32_t* half, bint* ended, bint* active) noexcept nogil:
+    """Half, end and activity at instant `k`; returns the instant below `upto` until which they stay so."""
+    cdef const Turn* turn
+    cdef int64_t last
+    while sweep.turns_next < sweep.turns_count and sweep.turns[sweep.turns_next].tick <= k:
+        turn = sweep.turns + sweep.turns_next
+        if turn.flags & CUSTOMER_ON:
+            sweep.last_customer = turn.time
+        if turn.flags & ENDS_ON:
+            sweep.last_end = turn.time
+        sweep.turns_next += 1
+    last = sweep.last_customer
+    if sweep.since <= k and sweep.since_at > last:
+        last = sweep.since_at
+    half[0] = CUSTOMER if sweep.customer <= k else PROSPECT
+    ended[0] = half[0] == CUSTOMER and sweep.last_end > last
+    active[0] = sweep.active <= k
+    if sweep.turns_next < sweep.turns_count and sweep.turns[sweep.turns_next].tick < upto:
+        upto = sweep.turns[sweep.turns_next].tick
+    if k < sweep.since < upto:
+        upto = sweep.since
+    if k < sweep.active < upto:
+        upto = sweep.active
+    return upto
+
+
+cdef void write_tile(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, const Written* to, int64_t row) noexcept nogil:
+    """Write the rows of the instants `a` ... `b` - 1 from `row` on."""
+    cdef int64_t k = a, i, stop
+    cdef int32_t half, phase
+    cdef bint ended, active
+    cdef double* score = to.score + row
+    cdef double* engagement = to.engagement + row
+    cdef double* momentum = to.momentum + row
+    cdef int8_t* level = to.level + row
+    sum_scores(plan, sweep, grid, a, b, score)
+    run_pace(plan, sweep, grid, a, b, momentum)
+    memcpy(to.at + row, grid.at + a, (b - a) * sizeof(int64_t))
+    for i in range(b - a):
+        if not fabs(score[i]) < INFINITY:
+            sweep.overflow = True
+        engagement[i] = engagement_of(plan, score[i])
+    for i in range(b - a):
+        level[i] = (
+            (engagement[i] >= plan.level[0]) + (engagement[i] >= plan.level[1]) + (engagement[i] >= plan.level[2])
+        )
+    while k < b:
+        stop = stage_at(plan, sweep, k, b, &half, &ended, &active)
+        memset(to.half + row + (k - a), half - PROSPECT, stop - k)
+        for i in range(k - a, stop - a):
+            phase = phase_of(plan, engagement[i], momentum[i], half, ended, active)
+            if to.phase is not NULL:
+                to.phase[row + i] = <int8_t>phase
+            else:
+                to.wide_phase[row + i] = phase
+        k = stop
