@@ -33,7 +33,8 @@ directives = {
 }
 
 # The same bits on every machine: no -march=native, no -ffast-math, no contraction into fused operations.
-compile_flags = ["-std=gnu11", "-ffp-contract=off", "-Wno-unused-function"]
+compile_flags = ["-std=gnu11", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno"]
+compile_flags += ["-Wno-unused-function"]
 compile_flags += ["-O1", "-g", "-UNDEBUG"] if DEBUG or SANITIZE else ["-O3", "-g0"]
 link_flags: list[str] = []
 if SANITIZE:

@@ -21,7 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "instants": {"errors"},
     "model": {"errors"},
     "plan": {"model"},
-    "frames": {"errors"},
+    "frames": {"errors", "_core"},
     "coding": {"errors", "frames", "_core"},
     "columns": {"errors", "frames", "coding", "_core"},
     "events": {"errors", "instants", "frames", "coding", "columns", "_core"},
@@ -38,8 +38,7 @@ ARROWS: dict[str, set[str]] = {
         "scores", "_core",
     },
     "history": {
-        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "scores", "batch",
-        "_core",
+        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "_core",
     },
     "__main__": {"cli"},
 }  # fmt: skip

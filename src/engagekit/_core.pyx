@@ -31,3 +31,6 @@ include "_scorer.pxi"
 include "_course.pxi"
 include "_sweep.pxi"
 include "_sweeper.pxi"
+
+
+ek_choose_path(NULL)

@@ -3,6 +3,19 @@
 # Whatever decides about a matched event (limit, repeat, exclusion, the silence of an absence) happened no later than the
 # event itself, so the list is the same for every instant and is made once; an instant only says how much of it is there.
 
+cdef extern from "_sweep.h" nogil:
+    ctypedef struct ek_sweep_path:
+        void (*add_scaled)(double*, const double*, double, int64_t) noexcept nogil
+        void (*add_clipped)(double*, const double*, double, double, int64_t) noexcept nogil
+        void (*add_channel)(double*, const double*, double, int64_t) noexcept nogil
+        void (*momenta)(double*, int64_t) noexcept nogil
+        void (*saturate)(const double*, double, int64_t, double*) noexcept nogil
+        void (*levels)(const double*, const double*, int64_t, int8_t*) noexcept nogil
+        void (*pick)(const double*, const double*, double, double, int64_t, int64_t, int64_t*) noexcept nogil
+        void (*narrow)(const int64_t*, int64_t, int8_t*) noexcept nogil
+    const ek_sweep_path* ek_sweep_path_chosen()
+
+
 cdef enum:
     TILE = 512              # instants done at once: what they need stays in the nearest caches
     HALF_LIFE_FAMILIES = 2  # where the families of half-lives begin
@@ -14,6 +27,7 @@ cdef struct Grid:           # the instants of one sweep, ascending
     double inverse          # 1 / every
     const double* power     # of evenly spaced ones: by family, then for 0 ... TILE - 1 steps what is left of a point
     const double* drift     # and what the ratio behind the momentum keeps
+    const ek_sweep_path* path
 
 cdef struct Mark:           # a matched event, and the first instant that sees it
     int64_t time
@@ -63,18 +77,6 @@ cdef inline bint idle(const Course* course, const Mark* marks, int64_t upto) noe
     if course.next < course.last and marks[course.next].tick < upto:
         return False
     return course.sum.value + course.sum.rest == 0 and course.oldest == course.next
-
-
-cdef inline void add_scaled(double* into, const double* table, double scale, int64_t n) noexcept nogil:
-    cdef int64_t i
-    for i in range(n):
-        into[i] += scale * table[i]
-
-
-cdef inline void add_clipped(double* into, const double* table, double scale, double cap, int64_t n) noexcept nogil:
-    cdef int64_t i
-    for i in range(n):
-        into[i] += clip(scale * table[i], cap)
 
 
 cdef bint run_sum(
@@ -128,9 +130,9 @@ cdef bint run_sum(
                 for i in range(n):
                     into[i] = scale * table[i]
             elif fabs(scale) <= cap:
-                add_scaled(into, table, scale, n)
+                grid.path.add_scaled(into, table, scale, n)
             else:
-                add_clipped(into, table, scale, cap, n)
+                grid.path.add_clipped(into, table, scale, cap, n)
         into += n
         k = stop
     return True

@@ -1,6 +1,23 @@
 # The plan as the kernel sees it: structs that match the aligned NumPy dtypes of plan.py field by field (checked by
 # Cython when an array is handed over), and the scratch memory of one thread.
 
+cdef extern from "_simd.h" nogil:
+    double ek_fade_one(int64_t age, double span, double inverse)
+    double ek_power(double x)
+    void ek_fade_by(
+        const int64_t* age, const int32_t* which, int64_t n, const double* span, const double* inverse, double* out
+    )
+    void ek_fade_pace(
+        const int64_t* age, int64_t n, double fast_span, double slow_span, double* fast, double* slow
+    )
+    void ek_decay(const double* base, const double* x, int64_t n, double* out)
+    void ek_moments(const double* base, const double* rate, int64_t n, double t, double* sums)
+    int ek_choose_path(const char* name)
+    const char* ek_path_name()
+    int ek_has_path(int which)
+    const char* ek_name_of_path(int which)
+    int EK_PATHS
+
 cdef enum:
     NO_DECAY = 0
     HALF_LIFE = 1

@@ -27,6 +27,7 @@ cdef struct Sweep:          # one contact on its way through the instants
     Pace pace
     double* sum             # a channel, TILE instants long
     double* faded
+    int64_t* picked         # phases
     int64_t event           # the next to be read
     int64_t end
     int64_t tick            # of the event read last
@@ -214,11 +215,10 @@ cdef void lay_out(
 
 cdef void sum_scores(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, double* score) noexcept nogil:
     """The score at the instants `a` ... `b` - 1. Sums in the order of `by_channel`, as at a single instant."""
-    cdef int64_t j = 0, k, n = b - a, r, from_, upto
+    cdef int64_t j = 0, n = b - a, r, from_, upto
     cdef int32_t channel
     cdef const RuleSpec* rule
     cdef bint any_, right
-    cdef double cap
     memset(score, 0, n * sizeof(double))
     while j < plan.rules:
         channel = plan.rule[plan.by_channel[j]].channel
@@ -248,15 +248,13 @@ cdef void sum_scores(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a
             if not right:
                 sweep.overflow = True
         if any_:
-            cap = plan.channel_cap[channel]
-            for k in range(n):
-                score[k] += clip(sweep.sum[k], cap)
+            grid.path.add_channel(score, sweep.sum, plan.channel_cap[channel], n)
 
 
 cdef void run_pace(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, double* momentum) noexcept nogil:
     """The momentum at the instants `a` ... `b` - 1: its ratio runs down at one rate from mark to mark."""
     cdef int64_t k = a, stop, i
-    cdef double fast = <double>plan.fast, slow = <double>plan.slow, gap, start, ratio
+    cdef double level = <double>plan.slow / <double>plan.fast, rate = plan.fast_inverse - plan.slow_inverse, start
     while k < b:
         while sweep.paces_next < sweep.paces_count and sweep.paces[sweep.paces_next].tick <= k:
             keep_pace(plan, &sweep.pace, sweep.paces[sweep.paces_next].time, sweep.paces[sweep.paces_next].raw)
@@ -268,17 +266,19 @@ cdef void run_pace(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, 
             for i in range(k - a, stop - a):
                 momentum[i] = NAN
         elif grid.every:
-            gap = <double>(grid.at[k] - sweep.pace.mark)
-            start = sweep.pace.fast / sweep.pace.slow * (slow / fast) * exp2(-(gap / fast - gap / slow))
+            start = sweep.pace.fast / sweep.pace.slow * level * ek_power(<double>(grid.at[k] - sweep.pace.mark) * rate)
+            if not start < INFINITY:
+                sweep.overflow = True
             for i in range(stop - k):
-                ratio = start * grid.drift[i]
-                momentum[k - a + i] = (ratio - 1.0) / (ratio + 1.0)
+                momentum[k - a + i] = start * grid.drift[i]
         else:
             for i in range(k, stop):
                 momentum[i - a] = momentum_at(plan, &sweep.pace, grid.at[i])
-        if sweep.pace.known and isnan(momentum[k - a]):
-            sweep.overflow = True
+                if isnan(momentum[i - a]):
+                    sweep.overflow = True
         k = stop
+    if grid.every:
+        grid.path.momenta(momentum, b - a)
 
 
 cdef int64_t stage_at(const Plan* plan, Sweep* sweep, int64_t k, int64_t upto, int32_t* half, bint* ended, bint* active) noexcept nogil:
@@ -307,33 +307,56 @@ cdef int64_t stage_at(const Plan* plan, Sweep* sweep, int64_t k, int64_t upto, i
     return upto
 
 
+cdef void pick_phases(
+    const Plan* plan, const Grid* grid, const double* engagement, const double* momentum, int32_t half, bint ended,
+    bint active, int64_t n, int64_t* phase
+) noexcept nogil:
+    """The phases of `n` instants of one half, as `phase_of` says them: from the last entry up, each over those below."""
+    cdef int64_t i, p = plan.phases
+    cdef double slowest
+    if not active or ended:
+        for i in range(n):
+            phase[i] = plan.ended_phase if active else -1
+        return
+    while p > 0:
+        p -= 1
+        if plan.phase[p].half == half:
+            slowest = plan.phase[p].min_momentum
+            grid.path.pick(
+                engagement, momentum, plan.phase[p].min_engagement, -INFINITY if isnan(slowest) else slowest,
+                plan.phase[p].name, n, phase,
+            )
+
+
 cdef void write_tile(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, const Written* to, int64_t row) noexcept nogil:
     """Write the rows of the instants `a` ... `b` - 1 from `row` on."""
     cdef int64_t k = a, i, stop
-    cdef int32_t half, phase
+    cdef int32_t half
     cdef bint ended, active
     cdef double* score = to.score + row
     cdef double* engagement = to.engagement + row
     cdef double* momentum = to.momentum + row
-    cdef int8_t* level = to.level + row
     sum_scores(plan, sweep, grid, a, b, score)
     run_pace(plan, sweep, grid, a, b, momentum)
     memcpy(to.at + row, grid.at + a, (b - a) * sizeof(int64_t))
+    if plan.linear_scale:
+        for i in range(b - a):
+            engagement[i] = engagement_of(plan, score[i])
+    else:
+        grid.path.saturate(score, plan.scale, b - a, engagement)
     for i in range(b - a):
         if not fabs(score[i]) < INFINITY:
             sweep.overflow = True
-        engagement[i] = engagement_of(plan, score[i])
-    for i in range(b - a):
-        level[i] = (
-            (engagement[i] >= plan.level[0]) + (engagement[i] >= plan.level[1]) + (engagement[i] >= plan.level[2])
-        )
+    grid.path.levels(engagement, plan.level, b - a, to.level + row)
     while k < b:
         stop = stage_at(plan, sweep, k, b, &half, &ended, &active)
         memset(to.half + row + (k - a), half - PROSPECT, stop - k)
-        for i in range(k - a, stop - a):
-            phase = phase_of(plan, engagement[i], momentum[i], half, ended, active)
-            if to.phase is not NULL:
-                to.phase[row + i] = <int8_t>phase
-            else:
-                to.wide_phase[row + i] = phase
+        pick_phases(
+            plan, grid, engagement + (k - a), momentum + (k - a), half, ended, active, stop - k, sweep.picked + (k - a)
+        )
         k = stop
+    if to.phase is not NULL:
+        grid.path.narrow(sweep.picked, b - a, to.phase + row)
+    else:
+        for i in range(b - a):
+            to.wide_phase[row + i] = <int32_t>sweep.picked[i]

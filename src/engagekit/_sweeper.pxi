@@ -26,12 +26,14 @@ cdef class Sweeper:
         sweep.course = <Course*>zeros(plan.rules, sizeof(Course), &failed)
         sweep.sum = <double*>zeros(TILE, sizeof(double), &failed)
         sweep.faded = <double*>zeros(TILE, sizeof(double), &failed)
+        sweep.picked = <int64_t*>zeros(TILE, sizeof(int64_t), &failed)
         return -1 if failed else 0
 
     cdef void dispose(self, Sweep* sweep) noexcept nogil:
         free(sweep.course)
         free(sweep.sum)
         free(sweep.faded)
+        free(sweep.picked)
         free(sweep.marks)
         free(sweep.taken)
         free(sweep.paces)
@@ -162,6 +164,7 @@ def sweeper(Scorer scorer not None, const int64_t[::1] at, int64_t every):
     self.kept = at
     self.stopped = False
     memset(grid, 0, sizeof(Grid))
+    grid.path = ek_sweep_path_chosen()
     grid.count = at.shape[0]
     grid.at = &at[0] if at.shape[0] else NULL
     grid.every = every
@@ -178,7 +181,7 @@ def sweeper(Scorer scorer not None, const int64_t[::1] at, int64_t every):
         table = self.tables + plan.families * TILE
         for i in range(min(<int64_t>TILE, grid.count)):
             run = <double>(i * every)
-            table[i] = exp2(-(run / <double>plan.fast - run / <double>plan.slow))
+            table[i] = ek_power(run / <double>plan.fast - run / <double>plan.slow)
         grid.power = self.tables
         grid.drift = table
     return self

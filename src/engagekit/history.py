@@ -22,7 +22,6 @@ from engagekit.instants import EARLIEST, LATEST, microseconds_of, now, refuse_ou
 from engagekit.model import Model
 from engagekit.model.durations import parse_duration
 from engagekit.plan import LEVELS, Plan, lower, microseconds
-from engagekit.scores import ids_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +31,7 @@ MOST_NARROW = 127
 """Phases that a code of one byte can tell apart."""
 ROW_BYTES = 8 + 3 * 8 + 3
 """What a row takes beside its key."""
+EMPTY_TEXT = (np.zeros(1, np.int64), np.empty(0, np.uint8))
 EVENT_COST = 4
 """What an event costs beside what an instant does, to deal out contacts to threads."""
 
@@ -205,7 +205,7 @@ def _rows(plan: Plan, events: Events, counts: NDArray[np.int64], instants: int) 
     """Make room for all rows, if there is any."""
     starts = np.concatenate([[0], np.cumsum(counts)])
     count = int(starts[-1])
-    integers = events.contacts.kind != "text"
+    integers = events.contacts.kind == "integer"
     narrow = len(plan.phase_names) <= MOST_NARROW
     what = f"{count:,} rows ({len(counts):,} contacts, {instants:,} instants)"
     _refuse_too_much(count, ROW_BYTES + 8, what)
@@ -251,13 +251,13 @@ def _edges(events: Events, starts: NDArray[np.int64], parts: int) -> list[int]:
 
 
 def _columns(plan: Plan, events: Events, rows: Rows) -> dict[str, Out]:
+    like = events.source.like(events.mapping.contact)
     if rows.key is None:
-        assert rows.code is not None
-        key = ids_out(events, None, rows.code.astype(np.int64))
+        values = events.contacts.buffers() if events.contacts.kind == "text" else EMPTY_TEXT
+        key = Out(kind="text", values=values, of=rows.code, like=like)
     else:
         unsigned = events.contacts.integers().dtype == np.uint64
-        values = rows.key.view(np.uint64) if unsigned else rows.key
-        key = Out(kind="integer", values=values, like=events.source.like(events.mapping.contact))
+        key = Out(kind="integer", values=rows.key.view(np.uint64) if unsigned else rows.key, like=like)
     return {
         events.mapping.contact: key,
         "at": Out(kind="instant", values=rows.at, aware=events.aware),
