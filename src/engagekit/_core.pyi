@@ -123,3 +123,17 @@ class Sweeper:
     def stop(self) -> None: ...
 
 def sweeper(scorer: Scorer, at: _Array, every: int) -> Sweeper: ...
+def score_rows(
+    scorer: Scorer,
+    starts: _Array,
+    contacts: _Array,
+    at: _Array,
+    since: _Array,
+    places: _Array,
+    first: int,
+    last: int,
+    rows: _Array,
+    channels: _Array,
+    sums: _Array | None,
+    tally: _Array,
+) -> None: ...

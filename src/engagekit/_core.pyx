@@ -5,7 +5,8 @@ the loops here may take clean input for granted. Four seams, one part each:
 
 coding (`_ids.pxi`) -> grouping (`_group.pxi`) -> accumulating (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`);
 `_plan.pxi` has what they share, `_scorer.pxi` is their face to Python. Many instants of one contact are swept
-(`_course.pxi`, `_sweep.pxi`; `_sweeper.pxi` is their face).
+(`_course.pxi`, `_sweep.pxi`), all contacts
+at the same ones (`_sweeper.pxi`) or each at its own (`_rows.pxi`).
 """
 
 cimport cython
@@ -31,6 +32,7 @@ include "_scorer.pxi"
 include "_course.pxi"
 include "_sweep.pxi"
 include "_sweeper.pxi"
+include "_rows.pxi"
 
 
 ek_choose_path(NULL)

@@ -114,6 +114,60 @@ cdef void next_change(
     row.next_phase = there.phase
 
 
+cdef inline void notice(const Plan* plan, int64_t i, Row* row) noexcept nogil:
+    """Take the activity that event `i` is."""
+    if row.events == 0:
+        row.first_event = plan.time[i]
+    if (
+        row.last_event != plan.time[i]
+        or row.events == 0
+        or plan.type_rank[plan.type[i]] > plan.type_rank[row.last_type]
+    ):
+        row.last_type = plan.type[i]
+    row.last_event = plan.time[i]
+    row.events += 1
+
+
+cdef void finish(
+    const Plan* plan, Scratch* scratch, int64_t at, int64_t since, int64_t last_customer, int64_t last_end,
+    int32_t half, bint ended, bint ahead, Row* row, double* channels, double* sums
+) noexcept nogil:
+    """Everything that follows from S(r), the momentum's sums, the activity in `row` and the lifecycle."""
+    cdef int64_t j, r
+    cdef bint active = row.events > 0
+    cdef double most = 0.0
+    cdef Point* now = &scratch.points[0]
+    evaluate(plan, scratch, at, half, ended, active, now)
+    row.half = <int8_t>half
+    row.score = now.score
+    row.largest = 0.0
+    for j in range(scratch.live_count):
+        if not fabs(now.value[scratch.live[j]]) <= row.largest:     # NaN counts as the largest
+            row.largest = fabs(now.value[scratch.live[j]])
+    row.engagement = now.engagement
+    row.momentum = now.momentum
+    row.level = <int8_t>now.level
+    row.phase = now.phase
+    row.top_channel = -1
+    for j in range(plan.channels):
+        channels[j] = scratch.channel_sum[j]
+        if channels[j] > most:
+            most = channels[j]
+            row.top_channel = <int32_t>j
+    if sums is not NULL:
+        for r in range(plan.rules):
+            sums[r] = 0.0
+        for j in range(scratch.live_count):
+            sums[scratch.live[j]] = now.value[scratch.live[j]]
+    if scratch.pace.known and isnan(row.momentum):
+        row.largest = INFINITY                  # its sums overflow
+    row.next_change = NEVER
+    row.next_level = -1
+    row.next_phase = -1
+    if ahead:
+        next_change(plan, scratch, at, since, last_customer, last_end, half, ended, active, row)
+
+
 cdef void score_one(
     const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, bint ahead,
     Row* row, double* channels, double* sums, Tally* tally
@@ -128,9 +182,8 @@ cdef void score_one(
     cdef int32_t k, half
     cdef uint8_t flags
     cdef double raw
-    cdef bint ended, active, present = False
+    cdef bint ended, present = False
     cdef const RuleSpec* rule
-    cdef Point* now = &scratch.points[0]
     if contact >= 0:
         lo, hi = plan.start[contact], plan.start[contact + 1]
         end = hi
@@ -160,16 +213,7 @@ cdef void score_one(
         if not flags & READ:
             tally.unmatched += 1
         if flags & ACTIVITY:
-            if row.events == 0:
-                row.first_event = plan.time[i]
-            if (
-                row.last_event != plan.time[i]
-                or row.events == 0
-                or plan.type_rank[plan.type[i]] > plan.type_rank[row.last_type]
-            ):
-                row.last_type = plan.type[i]
-            row.last_event = plan.time[i]
-            row.events += 1
+            notice(plan, i, row)
         if flags & CUSTOMER_ON:
             if first_customer == INT64_MAX:
                 first_customer = plan.time[i]
@@ -198,40 +242,10 @@ cdef void score_one(
         ):
             scratch.live[scratch.live_count] = <int32_t>r
             scratch.live_count += 1
-    active = row.events > 0
     if plan.lifecycle and since <= at:
         first_customer = since if since < first_customer else first_customer
         last_customer = since if since > last_customer else last_customer
     half = CUSTOMER if plan.lifecycle and first_customer != INT64_MAX else PROSPECT
     ended = half == CUSTOMER and last_end > last_customer
-    evaluate(plan, scratch, at, half, ended, active, now)
     row.present = present
-    row.half = <int8_t>half
-    row.score = now.score
-    row.largest = 0.0
-    for j in range(scratch.live_count):
-        if not fabs(now.value[scratch.live[j]]) <= row.largest:     # NaN counts as the largest
-            row.largest = fabs(now.value[scratch.live[j]])
-    row.engagement = now.engagement
-    row.momentum = now.momentum
-    row.level = <int8_t>now.level
-    row.phase = now.phase
-    row.top_channel = -1
-    raw = 0.0
-    for j in range(plan.channels):
-        channels[j] = scratch.channel_sum[j]
-        if channels[j] > raw:
-            raw = channels[j]
-            row.top_channel = <int32_t>j
-    if sums is not NULL:
-        for r in range(plan.rules):
-            sums[r] = 0.0
-        for j in range(scratch.live_count):
-            sums[scratch.live[j]] = now.value[scratch.live[j]]
-    if scratch.pace.known and isnan(row.momentum):
-        row.largest = INFINITY                  # its sums overflow
-    row.next_change = NEVER
-    row.next_level = -1
-    row.next_phase = -1
-    if ahead:
-        next_change(plan, scratch, at, since, last_customer, last_end, half, ended, active, row)
+    finish(plan, scratch, at, since, last_customer, last_end, half, ended, ahead, row, channels, sums)

@@ -3,6 +3,28 @@
 cdef int64_t READ_AT_ONCE = 65536       # events of one contact
 
 
+cdef int prepare_sweep(const Plan* plan, Sweep* sweep) noexcept nogil:
+    """Give a sweep its memory; -1 where there is none."""
+    cdef bint failed = False
+    memset(sweep, 0, sizeof(Sweep))
+    sweep.course = <Course*>zeros(plan.rules, sizeof(Course), &failed)
+    sweep.sum = <double*>zeros(TILE, sizeof(double), &failed)
+    sweep.faded = <double*>zeros(TILE, sizeof(double), &failed)
+    sweep.picked = <int64_t*>zeros(TILE, sizeof(int64_t), &failed)
+    return -1 if failed else 0
+
+
+cdef void dispose_sweep(Sweep* sweep) noexcept nogil:
+    free(sweep.course)
+    free(sweep.sum)
+    free(sweep.faded)
+    free(sweep.picked)
+    free(sweep.marks)
+    free(sweep.taken)
+    free(sweep.paces)
+    free(sweep.turns)
+
+
 @cython.final
 cdef class Sweeper:
     """A scorer and the instants at which it scores every contact; see `sweeper`."""
@@ -18,26 +40,6 @@ cdef class Sweeper:
 
     def __dealloc__(self):
         free(self.tables)
-
-    cdef int prepare(self, Sweep* sweep) noexcept nogil:
-        cdef Plan* plan = &self.scorer.plan
-        cdef bint failed = False
-        memset(sweep, 0, sizeof(Sweep))
-        sweep.course = <Course*>zeros(plan.rules, sizeof(Course), &failed)
-        sweep.sum = <double*>zeros(TILE, sizeof(double), &failed)
-        sweep.faded = <double*>zeros(TILE, sizeof(double), &failed)
-        sweep.picked = <int64_t*>zeros(TILE, sizeof(int64_t), &failed)
-        return -1 if failed else 0
-
-    cdef void dispose(self, Sweep* sweep) noexcept nogil:
-        free(sweep.course)
-        free(sweep.sum)
-        free(sweep.faded)
-        free(sweep.picked)
-        free(sweep.marks)
-        free(sweep.taken)
-        free(sweep.paces)
-        free(sweep.turns)
 
     def count(self, int64_t[::1] rows):
         """Set each contact's number of rows: of the instants from its first event (excluded ones aside) on."""
@@ -94,11 +96,9 @@ cdef class Sweeper:
         to.phase = &phase[0] if phase is not None else NULL
         to.wide_phase = &wide_phase[0] if wide_phase is not None else NULL
         memset(&sweep, 0, sizeof(Sweep))
-        if self.scorer.prepare(&scratch) < 0 or self.prepare(&sweep) < 0:
-            self.scorer.dispose(&scratch)
-            self.dispose(&sweep)
-            raise MemoryError
         try:
+            if self.scorer.prepare(&scratch) < 0 or prepare_sweep(plan, &sweep) < 0:
+                raise MemoryError
             while c < last and not self.stopped:
                 work = 0
                 with nogil:
@@ -144,7 +144,7 @@ cdef class Sweeper:
                 PyErr_CheckSignals()
         finally:
             self.scorer.dispose(&scratch)
-            self.dispose(&sweep)
+            dispose_sweep(&sweep)
         return overflowed
 
     def stop(self):

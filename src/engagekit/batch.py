@@ -84,7 +84,7 @@ def score(
     plan = lower(model)
     coded = coded_events(model, events, mapping)
     asked = _asked(coded, at, contacts)
-    numbers = _run(plan, coded, asked.jobs, threads=threads, sums=False, ahead=True)
+    numbers = _run(plan, coded, asked, threads=threads, sums=False)
     _refuse_overflow(numbers, coded, asked)
     if at is None:
         _warn_if_faded(numbers)
@@ -132,7 +132,7 @@ def features(
     plan = lower(model)
     coded = coded_events(model, events, mapping)
     asked = _asked(coded, at, None)
-    numbers = _run(plan, coded, asked.jobs, threads=threads, sums=True, ahead=False)
+    numbers = _run(plan, coded, asked, threads=threads, sums=True)
     _refuse_overflow(numbers, coded, asked)
     rows = _result_rows(asked, numbers)
     assert numbers.sums is not None
@@ -299,8 +299,9 @@ def attach(plan: Plan, events: Events) -> _core.Scorer:
     )
 
 
-def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool) -> Numbers:
+def _run(plan: Plan, events: Events, asked: Asked, *, threads: int | None, sums: bool) -> Numbers:
     scorer = attach(plan, events)
+    jobs = asked.jobs
     count = len(jobs.contacts)
     numbers = Numbers(
         rows=np.zeros(count, ROW),
@@ -309,15 +310,33 @@ def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: b
         tally=np.zeros(1, TALLY),
     )
 
+    parts = thread_count(threads, count)
+    if asked.base is None:
+        edges = _edges(np.append(np.diff(events.starts), 0)[jobs.contacts] + 1, parts)
+    else:
+        order = np.lexsort((jobs.at, jobs.contacts))
+        sorted_ = Jobs(
+            contacts=jobs.contacts[order], at=jobs.at[order], since=jobs.since[order], counted=jobs.counted
+        )
+        new = np.flatnonzero(np.diff(sorted_.contacts)) + 1
+        starts = np.concatenate([[0], new, [count]]) if count else np.zeros(1, np.int64)
+        contacts = sorted_.contacts[starts[:-1]]
+        edges = _edges(np.append(np.diff(events.starts), 0)[contacts] + np.diff(starts), parts)
+
     def part(first: int, last: int) -> NDArray[Any]:
         tally = np.zeros(1, TALLY)
-        scorer.run(
-            jobs.contacts, jobs.at, jobs.since, jobs.counted, first, last, ahead,
-            numbers.rows, numbers.channels, numbers.sums, tally,
-        )  # fmt: skip
+        if asked.base is None:
+            scorer.run(
+                jobs.contacts, jobs.at, jobs.since, jobs.counted, first, last, not sums,
+                numbers.rows, numbers.channels, numbers.sums, tally,
+            )  # fmt: skip
+        else:
+            _core.score_rows(
+                scorer, starts, contacts, sorted_.at, sorted_.since, order, first, last,
+                numbers.rows, numbers.channels, numbers.sums, tally,
+            )  # fmt: skip
         return tally
 
-    edges = _edges(events, jobs, thread_count(threads, count))
     if len(edges) == 2:
         tallies = [part(*edges)]
     else:
@@ -343,12 +362,11 @@ def thread_count(threads: int | None, jobs: int) -> int:
     return min(threads, MOST_THREADS)
 
 
-def _edges(events: Events, jobs: Jobs, parts: int) -> list[int]:
-    """Cut the jobs into contiguous parts of about the same number of events."""
-    count = len(jobs.contacts)
+def _edges(sizes: NDArray[np.int64], parts: int) -> list[int]:
+    """Cut jobs of these sizes into contiguous parts of about the same work."""
+    count = len(sizes)
     if parts == 1 or count < 2:
         return [0, count]
-    sizes = np.append(np.diff(events.starts), 0)[jobs.contacts] + 1
     ends = np.cumsum(sizes)
     cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts, side="right")
     return sorted({0, count, *cuts.tolist()})

@@ -105,7 +105,8 @@ def spread(column: Out) -> Out:
     if column.of is None:
         return column
     offsets = np.empty(len(column.of) + 1, np.int64)
-    data = _core.take_text(*column.values, column.of.astype(np.int64), offsets)
+    starts, texts = column.values
+    data = _core.take_text(starts, texts, column.of.astype(np.int64), offsets)
     return attrs.evolve(column, values=(offsets, np.frombuffer(data, np.uint8)), of=None)
 
 
