@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import numpy as np
 import oracle
 import oracle_history
+import pytest
 from agreement import CONTACT_COLUMNS, EVENT_COLUMNS, is_close, score_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,3 +101,143 @@ def test_history_is_score_at_each_instant(case, data):
     order = list(dict.fromkeys(e["contact"] for e in case.events))
     expected.sort(key=lambda row: (order.index(row["contact"]), row["at"]))
     assert_is(told, expected, case.model)
+
+
+# Many steps, many threads ---------------------------------------------------------------------------------
+
+RICH = {
+    "rules": [
+        {"name": "visit", "on": "visit", "points": 2, "channel": "web", "limit": {"n": 3, "per": "1d"}},
+        {"name": "view", "on": "visit", "points": 1, "channel": "web", "cap": 6, "half": "customer"},
+        {"name": "buy", "on": "buy", "points": 5, "decay": {"window": "60d"}, "half": "prospect"},
+        {"name": "bad", "on": "complain", "points": -7, "decay": {"linear": "90d"}, "cap": 20},
+        {"name": "kept", "on": ["buy", "visit"], "points": 0.5, "decay": "none"},
+    ],
+    "absences": [
+        {"name": "ignored", "after": "sent", "unless": ["visit", "buy"], "within": "7d", "points": -1}
+    ],
+    "repeats": [{"name": "hot", "on": "visit", "n": 3, "within": "7d", "points": 10, "channel": "web"}],
+    "channels": {"web": {"cap": 15}},
+    "lifecycle": {"customer_on": "buy", "ends_on": "complain"},
+}
+
+
+def many(contacts=60, rows=3000):
+    """Make a table in which all of `RICH` happens."""
+    random = np.random.default_rng(7)
+    return {
+        "contact": random.integers(0, contacts, rows),
+        "type": random.choice(["visit", "buy", "complain", "sent"], rows, p=[0.6, 0.15, 0.05, 0.2]),
+        "time": (AT - random.integers(0, 200 * DAY, rows)).astype("datetime64[us]"),
+    }
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8, 64])
+@pytest.mark.parametrize("at", [None, [moment(AT - days * days * DAY) for days in range(15)]])
+def test_threads(threads, at):
+    """Any number of threads gives the same bits."""
+    frame, model = many(), ek.Model.from_dict(RICH)
+    one, several = (rows_of(model.history(frame, at=at, threads=count)) for count in (1, threads))
+    assert one == several
+
+
+def test_evenly_spaced_or_not():
+    """Instants of one step, swept by a table of powers, have the numbers of the same ones in a list."""
+    frame, model = many(), ek.Model.from_dict(RICH)
+    evenly = model.history(frame, every="6h", start=moment(AT - 300 * DAY), end=moment(AT))
+    listed = [moment(AT - 300 * DAY + k * DAY // 4) for k in range(1201)]
+    odd = model.history(frame, at=[*listed, moment(AT - 1)])
+    whole = odd["at"].astype(np.int64) != AT - 1
+    for name in NUMBERS:
+        assert np.allclose(evenly[name], odd[name][whole], rtol=1e-9, atol=1e-9, equal_nan=True), name
+    for name in ("contact", "at", "level", "half", "phase"):
+        assert (evenly[name] == odd[name][whole]).all(), name
+
+
+def test_events_made_once():
+    """Events coded once give the bits of the frame, as often as they are asked; the frame is not changed."""
+    frame, model = many(), ek.Model.from_dict(RICH)
+    before = {name: column.copy() for name, column in frame.items()}
+    events = ek.Events(frame)
+    told, _, again = rows_of(model.history(frame)), model.history(events), rows_of(model.history(events))
+    assert told == again
+    assert all((frame[name] == column).all() for name, column in before.items())
+
+
+def test_order_of_rows():
+    """Shuffled events are the same numbers, contacts standing in another order."""
+    frame, model = many(), ek.Model.from_dict(RICH)
+    order = np.random.default_rng(1).permutation(len(frame["time"]))
+    there = {(row["contact"], row["at"]): row for row in rows_of(model.history(frame))}
+    mixed = rows_of(model.history({name: column[order] for name, column in frame.items()}))
+    assert {(row["contact"], row["at"]) for row in mixed} == there.keys()
+    for row in mixed:
+        right = there[row["contact"], row["at"]]
+        assert all(is_close(row[name], right[name]) for name in NUMBERS)
+        assert [row[name] for name in ("level", "half", "phase")] == [
+            right[name] for name in ("level", "half", "phase")
+        ]
+
+
+def test_twenty_years_of_days():
+    """After twenty years of daily steps nothing has drifted, overflowed or been lost in a long silence."""
+    rules = [
+        ek.Rule(name="short", on="x", points=3, decay={"half_life": "1h"}),
+        ek.Rule(name="long", on="x", points=1e-3, decay={"half_life": "3000d"}),
+    ]
+    model = ek.Model(rules=rules, momentum={"fast": "12h", "slow": "13h"})
+    times = np.array([0, 1, 7300], "datetime64[D]").astype("datetime64[us]")
+    events = {"contact": [1] * 3, "type": ["x"] * 3, "time": times}
+    told = model.history(events, start="1970-01-01", end="1995-01-01")
+    assert len(told["at"]) > 9000
+    for k in range(0, len(told["at"]), 331):
+        right = model.score(events, at=told["at"][k]).frame
+        assert all(is_close(told[name][k], right[name][0]) for name in NUMBERS), k
+
+
+def test_ramps_and_windows_of_a_long_life():
+    """Large points that expire take nothing of the small ones with them, after any number of steps."""
+    rules = [
+        ek.Rule(name="ramp", on="x", points=1, amount={}, decay={"linear": "20d"}),
+        ek.Rule(name="off", on="x", points=1, amount={}, decay={"window": "20d"}, channel="w"),
+    ]
+    model, random = ek.Model(rules=rules), np.random.default_rng(2)
+    times = np.sort(random.integers(0, 3000 * DAY, 4000)).astype("datetime64[us]")
+    value = np.where(random.random(4000) < 0.01, 1e15, random.random(4000))
+    events = ek.Events({"contact": [1] * 4000, "type": ["x"] * 4000, "time": times, "value": value})
+    told = model.history(events, every="1h")
+    assert len(told["at"]) > 50_000
+    for k in range(0, len(told["at"]), 997):
+        assert is_close(told["score"][k], model.score(events, at=told["at"][k]).frame["score"][0]), k
+
+
+def test_many_phases():
+    """More phases than a byte can number have their names too."""
+    phases = [{"name": f"p{k}", "half": "prospect", "min_engagement": 99.9 - k / 4} for k in range(300)]
+    phases += [{"name": "last", "half": "prospect"}, {"name": "c", "half": "customer"}]
+    model = ek.Model.from_dict({"rules": RICH["rules"][:1], "phases": phases})
+    told = model.history(many(), every="7d")
+    assert len(set(told["phase"])) > 10
+    when = told["at"] == told["at"].max()
+    right = model.score(many(), at=told["at"].max()).frame
+    assert told["phase"][when].tolist() == right["phase"].tolist()
+
+
+@pytest.mark.parametrize("decay", ["none", {"half_life": "30d"}, {"linear": "9d"}, {"window": "9d"}])
+@pytest.mark.parametrize("options", [{"every": "1d"}, {"at": ["2026-01-03", "2026-01-05", "2026-01-06"]}])
+def test_overflow(decay, options):
+    """Points that no float can hold are an error that names the contact."""
+    points = 1e296 if "linear" in decay else 1e308  # a ramp's are multiplied by microseconds
+    model = ek.Model(rules=[ek.Rule(name="r", on="x", points=points, decay=decay)])
+    times = np.array(["2026-01-01", *["2026-01-02"] * 3], "datetime64[us]")
+    events = {"contact": ["ann", "eve", "eve", "eve"], "type": ["x"] * 4, "time": times}
+    with pytest.raises(ek.EventsError, match="contact 'eve': their points overflow"):
+        model.history(events, **options)
+
+
+def test_sums_that_overflow_together():
+    """So are points that rules can hold, but not their sum."""
+    rules = [ek.Rule(name=name, on="x", points=1e308, channel=name, decay="none") for name in "ab"]
+    events = {"contact": ["ann"], "type": ["x"], "time": np.zeros(1, "datetime64[us]")}
+    with pytest.raises(ek.EventsError, match="contact 'ann': their points overflow"):
+        ek.Model(rules=rules).history(events, at="1970-01-02")

@@ -102,7 +102,7 @@ def _instants(at: Any) -> NDArray[np.int64]:
             "at: expected instants, got a frame; for one contact and instant a row see Model.score, for "
             "these instants of every contact name the column"
         )
-    if (not isinstance(at, (list, tuple, set, frozenset)) and hasattr(at, "dtype")) or hasattr(at, "type"):
+    if hasattr(at, "dtype") or hasattr(at, "type"):
         column = frame_of({"at": at}).column("at")
         if column.kind == "instant":
             assert column.values is not None
@@ -110,11 +110,7 @@ def _instants(at: Any) -> NDArray[np.int64]:
                 raise EventsError(f"at[{int(column.null.argmax())}]: expected an instant, got a null")
             refuse_out_of_range(column.values, "at")
             return np.ascontiguousarray(column.values, np.int64)
-        if (
-            column.rows
-            and column.kind != "text"
-            and not (column.kind == "other" and column.dtype == "object")
-        ):
+        if column.rows and column.kind in ("integer", "float", "boolean"):
             raise EventsError(no_instants("at", column))
     if not hasattr(at, "__iter__"):
         raise EventsError(f"at: expected instants, got {at!r} ({type(at).__name__})")
@@ -138,8 +134,11 @@ def _grid(events: Events, every: Any, start: Any, end: Any) -> NDArray[np.int64]
         first += step * (first < EARLIEST)
     if last is None:
         present = now()
-        past = events.times[events.times <= present]
-        newest = max(int(past.max()) if past.size else present, first)
+        newest = int(events.times.max()) if events.times.size else present
+        if newest > present:
+            past = events.times[events.times <= present]
+            newest = int(past.max()) if past.size else present
+        newest = max(newest, first)
         # the first that has seen them all
         last = newest + (first - newest) % step
     last = min(last, LATEST)
