@@ -216,7 +216,7 @@ def score_rows(
     cdef Follow at_hand
     cdef Tally aside
     cdef const Plan* plan = &scorer.plan
-    cdef int64_t c = first, begun = -1, k = 0, a = 0, b = 0, i, r, work, upto
+    cdef int64_t c = first, begun = -1, k = 0, l = 0, a = 0, b = 0, i, r, work, upto
     cdef bint failed = False, ahead = sums is None
     cdef double* into = NULL
     memset(&sweep, 0, sizeof(Sweep))
@@ -256,15 +256,25 @@ def score_rows(
                         at_hand.row.first_event = at_hand.row.last_event = NEVER
                         at_hand.row.last_type = -1
                         at_hand.event = plan.start[contacts[c]]
-                        k = -1
+                        k = l = -1
                     if sweep.event < sweep.end:
                         upto = min(sweep.end, sweep.event + READ_AT_ONCE)
                         work += upto - sweep.event
                         read_events(plan, &sweep, &grid, upto, &tally[0].null_amounts)
                         if sweep.event < sweep.end:
                             continue
+                    if k < 0 and l < 0:
+                        if lay_out(plan, &sweep, BETWEEN_SIGNALS):
+                            l = 0
+                        work += min(BETWEEN_SIGNALS, sweep.taken_count)
+                        continue
+                    if k < 0 and l < plan.listed:
+                        lay_out_listed(plan, &scratch, &sweep, &grid, l, plan.start[contacts[c]], &tally[0].null_amounts)
+                        work += sweep.end - plan.start[contacts[c]]
+                        l += 1
+                        continue
                     if k < 0:
-                        lay_out(plan, &scratch, &sweep, &grid, plan.start[contacts[c]], &tally[0].null_amounts)
+                        set_off(plan, &sweep, &grid)
                         k = a = b = 0
                         if sweep.failed:
                             break

@@ -12,14 +12,18 @@ cdef struct Turn:           # an event of the lifecycle
 cdef struct Sweep:          # one contact on its way through the instants
     Course* course          # by rule
     Mark* marks             # rule after rule, each in order of time
+    int64_t marks_count
     int64_t marks_room
     Taken* taken            # as they come
     int64_t taken_count
+    int64_t laid_out        # of them
     int64_t taken_room
-    Mark* paces             # what counts for the momentum, in order of time
+    Mark* paces             # what counts for the momentum, instant by instant
     int64_t paces_count
     int64_t paces_room
     int64_t paces_next
+    int64_t* ticks
+    int64_t ticks_room
     Turn* turns
     int64_t turns_count
     int64_t turns_room
@@ -73,7 +77,7 @@ cdef void set_out(
     else:
         sweep.event = sweep.end = 0
     memset(sweep.course, 0, plan.rules * sizeof(Course))
-    sweep.taken_count = sweep.paces_count = sweep.turns_count = 0
+    sweep.taken_count = sweep.laid_out = sweep.marks_count = sweep.paces_count = sweep.turns_count = 0
     sweep.paces_next = sweep.turns_next = sweep.tick = 0
     sweep.pace.known = False
     sweep.present = sweep.active = sweep.customer = sweep.since = count
@@ -147,70 +151,101 @@ cdef void read_events(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t 
     sweep.tick = tick
 
 
-cdef int earlier(const void* left, const void* right) noexcept nogil:
-    cdef const Mark* a = <const Mark*>left
-    cdef const Mark* b = <const Mark*>right
-    if a.time != b.time:
-        return -1 if a.time < b.time else 1
-    return -1 if a.raw < b.raw else (1 if a.raw > b.raw else 0)
-
-
-cdef void lay_out(
-    const Plan* plan, Scratch* scratch, Sweep* sweep, const Grid* grid, int64_t first, int64_t* null_amounts
-) noexcept nogil:
-    """Sort what was read of the events from `first` on by rule, and gather the rules that need order."""
-    cdef int64_t r, l, j, n, place = 0, tick
+cdef bint lay_out(const Plan* plan, Sweep* sweep, int64_t most) noexcept nogil:
+    """Sort marks that were read by rule, each rule's in order of time, `most` at a time; True once all are."""
+    cdef int64_t r, n, place = 0, upto = min(sweep.taken_count, sweep.laid_out + most)
     cdef Course* course
+    cdef void* moved
+    if sweep.laid_out == 0:
+        for r in range(plan.rules):
+            course = sweep.course + r
+            n = course.last
+            course.first = course.next = course.last = course.oldest = place
+            place += n
+        sweep.marks_count = place
+        if place > sweep.marks_room:
+            moved = larger(sweep.marks, &sweep.marks_room, place, sizeof(Mark))
+            if moved is NULL:
+                sweep.failed = True
+                return False
+            sweep.marks = <Mark*>moved
+    while sweep.laid_out < upto:
+        course = sweep.course + sweep.taken[sweep.laid_out].rule
+        sweep.marks[course.last] = sweep.taken[sweep.laid_out].mark
+        course.last += 1
+        sweep.laid_out += 1
+    return upto == sweep.taken_count
+
+
+cdef void lay_out_listed(
+    const Plan* plan, Scratch* scratch, Sweep* sweep, const Grid* grid, int64_t l, int64_t first, int64_t* null_amounts
+) noexcept nogil:
+    """Gather listed rule `l` from the events from `first` on, behind the marks that are there."""
+    cdef int64_t j, n = gather(plan, l, first, sweep.end, scratch, null_amounts), place = sweep.marks_count, tick = 0
+    cdef Course* course = sweep.course + plan.listed_rule[l]
     cdef Mark* mark
     cdef void* moved
-    for r in range(plan.rules):
-        course = sweep.course + r
-        n = course.last
-        course.first = course.next = course.last = course.oldest = place
-        place += n
-    if place > sweep.marks_room:
-        moved = larger(sweep.marks, &sweep.marks_room, place, sizeof(Mark))
-        if moved is NULL:
-            sweep.failed = True
-            return
-        sweep.marks = <Mark*>moved
-    for j in range(sweep.taken_count):
-        course = sweep.course + sweep.taken[j].rule
-        sweep.marks[course.last] = sweep.taken[j].mark
-        course.last += 1
-    for l in range(plan.listed):
-        n = gather(plan, l, first, sweep.end, scratch, null_amounts)
-        if place + n > sweep.marks_room:
-            moved = larger(sweep.marks, &sweep.marks_room, place + n, sizeof(Mark))
-            if moved is not NULL:
-                sweep.marks = <Mark*>moved
-            else:
-                scratch.failed = True
-        if scratch.failed or not room_for(sweep, n, 1):
-            sweep.failed = True
-            return
-        course = sweep.course + plan.listed_rule[l]
-        course.first = course.next = course.oldest = place
-        tick = 0
-        for j in range(n):
-            tick = tick_of(grid, scratch.entries[j].time, tick)
-            if tick == grid.count:
-                break
-            mark = sweep.marks + place
-            mark.time = scratch.entries[j].time
-            mark.tick = tick
-            mark.raw = scratch.entries[j].raw
-            place += 1
-            if mark.raw > 0:
-                sweep.paces[sweep.paces_count] = mark[0]
-                sweep.paces_count += 1
-        course.last = place
+    if not scratch.failed and place + n > sweep.marks_room:
+        moved = larger(sweep.marks, &sweep.marks_room, place + n, sizeof(Mark))
+        if moved is not NULL:
+            sweep.marks = <Mark*>moved
+        else:
+            scratch.failed = True
+    if scratch.failed or not room_for(sweep, n, 1):
+        sweep.failed = True
+        return
+    course.first = course.next = course.oldest = place
+    for j in range(n):
+        tick = tick_of(grid, scratch.entries[j].time, tick)
+        if tick == grid.count:
+            break
+        mark = sweep.marks + place
+        mark.time = scratch.entries[j].time
+        mark.tick = tick
+        mark.raw = scratch.entries[j].raw
+        place += 1
+        if mark.raw > 0:
+            sweep.paces[sweep.paces_count] = mark[0]
+            sweep.paces_count += 1
+    course.last = sweep.marks_count = place
+
+
+cdef void set_off(const Plan* plan, Sweep* sweep, const Grid* grid) noexcept nogil:
+    """Make ready for the first instant: the clocks of the rules, and what counts for the momentum by instant.
+
+    Which of two marks that the same instant sees first comes first is of no matter to the momentum, so they are
+    counted into place. Cost: the instants and the marks.
+    """
+    cdef int64_t r, k, n, place = 0, whole = sweep.paces_count
+    cdef Course* course
+    cdef void* moved
     for r in range(plan.rules):
         course = sweep.course + r
         if course.first < course.last:
             course.time = sweep.marks[course.first].time
-    if plan.listed and sweep.paces_count > 1:
-        qsort(sweep.paces, sweep.paces_count, sizeof(Mark), earlier)
+    if not plan.listed or whole < 2:
+        return
+    if grid.count > sweep.ticks_room:
+        moved = larger(sweep.ticks, &sweep.ticks_room, grid.count, sizeof(int64_t))
+        if moved is NULL:
+            sweep.failed = True
+            return
+        sweep.ticks = <int64_t*>moved
+    if not room_for(sweep, whole, 1):
+        sweep.failed = True
+        return
+    memset(sweep.ticks, 0, grid.count * sizeof(int64_t))
+    for k in range(whole):
+        sweep.ticks[sweep.paces[k].tick] += 1
+    for k in range(grid.count):
+        n = sweep.ticks[k]
+        sweep.ticks[k] = place
+        place += n
+    for k in range(whole):
+        n = sweep.paces[k].tick
+        sweep.paces[whole + sweep.ticks[n]] = sweep.paces[k]
+        sweep.ticks[n] += 1
+    memcpy(sweep.paces, sweep.paces + whole, whole * sizeof(Mark))
 
 
 cdef void sum_scores(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, double* score) noexcept nogil:

@@ -22,6 +22,7 @@ cdef void dispose_sweep(Sweep* sweep) noexcept nogil:
     free(sweep.marks)
     free(sweep.taken)
     free(sweep.paces)
+    free(sweep.ticks)
     free(sweep.turns)
 
 
@@ -82,7 +83,7 @@ cdef class Sweeper:
         cdef Written to
         cdef const Plan* plan = &self.scorer.plan
         cdef const Grid* grid = &self.grid
-        cdef int64_t c = first, begun = -1, k = 0, b, i, row, work, upto, null_amounts = 0, overflowed = -1
+        cdef int64_t c = first, begun = -1, k = 0, l = 0, b, i, row, work, upto, null_amounts = 0, overflowed = -1
         if first == last or starts[first] == starts[last]:
             return -1
         to.at = &at[0]
@@ -112,15 +113,25 @@ cdef class Sweeper:
                             begun = c
                             sweep.overflow = False
                             set_out(plan, &sweep, grid, c, since[c])
-                            k = -1
+                            k = l = -1
                         if sweep.event < sweep.end:
                             upto = min(sweep.end, sweep.event + READ_AT_ONCE)
                             work += upto - sweep.event
                             read_events(plan, &sweep, grid, upto, &null_amounts)
                             if sweep.event < sweep.end:
                                 continue
+                        if k < 0 and l < 0:
+                            if lay_out(plan, &sweep, BETWEEN_SIGNALS):
+                                l = 0
+                            work += min(BETWEEN_SIGNALS, sweep.taken_count)
+                            continue
+                        if k < 0 and l < plan.listed:
+                            lay_out_listed(plan, &scratch, &sweep, grid, l, plan.start[c], &null_amounts)
+                            work += sweep.end - plan.start[c]
+                            l += 1
+                            continue
                         if k < 0:
-                            lay_out(plan, &scratch, &sweep, grid, plan.start[c], &null_amounts)
+                            set_off(plan, &sweep, grid)
                             k = sweep.present
                             if sweep.failed:
                                 break
