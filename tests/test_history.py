@@ -1,5 +1,8 @@
 """The course of every contact: the numbers of the slow twin, and of `score`, at every instant."""
 
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 
 import numpy as np
@@ -14,6 +17,7 @@ from shapes import Shape, frame_of, frames_of, moment, rows_of, shapes
 from strategies import cases, durations_in
 
 import engagekit as ek
+from engagekit import _core
 
 COLUMNS = ["at", *oracle_history.COLUMNS]
 NUMBERS = ["score", "engagement", "momentum"]
@@ -241,3 +245,75 @@ def test_sums_that_overflow_together():
     events = {"contact": ["ann"], "type": ["x"], "time": np.zeros(1, "datetime64[us]")}
     with pytest.raises(ek.EventsError, match="contact 'ann': their points overflow"):
         ek.Model(rules=rules).history(events, at="1970-01-02")
+
+
+def test_a_stopped_sweep_leaves_rows_undone(monkeypatch):
+    """After `stop` no contact is begun, so that other threads end soon."""
+    make, stopped = _core.sweeper, []
+
+    def interrupted(*arguments):
+        sweeper = make(*arguments)
+        sweeper.stop()
+        stopped.append(sweeper)
+        return sweeper
+
+    monkeypatch.setattr(_core, "sweeper", interrupted)
+    monkeypatch.setattr(np, "empty", np.zeros)
+    told = ek.Model.from_dict(RICH).history(many(), every="7d")
+    assert len(stopped) == 1
+    assert not told["engagement"].any()
+
+
+def test_an_interrupted_thread_stops_the_others(monkeypatch):
+    """What interrupts one part of a sweep tells the other parts to stop, and goes on to the caller."""
+    stops = []
+
+    class Interrupted:
+        def count(self, rows):
+            rows[:] = 1
+
+        def history(self, *_):
+            raise KeyboardInterrupt
+
+        def stop(self):
+            stops.append(True)
+
+    monkeypatch.setattr(_core, "sweeper", lambda *_: Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        ek.Model.from_dict(RICH).history(many(), threads=2)
+    assert stops == [True]
+
+
+INTERRUPTED = """
+import numpy as np, engagekit as ek
+rng = np.random.default_rng(0)
+frame = {"contact": rng.integers(0, CONTACTS, 10_000), "type": ["v"] * 10_000}
+frame["time"] = rng.integers(0, 10**15, 10_000)
+rules = [ek.Rule(name=f"r{i}", on="v", points=1, decay={"half_life": f"{i + 1}d"}) for i in range(30)]
+events, model = ek.Events(frame, unit="us"), ek.Model(rules=rules)
+at = {"contact": rng.integers(0, CONTACTS, 10_000), "at": rng.integers(0, 10**15, 10_000).astype("M8[us]")}
+print("ready", flush=True)
+while True:
+    CALL
+"""
+
+
+@pytest.mark.parametrize(
+    ("contacts", "call"),
+    [
+        (1, 'model.history(events, every="5min", threads=1)'),
+        (1000, 'model.history(events, every="1h", threads=2)'),
+        (3, "model.score(events, at=at, threads=2)"),
+    ],
+)
+def test_interruption(contacts, call):
+    """Ctrl-C ends a sweep, of one contact as of many."""
+    program = INTERRUPTED.replace("CONTACTS", str(contacts)).replace("CALL", call)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in errors
