@@ -182,7 +182,7 @@ cdef void finish_row(
         ):
             scratch.live[scratch.live_count] = <int32_t>r
             scratch.live_count += 1
-    stage_at(plan, sweep, k, k + 1, &half, &ended, &active)
+    stage_at(sweep, k, k + 1, &half, &ended, &active)
     last = sweep.last_customer
     if plan.lifecycle and since <= at and since > last:
         last = since

@@ -316,7 +316,9 @@ cdef void run_pace(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, 
         grid.path.momenta(momentum, b - a)
 
 
-cdef int64_t stage_at(const Plan* plan, Sweep* sweep, int64_t k, int64_t upto, int32_t* half, bint* ended, bint* active) noexcept nogil:
+cdef int64_t stage_at(
+    Sweep* sweep, int64_t k, int64_t upto, int32_t* half, bint* ended, bint* active
+) noexcept nogil:
     """Half, end and activity at instant `k`; returns the instant below `upto` until which they stay so."""
     cdef const Turn* turn
     cdef int64_t last
@@ -363,7 +365,9 @@ cdef void pick_phases(
             )
 
 
-cdef void write_tile(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, const Written* to, int64_t row) noexcept nogil:
+cdef void write_tile(
+    const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, const Written* to, int64_t row
+) noexcept nogil:
     """Write the rows of the instants `a` ... `b` - 1 from `row` on."""
     cdef int64_t k = a, i, stop
     cdef int32_t half
@@ -384,7 +388,7 @@ cdef void write_tile(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a
             sweep.overflow = True
     grid.path.levels(engagement, plan.level, b - a, to.level + row)
     while k < b:
-        stop = stage_at(plan, sweep, k, b, &half, &ended, &active)
+        stop = stage_at(sweep, k, b, &half, &ended, &active)
         memset(to.half + row + (k - a), half - PROSPECT, stop - k)
         pick_phases(
             plan, grid, engagement + (k - a), momentum + (k - a), half, ended, active, stop - k, sweep.picked + (k - a)
