@@ -147,3 +147,22 @@ def test_overflow_names_the_contact():
     assert (
         model.features(events, at={"contact": ["ann"] * 2, "at": days[[0, 0]]})["r"].tolist() == [1e308] * 2
     )
+
+
+def test_limits_of_absences_that_are_open():
+    """An absence that will mature in a bucket already full changes nothing, asked between the two."""
+    absence = {"name": "a", "after": "sent", "unless": "open", "within": "2d", "points": -30}
+    model = ek.Model.from_dict(
+        {
+            "rules": [{"name": "r", "on": "x", "points": 60}],
+            "absences": [absence | {"limit": {"n": 1, "per": "7d"}}],
+            "decay": "none",
+            "scale": {"linear": 100},
+        }
+    )
+    hours = np.array([0, 0, 24], "datetime64[h]").astype("datetime64[us]")
+    events = {"contact": [1] * 3, "type": ["x", "sent", "sent"], "time": hours}
+    asked = np.array([36, 60], "datetime64[h]").astype("datetime64[us]")
+    first, second = rows_of(model.score(events, at={"contact": [1, 1], "at": asked}).frame)
+    assert (first["score"], first["next_change"]) == (60, 2 * DAY)
+    assert (second["score"], second["next_change"]) == (30, None)
