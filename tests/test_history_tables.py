@@ -237,3 +237,14 @@ def test_objects_of_text():
     told = MODEL.history(orders([1, 2], ["ann", "bob"]), start="2026-01-02", end="2026-01-04")
     assert told["contact"].tolist() == ["ann", "ann", "ann", "bob", "bob"]
     assert told["contact"][0] is told["contact"][1]
+
+
+def test_a_customer_again():
+    """`customer_since` after the end of an earlier custom makes a customer who has not ended."""
+    days = np.array(["2026-01-01", "2026-01-02"], "datetime64[us]")
+    events = {"contact": [1, 1], "type": ["order", "lost"], "time": days}
+    known = {"contact": [1], "customer_since": np.array(["2026-01-04"], "datetime64[us]")}
+    lifecycle = ek.Lifecycle(customer_on="won", ends_on="lost")
+    model = MODEL.evolve(lifecycle=lifecycle, scale={"linear": 10})
+    told = model.history(events, contacts=known, end="2026-01-05")
+    assert told["phase"].tolist() == ["sales", "sales", "sales", "retention", "retention"]
