@@ -22,7 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "model": {"errors"},
     "plan": {"model"},
     "threads": set(),
-    "frames": {"errors"},
+    "frames": {"errors", "_core"},
     "waves": {"frames", "_core"},
     "coding": {"errors", "frames", "threads", "waves", "_core"},
     "columns": {"errors", "frames", "coding", "_core"},
@@ -38,9 +38,14 @@ ARROWS: dict[str, set[str]] = {
     "describe": {"model"},
     "demo": set(),
     "scores": {"errors", "model", "plan", "frames", "events", "datafiles", "summary", "_core"},
+    "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
     "batch": {
-        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching", "notes",
-        "scores", "streams", "threads", "_core",
+        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "notes", "running",
+        "scores", "streams",
+    },
+    "history": {
+        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
+        "threads", "_core",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -50,7 +55,7 @@ ABOVE_ALL = {"__init__", "cli"}
 
 # `model.score(...)` is where a reader looks for it, so the class calls the batch (and, to say what it does,
 # the words), but only when it is called.
-CALLS_BACK = {("model", "batch"), ("model", "describe")}
+CALLS_BACK = {("model", "batch"), ("model", "history"), ("model", "describe")}
 
 # Slow to load or not always installed: imported only inside the functions that need them.
 LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tqdm"}

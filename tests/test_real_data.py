@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import oracle_history
 import polars as pl
 import pytest
 from agreement import differences, is_close
 from oracle import score
+from oracle import unsure as unsure_columns
 from oracle_changes import check_next_change
 from oracle_events import DAY, instant
 from shapes import micros_of, moment, rows_of
@@ -127,3 +129,22 @@ def test_next_change_of_households(events, plain_events, households):
     rows = [row | {"contact": row["contact_id"]} for row in rows_of(scores.frame)]
     assert any(row["next_change"] is not None for row in rows)
     check_next_change(MODEL, [e for e in plain_events if e["contact"] in few], (), at=AT, rows=rows)
+
+
+def test_history_of_households(events, plain_events, households):
+    """Their course over a year of fortnights is the twin's, score by score."""
+    few = households[:2] + households[-2:]
+    own = [e for e in plain_events if e["contact"] in few]
+    told = ek.Model.from_dict(MODEL).history(events, every="14d", start="2017-01-01", end="2018-01-01")
+    rows = [row | {"contact": row["contact_id"]} for row in rows_of(told) if row["contact_id"] in few]
+    instants = [instant("2017-01-01") + k * 14 * DAY for k in range(27)]
+    expected = oracle_history.history(MODEL, own, instants=instants)
+    assert len(expected) > 80
+    by_place = {(row["contact"], row["at"]): row for row in expected}
+    assert len(rows) == len(expected)
+    for row in rows:
+        right = by_place[row["contact"], row["at"]]
+        unsure = unsure_columns(MODEL, right)
+        assert all(is_close(row[name], right[name]) for name in ("score", "engagement", "momentum"))
+        assert row["half"] == right["half"]
+        assert all(row[name] == right[name] for name in ("level", "phase") if name not in unsure)

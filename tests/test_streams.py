@@ -23,7 +23,7 @@ from shapes import Shape, frame_of, frames_of, moment, shapes
 from strategies import cases
 
 import engagekit as ek
-from engagekit import batch, datafiles, partitions, streams
+from engagekit import batch, datafiles, partitions, running, streams
 from engagekit.datafiles.ahead import read_ahead
 from engagekit.errors import EngagekitError, EventsError
 
@@ -377,7 +377,7 @@ def test_the_file_goes(folder, monkeypatch, stop, where, threads):
             raise stop
 
     monkeypatch.setattr(partitions.Partitions, "__init__", watched)
-    monkeypatch.setattr(batch, "match", stopped)
+    monkeypatch.setattr(running, "match", stopped)
     if stop is None:
         MODEL.score(frames(), at=AT, threads=threads)
     else:

@@ -169,3 +169,44 @@ def scorer(
 ) -> Scorer: ...
 def vector_paths() -> list[str]: ...
 def vector_path(name: str | None = None) -> str: ...
+
+@final
+class Sweeper:
+    """A scorer and the instants at which it scores every contact."""
+
+    def count(self, rows: _Array) -> None: ...
+    def history(
+        self,
+        since: _Array,
+        starts: _Array,
+        keys: _Array | None,
+        first: int,
+        last: int,
+        at: _Array,
+        key: _Array | None,
+        code: _Array | None,
+        score: _Array,
+        engagement: _Array,
+        momentum: _Array,
+        level: _Array,
+        half: _Array,
+        phase: _Array | None,
+        wide_phase: _Array | None,
+    ) -> int: ...
+    def stop(self) -> None: ...
+
+def sweeper(scorer: Scorer, at: _Array, every: int) -> Sweeper: ...
+def score_rows(
+    scorer: Scorer,
+    starts: _Array,
+    contacts: _Array,
+    at: _Array,
+    since: _Array,
+    places: _Array,
+    first: int,
+    last: int,
+    arrays: dict[str, _Array] | None,
+    channels: _Array,
+    sums: _Array | None,
+    tally: _Array,
+) -> None: ...

@@ -184,12 +184,23 @@ cdef struct Facts:          # what a contact's events say beside points
     bint present
 
 
+cdef inline void notice(const Plan* plan, int64_t i, Row* row) noexcept nogil:
+    """Take the activity that event `i` is."""
+    cdef int32_t type = code_at(plan.type, plan.type_width, i)
+    if row.events == 0:
+        row.first_event = plan.time[i]
+    if row.last_event != plan.time[i] or row.events == 0 or plan.type_rank[type] > plan.type_rank[row.last_type]:
+        row.last_type = type
+    row.last_event = plan.time[i]
+    row.events += 1
+
+
 cdef void read_all(
     const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t at, Row* row, Facts* facts, Tally* tally
 ) noexcept nogil:
     """Read the events of any plan: activity, lifecycle and the points of every rule, listed ones last."""
     cdef int64_t i, j, r, l, n, since = lo
-    cdef int32_t k, type
+    cdef int32_t k
     cdef uint8_t flags
     for i in range(lo, hi):
         if i - since == AT_ONCE:
@@ -205,17 +216,7 @@ cdef void read_all(
         if not flags & READ:
             tally.unmatched += 1
         if flags & ACTIVITY:
-            if row.events == 0:
-                row.first_event = plan.time[i]
-            type = code_at(plan.type, plan.type_width, i)
-            if (
-                row.last_event != plan.time[i]
-                or row.events == 0
-                or plan.type_rank[type] > plan.type_rank[row.last_type]
-            ):
-                row.last_type = type
-            row.last_event = plan.time[i]
-            row.events += 1
+            notice(plan, i, row)
         if flags & CUSTOMER_ON:
             if facts.first_customer == INT64_MAX:
                 facts.first_customer = plan.time[i]
@@ -374,6 +375,48 @@ cdef void next_change(
     row.next_phase = there.phase
 
 
+cdef void finish(
+    const Plan* plan, Scratch* scratch, int64_t at, int64_t since, int64_t last_customer, int64_t last_end,
+    int32_t half, bint ended, bint ahead, Row* row, double* channels, int64_t stride, double* sums
+) noexcept nogil:
+    """Everything that follows from S(r), the momentum's sums, the activity in `row` and the lifecycle.
+
+    C(ch) goes to `channels` and S(r) to `sums` (NULL: nowhere), each `stride` apart.
+    """
+    cdef int64_t j, r
+    cdef bint active = row.events > 0
+    cdef double most = 0.0
+    cdef Point* now = &scratch.points[0]
+    evaluate(plan, scratch, at, half, ended, active, now)
+    row.half = half
+    row.score = now.score
+    row.largest = 0.0
+    for j in range(scratch.live_count):
+        if not fabs(now.value[scratch.live[j]]) <= row.largest:     # NaN counts as the largest
+            row.largest = fabs(now.value[scratch.live[j]])
+    row.engagement = now.engagement
+    row.momentum = now.momentum
+    row.level = now.level
+    row.phase = now.phase
+    row.top_channel = -1
+    for j in range(plan.channels):
+        channels[j * stride] = scratch.channel_sum[j]
+        if scratch.channel_sum[j] > most:
+            most = scratch.channel_sum[j]
+            row.top_channel = <int32_t>j
+    if sums is not NULL:
+        for j in range(scratch.live_count):
+            r = scratch.live[j]
+            sums[r * stride] = now.value[r]
+    if scratch.pace.known and isnan(row.momentum):
+        row.largest = INFINITY                  # its sums overflow
+    row.next_change = NEVER
+    row.next_level = -1
+    row.next_phase = -1
+    if ahead:
+        next_change(plan, scratch, at, since, last_customer, last_end, half, ended, active, row)
+
+
 cdef void score_one(
     const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, bint ahead, int64_t upto,
     Row* row, double* channels, int64_t stride, double* sums, Tally* tally
@@ -381,16 +424,14 @@ cdef void score_one(
     """Everything about one contact (-1: one without events) at one instant.
 
     Invariant: events are in order of (time, row) and added in that order, so the bits depend on nothing else. Cost:
-    the events up to `at` times the rules they match, plus what `ahead` (next_change) asks for. C(ch) goes to
-    `channels` and S(r) to `sums` (NULL: nowhere), each `stride` apart. Up to the event `upto` the same instant is
-    going to be asked for.
+    the events up to `at` times the rules they match, plus what `ahead` (next_change) asks for. For `channels`,
+    `stride` and `sums` see `finish`. Up to the event `upto` the same instant is going to be asked for.
     """
-    cdef int64_t lo = 0, hi = 0, end = 0, middle, i, j, r
-    cdef bint ended, active
-    cdef double most = 0.0
+    cdef int64_t lo = 0, hi = 0, end = 0, middle, i
+    cdef int32_t half
+    cdef bint ended
     cdef Facts facts
     cdef Tally again
-    cdef Point* now = &scratch.points[0]
     if contact >= 0:
         lo, hi = plan.start[contact], plan.start[contact + 1]
         end = hi
@@ -428,37 +469,12 @@ cdef void score_one(
         scratch.pace.mark = at
         scratch.pace.fast = scratch.fast
         scratch.pace.slow = scratch.slow
-    active = row.events > 0
     if plan.lifecycle and since <= at:
         facts.first_customer = since if since < facts.first_customer else facts.first_customer
         facts.last_customer = since if since > facts.last_customer else facts.last_customer
-    row.half = CUSTOMER if plan.lifecycle and facts.first_customer != INT64_MAX else PROSPECT
-    ended = row.half == CUSTOMER and facts.last_end > facts.last_customer
-    evaluate(plan, scratch, at, row.half, ended, active, now)
+    half = CUSTOMER if plan.lifecycle and facts.first_customer != INT64_MAX else PROSPECT
+    ended = half == CUSTOMER and facts.last_end > facts.last_customer
     row.present = facts.present
-    row.score = now.score
-    row.largest = 0.0
-    for j in range(scratch.live_count):
-        if not fabs(now.value[scratch.live[j]]) <= row.largest:     # NaN counts as the largest
-            row.largest = fabs(now.value[scratch.live[j]])
-    row.engagement = now.engagement
-    row.momentum = now.momentum
-    row.level = now.level
-    row.phase = now.phase
-    row.top_channel = -1
-    for j in range(plan.channels):
-        channels[j * stride] = scratch.channel_sum[j]
-        if scratch.channel_sum[j] > most:
-            most = scratch.channel_sum[j]
-            row.top_channel = <int32_t>j
-    if sums is not NULL:
-        for j in range(scratch.live_count):
-            r = scratch.live[j]
-            sums[r * stride] = now.value[r]
-    if scratch.pace.known and isnan(row.momentum):
-        row.largest = INFINITY                  # its sums overflow
-    row.next_change = NEVER
-    row.next_level = -1
-    row.next_phase = -1
-    if ahead:
-        next_change(plan, scratch, at, since, facts.last_customer, facts.last_end, row.half, ended, active, row)
+    finish(
+        plan, scratch, at, since, facts.last_customer, facts.last_end, half, ended, ahead, row, channels, stride, sums,
+    )

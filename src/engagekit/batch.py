@@ -3,64 +3,30 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from attrs import define
 
-from engagekit import _core, streams
+from engagekit import streams
 from engagekit.coding import Coder, no_instants
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name
 from engagekit.errors import EventsError, in_all
 from engagekit.events import Events, Mapped, read
 from engagekit.frames import Frame, Out, build, frame_of
-from engagekit.instants import EARLIEST, EPOCH, microseconds_of, now, refuse_out_of_range
-from engagekit.matching import match
+from engagekit.instants import EPOCH, microseconds_of, now, refuse_out_of_range
 from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.notes import notes
-from engagekit.plan import TALLY, Plan, lower
+from engagekit.plan import lower
+from engagekit.running import NO_INSTANT_YET, Jobs, Numbers, dropped, run, thread_count
 from engagekit.scores import Scores, Stats, ids_out, result_columns, taken
-from engagekit.threads import MOST_THREADS, cores, in_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SMALL = 4096
-"""Jobs below which threads cost more than they save."""
-A_CONTACT = 20
-"""The events whose reading takes as long as a contact's finishing."""
-KERNEL_COLUMNS = {
-    np.float64: ("score", "engagement", "momentum", "silent_days", "largest"),
-    np.int64: ("next_change", "events", "first_event", "last_event"),
-    np.int32: ("level", "half", "phase", "next_level", "next_phase", "last_type", "top_channel"),
-    np.uint8: ("present",),
-}
-STATS = ("future", "excluded", "unmatched", "null_amounts")
-NO_INSTANT_YET = EARLIEST - 1
 NOTHING = 1e-6
 """Decayed points that no reader of a score would take for anything."""
-
-
-@define(kw_only=True)
-class Jobs:
-    """What the kernel is to score: contacts by code (-1: none of the events'), each at its instant."""
-
-    contacts: NDArray[np.int64]
-    at: NDArray[np.int64]
-    since: NDArray[np.int64]
-    counted: NDArray[np.uint8]
-
-
-@define(kw_only=True)
-class Numbers:
-    """What the kernel made of the jobs: arrays by result column, one row of `channels` and `sums` each."""
-
-    columns: dict[str, NDArray[Any]]
-    channels: NDArray[np.float64]
-    sums: NDArray[np.float64]
-    tally: NDArray[Any]
 
 
 @define(kw_only=True)
@@ -91,23 +57,23 @@ def score(
 ) -> Scores:
     """Score events by a model; see `Model.score`. Where they lie on disk, `watch` is told how far that is."""
     plan = lower(model)
-    coded = _events(model, events, mapping)
+    coded = coded_events(model, events, mapping)
     if coded.disk is not None:
         coded.disk.watch = watch
     asked = _asked(coded, at, contacts)
-    numbers = _run(plan, coded, asked.jobs, threads=threads, sums=False, ahead=True)
+    numbers = run(plan, coded, asked.jobs, threads=threads, sums=False)
     _refuse_overflow(numbers, coded, asked)
     if at is None:
         _warn_if_faded(numbers)
     rows = _result_rows(asked, numbers)
-    duplicates, later = _dropped(coded, asked.jobs)
+    duplicates, later = dropped(coded, asked.jobs)
     customers_known = bool((asked.jobs.since != NO_INSTANT).any())
     noted = notes(plan, coded, instant=asked.instant, customers_known=customers_known)
     if coded is not events:
         coded.release()
     columns = result_columns(plan, coded, numbers.columns, numbers.channels, rows)
     key = coded.mapping.contact
-    _refuse_collision(key, asked.base, columns)
+    refuse_collision(key, asked.base, columns)
     if asked.base is None:
         columns = {key: ids_out(coded, asked.contacts, rows), **columns}
     tally = numbers.tally[0]
@@ -125,7 +91,7 @@ def score(
         ),
         key=key,
         columns=columns,
-        kind=asked.base.kind if asked.base else _kind(coded),
+        kind=asked.base.kind if asked.base else kind_of(coded),
         base=asked.base,
         notes=noted,
     )
@@ -141,9 +107,9 @@ def features(
 ) -> Any:
     """Give S(r) per contact or per row of `at`; see `Model.features`."""
     plan = lower(model)
-    coded = _events(model, events, mapping)
+    coded = coded_events(model, events, mapping)
     asked = _asked(coded, at, None)
-    numbers = _run(plan, coded, asked.jobs, threads=threads, sums=True, ahead=False)
+    numbers = run(plan, coded, asked.jobs, threads=threads, sums=True)
     _refuse_overflow(numbers, coded, asked)
     rows = _result_rows(asked, numbers)
     places = {name: r for r, name in enumerate(plan.names)}
@@ -152,24 +118,28 @@ def features(
         rule.name: Out(kind="float", values=taken(numbers.sums[places[rule.name]], rows)) for rule in declared
     }
     key = coded.mapping.contact
-    _refuse_collision(key, asked.base, columns)
+    refuse_collision(key, asked.base, columns)
     if asked.base is None:
         columns = {key: ids_out(coded, None, rows), **columns}
-    return build(asked.base.kind if asked.base else _kind(coded), columns, base=asked.base)
+    return build(asked.base.kind if asked.base else kind_of(coded), columns, base=asked.base)
 
 
-def _kind(events: Events) -> str:
+def kind_of(events: Events) -> str:
+    """Return the kind of frame the events came in."""
     return str(events.source.kind)
 
 
-def _events(model: Model, events: Any, mapping: Mapping[str, str | None]) -> Events:
+def coded_events(
+    model: Model, events: Any, mapping: Mapping[str, str | None], *, spill: bool = True
+) -> Events:
+    """Return events coded for a model, unless they come as `Events` already; `spill` large streams."""
     given = {name: column for name, column in mapping.items() if column is not None}
     if isinstance(events, Events):
         if given:
             raise EventsError(f"{', '.join(given)}: say which column is which when the Events are made")
         return events
     mapped = Mapped.of(model.columns, given)
-    return read(events, mapped, sorted(model.fields - {"contact", "type", "time"}))
+    return read(events, mapped, sorted(model.fields - {"contact", "type", "time"}), spill=spill)
 
 
 def _asked(events: Events, at: Any, source: Any) -> Asked:
@@ -205,7 +175,7 @@ def _instant(events: Events, at: Any) -> int:
         return microseconds_of(at)
     present = now()
     if events.disk is not None:
-        newest = streams.newest(events, present, threads=_threads(None, len(events)))
+        newest = streams.newest(events, present, threads=thread_count(None, len(events)))
         return present if newest is None else newest
     if not events.times.size:
         return present
@@ -272,7 +242,7 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
     order = np.lexsort((at, codes))
     final = np.append(codes[order][1:] != codes[order][:-1], True)[: frame.rows]
     counted[order[final]] = 1
-    jobs = Jobs(contacts=codes.astype(np.int64), at=at, since=since, counted=counted)
+    jobs = Jobs(contacts=codes.astype(np.int64), at=at, since=since, counted=counted, mixed=True)
     nobody = np.empty(0, np.int64)
     return Asked(
         jobs=jobs,
@@ -283,111 +253,6 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
         instant=None,
         distinct=len(asked),
     )
-
-
-def _run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool) -> Numbers:
-    if events.disk is not None:
-        with closing(events):
-            return _run_on_disk(plan, events, jobs, threads=threads, sums=sums, ahead=ahead)
-    matched = match(plan, events)
-    model = plan.model
-    scorer = _core.scorer(
-        rules=plan.rules,
-        channel_caps=plan.channel_caps,
-        families=plan.families,
-        listed_rules=plan.listed,
-        roles=matched.roles,
-        flags=matched.flags,
-        plain_start=matched.plain_start,
-        plain_rules=matched.plain_rules,
-        weight_columns=matched.weight_columns,
-        weight_starts=matched.weight_starts,
-        weight_factors=matched.weight_factors,
-        codes=matched.codes,
-        amounts=matched.amounts,
-        phases=plan.phases,
-        ended_phase=plan.ended_phase,
-        linear_scale=model.scale.kind == "linear",
-        scale=model.scale.value,
-        levels=np.array([model.levels.low, model.levels.medium, model.levels.high], np.float64),
-        fast=plan.fast_us,
-        slow=plan.slow_us,
-        lifecycle=model.lifecycle is not None,
-        excludes=len(plan.excludes) > 0,
-        starts=events.starts,
-        times=events.times,
-        types=events.types,
-        classes=matched.classes,
-        type_ranks=events.type_ranks,
-    )
-    count = len(jobs.contacts)
-    numbers = _room(plan, count, sums=sums)
-
-    def part(first: int, last: int) -> NDArray[Any]:
-        tally = np.zeros(1, TALLY)
-        scorer.run(
-            jobs.contacts, jobs.at, jobs.since, jobs.counted, first, last, ahead,
-            numbers.columns, numbers.channels, numbers.sums if sums else None, tally,
-        )  # fmt: skip
-        return tally
-
-    for tally in in_parts(part, _edges(events, jobs, _threads(threads, count)), stop=scorer.stop):
-        for name in STATS:
-            numbers.tally[name] += tally[name]
-    return numbers
-
-
-def _room(plan: Plan, count: int, *, sums: bool) -> Numbers:
-    return Numbers(
-        columns={name: np.zeros(count, dtype) for dtype, names in KERNEL_COLUMNS.items() for name in names},
-        channels=np.zeros((len(plan.channels), count)),
-        sums=np.zeros((len(plan.names) if sums else 0, count)),
-        tally=np.zeros(1, TALLY),
-    )
-
-
-def _fill(numbers: Numbers, jobs: NDArray[np.int64], part: Numbers) -> None:
-    """Put the results of some jobs among those of all."""
-    for name, values in part.columns.items():
-        numbers.columns[name][jobs] = values
-    numbers.channels[:, jobs] = part.channels
-    numbers.sums[:, jobs] = part.sums
-
-
-def _run_on_disk(
-    plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool, ahead: bool
-) -> Numbers:
-    numbers = _room(plan, len(jobs.contacts), sums=sums)
-    streams.run(
-        plan,
-        events,
-        jobs,
-        numbers,
-        score=lambda part, own: _run(plan, part, own, threads=1, sums=sums, ahead=ahead),
-        fill=_fill,
-        dropped=_dropped,
-        threads=_threads(threads, len(events)),
-    )
-    return numbers
-
-
-def _threads(threads: int | None, jobs: int) -> int:
-    if threads is None:
-        return cores() if jobs >= SMALL else 1
-    if type(threads) is not int or threads < 1:
-        raise EventsError(f"threads=: expected a whole number of at least 1, got {threads!r}")
-    return min(threads, MOST_THREADS)
-
-
-def _edges(events: Events, jobs: Jobs, parts: int) -> list[int]:
-    """Cut the jobs into contiguous parts of about the same work."""
-    count = len(jobs.contacts)
-    if parts == 1 or count < 2:
-        return [0, count]
-    sizes = np.append(np.diff(events.starts), 0)[jobs.contacts] + A_CONTACT
-    ends = np.cumsum(sizes)
-    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts, side="right")
-    return sorted({0, count, *cuts.tolist()})
 
 
 def _result_rows(asked: Asked, numbers: Numbers) -> NDArray[np.int64] | None:
@@ -401,32 +266,21 @@ def _result_rows(asked: Asked, numbers: Numbers) -> NDArray[np.int64] | None:
     return np.concatenate([np.flatnonzero(present), rest])
 
 
-def _dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
-    """Count the dropped duplicates up to each contact's last instant, and those after it."""
-    if events.disk is not None and events.disk.seen is not None:
-        return events.disk.seen.duplicates, events.disk.seen.later
-    if not len(events.dropped_codes):
-        return 0, 0
-    last = np.full(len(events.contacts), NO_INSTANT_YET, np.int64)
-    asked = jobs.contacts >= 0
-    np.maximum.at(last, jobs.contacts[asked], jobs.at[asked])
-    until = last[events.dropped_codes]
-    later = (events.dropped_times > until) & (until >= EARLIEST)
-    return int((events.dropped_times <= until).sum()), int(later.sum())
-
-
 def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
-    largest = numbers.columns["largest"]
-    if not np.isfinite(largest.max(initial=0.0)) or not np.isfinite(numbers.columns["score"].sum()):
-        finite = np.isfinite(numbers.columns["score"]) & np.isfinite(largest)
-        if finite.all():
-            return
-        contact = int(asked.jobs.contacts[int((~finite).argmax())])
-        raise EventsError(
-            f"events of contact {events.contacts.strings()[contact]!r}: their points "
-            "overflow; expected amounts and "
-            "points whose sum a 64-bit float can hold"
-        )
+    largest, score = numbers.columns["largest"], numbers.columns["score"]
+    if np.isfinite(largest.max(initial=0.0)) and np.isfinite(score.sum()):
+        return
+    finite = np.isfinite(score) & np.isfinite(largest)
+    if not finite.all():
+        refuse_overflow(events, int(asked.jobs.contacts[int((~finite).argmax())]))
+
+
+def refuse_overflow(events: Events, contact: int) -> NoReturn:
+    """Raise an EventsError for a contact whose points no float can hold."""
+    raise EventsError(
+        f"events of contact {events.contacts.strings()[contact]!r}: their points overflow; expected amounts "
+        "and points whose sum a 64-bit float can hold"
+    )
 
 
 def _warn_if_faded(numbers: Numbers) -> None:
@@ -440,7 +294,8 @@ def _warn_if_faded(numbers: Numbers) -> None:
         )
 
 
-def _refuse_collision(key: str, base: Frame | None, columns: Mapping[str, Out]) -> None:
+def refuse_collision(key: str, base: Frame | None, columns: Collection[str]) -> None:
+    """Raise an EventsError where the result would use names of the caller's columns."""
     both = sorted(set(columns) & (set(base.names) if base is not None else {key}))
     if both:
         table = "events" if base is None else "at"

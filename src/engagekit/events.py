@@ -113,7 +113,7 @@ class Events:
         mapping = {"contact": contact, "type": type, "time": time, "value": value, "id": id, "unit": unit}
         self._read(frame, Mapped.of(mapping), None)
 
-    def _read(self, source: Any, mapping: Mapped, wanted: list[str] | None) -> None:
+    def _read(self, source: Any, mapping: Mapped, wanted: list[str] | None, *, spill: bool = False) -> None:
         self.mapping = mapping
         self.contacts = Coder(f"events column {mapping.contact!r}")
         types = Coder(f"events column {mapping.type!r}")
@@ -143,7 +143,7 @@ class Events:
             self.disk.take(codes, type_codes, times, ids=None if twins is None else (ids, id_codes))
 
         for number, whole in enumerate(named_frames(source, "events")):
-            if held > most and wanted is not None:
+            if held > most and spill:
                 self._take(pieces, last)
                 store()
                 last, held, most = None, 0, partitions.BLOCK
@@ -359,11 +359,14 @@ class Events:
         return f"Events({counts}{span})"
 
 
-def read(source: Any, mapping: Mapped, wanted: Iterable[str]) -> Events:
-    """Code events and no context columns but the wanted ones, so that a stream's frames can go."""
+def read(source: Any, mapping: Mapped, wanted: Iterable[str], *, spill: bool) -> Events:
+    """Code events and no context columns but the wanted ones, so that a stream's frames can go.
+
+    With `spill` a stream that is more than memory should hold goes to disk.
+    """
     events = Events.__new__(Events)
     try:
-        events._read(source, mapping, list(wanted))  # noqa: SLF001 - its own class's other constructor
+        events._read(source, mapping, list(wanted), spill=spill)  # noqa: SLF001 - its class's other constructor
     except BaseException:
         events.close()
         raise

@@ -24,8 +24,8 @@ from engagekit.partitions import BITS, COUNT, Partitions, Seen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engagekit.batch import Jobs, Numbers
     from engagekit.plan import Plan
+    from engagekit.running import Jobs, Numbers
 
 T = TypeVar("T")
 Parts = Sequence["NDArray[Any] | None"]
@@ -153,7 +153,6 @@ def run(
     numbers: Numbers,
     *,
     score: Callable[[Events, Jobs], Numbers],
-    fill: Callable[[Numbers, NDArray[np.int64], Numbers], None],
     dropped: Callable[[Events, Jobs], tuple[int, int]],
     threads: int,
 ) -> None:
@@ -165,9 +164,8 @@ def run(
         What the kernel is to score; jobs name contacts by the codes of the whole stream.
     numbers
         Room for the results of all jobs, which is filled.
-    score, fill, dropped
-        How a partition's events and jobs are scored, how the results get to the jobs' places among all, and
-        how dropped duplicates are counted.
+    score, dropped
+        How a partition's events and jobs are scored, and how dropped duplicates are counted.
     threads
         How many partitions are in memory and scored at a time.
     """
@@ -186,7 +184,7 @@ def run(
             counted=jobs.counted[mine],
         )
         made = score(some, own)
-        fill(numbers, mine, made)
+        numbers.fill(mine, made)
         duplicates, later = dropped(some, own)
         types = np.bincount(some.types, minlength=len(some.types_by_code))
         first = int(some.times.min())

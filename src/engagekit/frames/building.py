@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 
 from engagekit.errors import EngagekitError, EventsError
@@ -96,14 +97,17 @@ def _pandas_array(column: Out) -> Any:
         return pd.Categorical.from_codes(codes, categories=pd.Index(column.categories or [], dtype=text))
     if column.kind == "text":
         of_arrow = isinstance(column.values, tuple) and "pyarrow" in getattr(text, "storage", "")
-        return pd.array(to_arrow({"": column}).column(0) if of_arrow else column.objects(), dtype=text)
+        if not of_arrow:
+            return pd.array(column.objects(), dtype=text)
+        made = pd.array(to_arrow({"": attrs.evolve(column, of=None)}).column(0), dtype=text)
+        return made if column.of is None else made.take(column.of)
     if column.kind == "instant":
         stamps = pd.Series(_datetimes(column))
         return (stamps.dt.tz_localize("UTC") if column.aware else stamps).array
     if null is None or column.kind == "float":
         return _plain(column, null)
-    made = pd.arrays.BooleanArray if column.kind == "boolean" else pd.arrays.IntegerArray
-    return made(column.values.copy(), null.copy())
+    masked = pd.arrays.BooleanArray if column.kind == "boolean" else pd.arrays.IntegerArray
+    return masked(column.values.copy(), null.copy())
 
 
 def _pandas_like(series: Any, dtype: Any) -> Any:
@@ -129,7 +133,14 @@ def _pandas_like(series: Any, dtype: Any) -> Any:
 def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
     import polars as pl
 
-    result = pl.DataFrame(ArrowColumns(columns)) if columns else pl.DataFrame()
+    # few texts in many rows: views of the few
+    few = {name: column for name, column in columns.items() if column.of is not None}
+    rest = {name: column for name, column in columns.items() if column.of is None}
+    result = pl.DataFrame(ArrowColumns(rest)) if rest else pl.DataFrame()
+    for name, column in few.items():
+        texts = pl.DataFrame(ArrowColumns({name: attrs.evolve(column, of=None)})).get_column(name)
+        assert column.of is not None
+        result.insert_column(list(columns).index(name), texts.gather(pl.Series(column.of.view(np.uint32))))
     for place, column in enumerate(columns.values()):
         if column.like is not None and result.dtypes[place] != column.like.dtype:
             plain = result.to_series(place)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import numpy as np
 
+from engagekit import _core
 from engagekit.errors import EngagekitError
 from engagekit.frames.capsule import move_dictionary
 from engagekit.frames.kept import Foreign, KeyType
@@ -30,8 +31,8 @@ class Out:
     values
         ``"integer"``: int64 or uint64; ``"float"``: float64; ``"boolean"``: bool; ``"instant"``: int64
         microseconds since 1970, UTC; ``"text"``: an object array of str and None, or a pair of int64 offsets
-        and UTF-8 bytes (uint8); ``"category"``: int32 codes into `categories`, -1 for null;
-        ``"other"``: a `Foreign` column.
+        and UTF-8 bytes (uint8); ``"category"``: int32 or int8 codes into `categories`, -1 for
+        null; ``"other"``: a `Foreign` column.
     null
         A mask of the nulls; None: there are none (but NaN, None and -1 are nulls anyway).
     categories
@@ -40,6 +41,8 @@ class Out:
         Whether instants carry the time zone UTC.
     like
         The type of a caller's column (`Frame.like`) that the column takes, where nothing is lost.
+    of
+        Of text as offsets and bytes: each row's place (int32) among them, where few texts fill many rows.
 
     Examples
     --------
@@ -54,10 +57,13 @@ class Out:
     categories: list[str] | None = None
     aware: bool = False
     like: KeyType | None = None
+    of: NDArray[np.int32] | None = None
 
     @property
     def rows(self) -> int:
         """The number of rows."""
+        if self.of is not None:
+            return len(self.of)
         return len(self.values[0]) - 1 if isinstance(self.values, tuple) else len(self.values)
 
     def nulls(self) -> NDArray[np.bool_] | None:
@@ -79,10 +85,29 @@ class Out:
             words = np.array([*(self.categories or ()), None], np.object_)
             objects = words[self.values]
         elif isinstance(self.values, tuple):
-            objects = np.fromiter(_decoded(*self.values), np.object_, self.rows)
+            objects = np.fromiter(_decoded(*self.values), np.object_, len(self.values[0]) - 1)
+            objects = objects if self.of is None else objects[self.of]
         else:
             objects = np.asarray(self.values, np.object_)
         return objects if self.null is None else filled(objects, self.null, None)
+
+
+def spread(column: Out) -> Out:
+    """Return a column with a text a row, as Arrow has it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> texts = np.array([0, 3, 6]), np.frombuffer(b"annbob", np.uint8)
+    >>> spread(Out("text", texts, of=np.array([1, 1, 0], np.int32))).values[1].tobytes()
+    b'bobbobann'
+    """
+    if column.of is None:
+        return column
+    offsets = np.empty(len(column.of) + 1, np.int64)
+    starts, texts = column.values
+    data = _core.take_text(starts, texts, column.of.astype(np.int64), offsets)
+    return attrs.evolve(column, values=(offsets, np.frombuffer(data, np.uint8)), of=None)
 
 
 def _decoded(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> Iterator[str]:
@@ -161,6 +186,7 @@ def _array(column: Out) -> tuple[Any, Any]:
     """Return the nanoarrow type and array of a column."""
     import nanoarrow as na
 
+    column = spread(column)
     null = column.nulls()
     validity = None if null is None else np.packbits(~null, bitorder="little")
     kinds = {
@@ -168,7 +194,9 @@ def _array(column: Out) -> tuple[Any, Any]:
         "boolean": na.bool_,
         "instant": lambda: na.timestamp("us", "UTC" if column.aware else None),
         "text": na.large_string,
-        "category": lambda: na.dictionary(na.int32(), na.string()),
+        "category": lambda: na.dictionary(
+            na.int8() if column.values.dtype == np.int8 else na.int32(), na.string()
+        ),
     }
     if column.kind == "integer":
         made = na.uint64() if column.values.dtype == np.uint64 else na.int64()

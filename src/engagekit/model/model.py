@@ -377,6 +377,72 @@ class Model(Declared):
         mapping = {"contact": contact, "type": type, "time": time, "value": value, "id": id, "unit": unit}
         return batch.features(self, events, at=at, threads=threads, mapping=mapping)
 
+    def history(
+        self,
+        events: Any,
+        *,
+        at: Any = None,
+        every: Any = None,
+        start: Any = None,
+        end: Any = None,
+        contacts: Any = None,
+        threads: int | None = None,
+        contact: str | None = None,
+        type: str | None = None,
+        time: str | None = None,
+        value: str | None = None,
+        id: str | None = None,
+        unit: str | None = None,
+    ) -> Any:
+        """Score every contact at many instants: the course of engagement, to be drawn or counted.
+
+        Parameters
+        ----------
+        events, contacts, threads, contact, type, time, value, id, unit
+            As for `score`.
+        at
+            The instants: a list, or an array or column of any library. In any order; what stands twice
+            counts once.
+        every
+            Instead of `at`: from one instant to the next, as a `timedelta` or text such as ``"7d"``. None:
+            a day.
+        start, end
+            The first instant, and one that none comes after. None: the multiple of `every` since 1970 (in
+            UTC; for days their midnight) that is not after the first event, and the first of the instants
+            that has seen every event up to now.
+
+        Returns
+        -------
+        frame
+            Of the caller's kind: the key, ``at``, ``score``, ``engagement``, ``level``, ``half``, ``phase``,
+            ``momentum``. Each contact in order of first appearance, its instants ascending, from its first
+            event on. What stands there is what `score` says at that instant; contacts without events
+            have no rows.
+
+        Raises
+        ------
+        EventsError
+            As `score`; when `at` comes with `every`, `start` or `end`, or one of them is no instant or
+            duration; when there would be more rows than memory can hold.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> days = np.array(["2026-01-01", "2026-01-03"], "datetime64[s]")
+        >>> events = {"contact": ["ann", "bob"], "type": ["order", "order"], "time": days}
+        >>> model = Model(rules=[Rule(name="order", on="order", points=10, decay={"linear": "10d"})])
+        >>> frame = model.history(events)
+        >>> frame["contact"].tolist(), frame["score"].tolist()
+        (['ann', 'ann', 'ann', 'bob'], [10.0, 9.0, 8.0, 10.0])
+        """
+        from engagekit import history
+
+        mapping = {"contact": contact, "type": type, "time": time, "value": value, "id": id, "unit": unit}
+        return history.history(
+            self, events, at=at, every=every, start=start, end=end, contacts=contacts, threads=threads,
+            mapping=mapping,
+        )  # fmt: skip
+
     @cached_property
     def fingerprint(self) -> str:
         """The SHA-256 of what the model means, in hexadecimal: of all but `columns`, defaults left out."""

@@ -1,0 +1,198 @@
+# The sweep's face to Python: holds the instants and what is known of them once for all contacts, runs its contacts.
+
+cdef int64_t READ_AT_ONCE = 65536       # events of one contact
+
+
+cdef int prepare_sweep(const Plan* plan, Sweep* sweep) noexcept nogil:
+    """Give a sweep its memory; -1 where there is none."""
+    cdef bint failed = False
+    memset(sweep, 0, sizeof(Sweep))
+    sweep.course = <Course*>aligned(plan.rules, sizeof(Course), &failed)
+    sweep.sum = <double*>aligned(TILE, sizeof(double), &failed)
+    sweep.faded = <double*>aligned(TILE, sizeof(double), &failed)
+    sweep.picked = <int64_t*>aligned(TILE, sizeof(int64_t), &failed)
+    return -1 if failed else 0
+
+
+cdef void dispose_sweep(Sweep* sweep) noexcept nogil:
+    free(sweep.course)
+    free(sweep.sum)
+    free(sweep.faded)
+    free(sweep.picked)
+    free(sweep.marks)
+    free(sweep.taken)
+    free(sweep.paces)
+    free(sweep.ticks)
+    free(sweep.turns)
+
+
+@cython.final
+cdef class Sweeper:
+    """A scorer and the instants at which it scores every contact; see `sweeper`."""
+
+    cdef Scorer scorer
+    cdef Grid grid
+    cdef double* tables
+    cdef bint stopped
+    cdef object kept
+
+    def __cinit__(self):
+        self.tables = NULL
+
+    def __dealloc__(self):
+        free(self.tables)
+
+    def count(self, int64_t[::1] rows):
+        """Set each contact's number of rows: of the instants from its first event (excluded ones aside) on."""
+        cdef const Plan* plan = &self.scorer.plan
+        cdef int64_t c, i
+        with nogil:
+            for c in range(rows.shape[0]):
+                rows[c] = 0
+                for i in range(plan.start[c], plan.start[c + 1]):
+                    if code_at(plan.event_class, plan.class_width, i) >= 0:
+                        rows[c] = self.grid.count - tick_of(&self.grid, plan.time[i], 0) if self.grid.count else 0
+                        break
+
+    def history(
+        self,
+        const int64_t[::1] since,
+        const int64_t[::1] starts,
+        const int64_t[::1] keys,
+        int64_t first,
+        int64_t last,
+        int64_t[::1] at,
+        int64_t[::1] key,
+        int32_t[::1] code,
+        double[::1] score,
+        double[::1] engagement,
+        double[::1] momentum,
+        int8_t[::1] level,
+        int8_t[::1] half,
+        int8_t[::1] phase,
+        int32_t[::1] wide_phase,
+    ):
+        """Write the rows of the contacts `first` ... `last` - 1 from `starts[contact]` on.
+
+        `since` is `customer_since` by contact (INT64_MAX: none). Of `key` (the contacts' `keys`) and `code` (their
+        codes) one is None, and so is one of `phase` and `wide_phase`. Runs without the GIL; contacts of several calls
+        must not overlap. Returns the first contact whose points overflow, -1 if none's do.
+        """
+        cdef Scratch scratch
+        cdef Sweep sweep
+        cdef Written to
+        cdef const Plan* plan = &self.scorer.plan
+        cdef const Grid* grid = &self.grid
+        cdef int64_t c = first, begun = -1, k = 0, l = 0, b, i, row, work, upto, null_amounts = 0, overflowed = -1
+        if first == last or starts[first] == starts[last]:
+            return -1
+        to.at = &at[0]
+        to.key = &key[0] if key is not None else NULL
+        to.code = &code[0] if code is not None else NULL
+        to.score = &score[0]
+        to.engagement = &engagement[0]
+        to.momentum = &momentum[0]
+        to.level = &level[0]
+        to.half = &half[0]
+        to.phase = &phase[0] if phase is not None else NULL
+        to.wide_phase = &wide_phase[0] if wide_phase is not None else NULL
+        memset(&sweep, 0, sizeof(Sweep))
+        try:
+            if self.scorer.prepare(&scratch) < 0 or prepare_sweep(plan, &sweep) < 0:
+                raise MemoryError
+            while c < last and not self.stopped:
+                work = 0
+                with nogil:
+                    # a contact's events and instants are taken in bits, so that even one alone can be interrupted
+                    while c < last and work < BETWEEN_SIGNALS and not sweep.failed:
+                        if starts[c] == starts[c + 1]:
+                            c += 1
+                            work += 1
+                            continue
+                        if begun != c:
+                            begun = c
+                            sweep.overflow = False
+                            set_out(plan, &sweep, grid, c, since[c])
+                            k = l = -1
+                        if sweep.event < sweep.end:
+                            upto = min(sweep.end, sweep.event + READ_AT_ONCE)
+                            work += upto - sweep.event
+                            read_events(plan, &sweep, grid, upto, &null_amounts)
+                            if sweep.event < sweep.end:
+                                continue
+                        if k < 0 and l < 0:
+                            if lay_out(plan, &sweep, BETWEEN_SIGNALS):
+                                l = 0
+                            work += min(BETWEEN_SIGNALS, sweep.taken_count)
+                            continue
+                        if k < 0 and l < plan.listed:
+                            lay_out_listed(plan, &scratch, &sweep, grid, l, plan.start[c], &null_amounts)
+                            work += sweep.end - plan.start[c]
+                            l += 1
+                            continue
+                        if k < 0:
+                            set_off(plan, &sweep, grid)
+                            k = sweep.present
+                            if sweep.failed:
+                                break
+                        row = starts[c] + k - sweep.present
+                        b = min(k + TILE, grid.count)
+                        write_tile(plan, &sweep, grid, k, b, &to, row)
+                        if to.key is not NULL:
+                            for i in range(row, row + b - k):
+                                to.key[i] = keys[c]
+                        else:
+                            for i in range(row, row + b - k):
+                                to.code[i] = <int32_t>c
+                        work += 64 + (b - k) * plan.rules // 4
+                        k = b
+                        if k == grid.count:
+                            if sweep.overflow and overflowed < 0:
+                                overflowed = c
+                            c += 1
+                if sweep.failed:
+                    raise MemoryError
+                PyErr_CheckSignals()
+        finally:
+            self.scorer.dispose(&scratch)
+            dispose_sweep(&sweep)
+        return overflowed
+
+    def stop(self):
+        """Let the calls in other threads end soon, their contacts undone."""
+        self.stopped = True
+
+
+def sweeper(Scorer scorer not None, const int64_t[::1] at, int64_t every):
+    """Attach a scorer to ascending instants, `every` microseconds apart (0: at any distances)."""
+    cdef Sweeper self = Sweeper.__new__(Sweeper)
+    cdef const Plan* plan = &scorer.plan
+    cdef Grid* grid = &self.grid
+    cdef int64_t r, i
+    cdef double* table
+    cdef double run
+    self.scorer = scorer
+    self.kept = at
+    self.stopped = False
+    memset(grid, 0, sizeof(Grid))
+    grid.path = ek_sweep_path_chosen()
+    grid.count = at.shape[0]
+    grid.at = &at[0] if at.shape[0] else NULL
+    grid.every = every
+    if every:
+        grid.inverse = 1.0 / <double>every
+        self.tables = <double*>calloc((plan.families + 1) * TILE, sizeof(double))
+        if self.tables is NULL:
+            raise MemoryError
+        for r in range(plan.rules):
+            if plan.rule[r].decay == HALF_LIFE:
+                table = self.tables + (plan.rule[r].family - HALF_LIFE_FAMILIES) * TILE
+                for i in range(min(<int64_t>TILE, grid.count)):
+                    table[i] = fading(i * every, plan.rule[r].span, plan.rule[r].inverse)
+        table = self.tables + plan.families * TILE
+        for i in range(min(<int64_t>TILE, grid.count)):
+            run = <double>(i * every)
+            table[i] = ek_power(run / <double>plan.fast - run / <double>plan.slow)
+        grid.power = self.tables
+        grid.drift = table
+    return self

@@ -1,0 +1,203 @@
+"""The kernel at work: jobs cut into parts for the threads, results in columns, from memory or from disk."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import define
+
+from engagekit import _core, streams
+from engagekit.errors import EventsError
+from engagekit.instants import EARLIEST
+from engagekit.matching import match
+from engagekit.plan import TALLY
+from engagekit.threads import MOST_THREADS, cores, in_parts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engagekit.events import Events
+    from engagekit.plan import Plan
+
+SMALL = 4096
+"""Jobs below which threads cost more than they save."""
+A_CONTACT = 20
+"""The events whose reading takes as long as a contact's finishing."""
+COLUMNS = {
+    np.float64: ("score", "engagement", "momentum", "silent_days", "largest"),
+    np.int64: ("next_change", "events", "first_event", "last_event"),
+    np.int32: ("level", "half", "phase", "next_level", "next_phase", "last_type", "top_channel"),
+    np.uint8: ("present",),
+}
+STATS = ("future", "excluded", "unmatched", "null_amounts")
+NO_INSTANT_YET = EARLIEST - 1
+
+
+@define(kw_only=True)
+class Jobs:
+    """What the kernel is to score: contacts by code (-1: none of the events'), each at its instant."""
+
+    contacts: NDArray[np.int64]
+    at: NDArray[np.int64]
+    since: NDArray[np.int64]
+    counted: NDArray[np.uint8]
+    mixed: bool = False
+    """Whether contacts come in any order, and more than once."""
+
+
+@define(kw_only=True)
+class Numbers:
+    """What the kernel made of the jobs: arrays by result column, one row of `channels` and `sums` each."""
+
+    columns: dict[str, NDArray[Any]]
+    channels: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    tally: NDArray[Any]
+
+    @classmethod
+    def room(cls, plan: Plan, count: int, *, sums: bool) -> Numbers:
+        """Make room for the results of that many jobs."""
+        return cls(
+            columns={name: np.zeros(count, dtype) for dtype, names in COLUMNS.items() for name in names},
+            channels=np.zeros((len(plan.channels), count)),
+            sums=np.zeros((len(plan.names) if sums else 0, count)),
+            tally=np.zeros(1, TALLY),
+        )
+
+    def fill(self, jobs: NDArray[np.int64], part: Numbers) -> None:
+        """Put the results of some jobs among those of all."""
+        for name, values in part.columns.items():
+            self.columns[name][jobs] = values
+        self.channels[:, jobs] = part.channels
+        self.sums[:, jobs] = part.sums
+
+
+def attach(plan: Plan, events: Events) -> _core.Scorer:
+    """Bring plan and events together in the kernel."""
+    matched = match(plan, events)
+    model = plan.model
+    return _core.scorer(
+        rules=plan.rules,
+        channel_caps=plan.channel_caps,
+        families=plan.families,
+        listed_rules=plan.listed,
+        roles=matched.roles,
+        flags=matched.flags,
+        plain_start=matched.plain_start,
+        plain_rules=matched.plain_rules,
+        weight_columns=matched.weight_columns,
+        weight_starts=matched.weight_starts,
+        weight_factors=matched.weight_factors,
+        codes=matched.codes,
+        amounts=matched.amounts,
+        phases=plan.phases,
+        ended_phase=plan.ended_phase,
+        linear_scale=model.scale.kind == "linear",
+        scale=model.scale.value,
+        levels=np.array([model.levels.low, model.levels.medium, model.levels.high], np.float64),
+        fast=plan.fast_us,
+        slow=plan.slow_us,
+        lifecycle=model.lifecycle is not None,
+        excludes=len(plan.excludes) > 0,
+        starts=events.starts,
+        times=events.times,
+        types=events.types,
+        classes=matched.classes,
+        type_ranks=events.type_ranks,
+    )
+
+
+def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool) -> Numbers:
+    """Score jobs.
+
+    Parameters
+    ----------
+    plan, events, jobs
+        What is scored.
+    threads
+        How many threads; None: as many as there are cores, where that pays.
+    sums
+        Whether S(r) is asked for; if not, the next change is.
+    """
+    if events.disk is not None:
+        with closing(events):
+            return _run_on_disk(plan, events, jobs, threads=threads, sums=sums)
+    scorer = attach(plan, events)
+    numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
+    parts = thread_count(threads, len(jobs.contacts))
+    of_events = np.append(np.diff(events.starts), 0)
+    into = (numbers.columns, numbers.channels, numbers.sums if sums else None)
+
+    def straight(first: int, last: int) -> NDArray[Any]:
+        tally = np.zeros(1, TALLY)
+        given = (jobs.contacts, jobs.at, jobs.since, jobs.counted, first, last, not sums)
+        scorer.run(*given, *into, tally)
+        return tally
+
+    def swept(first: int, last: int) -> NDArray[Any]:
+        tally = np.zeros(1, TALLY)
+        given = (scorer, starts, contacts, jobs.at[order], jobs.since[order], order, first, last)
+        _core.score_rows(*given, *into, tally)
+        return tally
+
+    if jobs.mixed:
+        order = np.lexsort((jobs.at, jobs.contacts))
+        new = np.flatnonzero(np.diff(jobs.contacts[order])) + 1
+        starts = np.concatenate([[0], new, [len(order)]]) if len(order) else np.zeros(1, np.int64)
+        contacts = jobs.contacts[order][starts[:-1]]
+        work, edges = swept, _edges(of_events[contacts] + np.diff(starts), parts)
+    else:
+        work, edges = straight, _edges(of_events[jobs.contacts] + A_CONTACT, parts)
+    for tally in in_parts(work, edges, stop=scorer.stop):
+        for name in STATS:
+            numbers.tally[name] += tally[name]
+    return numbers
+
+
+def _run_on_disk(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool) -> Numbers:
+    numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
+    streams.run(
+        plan,
+        events,
+        jobs,
+        numbers,
+        score=lambda part, own: run(plan, part, own, threads=1, sums=sums),
+        dropped=dropped,
+        threads=thread_count(threads, len(events)),
+    )
+    return numbers
+
+
+def thread_count(threads: int | None, jobs: int) -> int:
+    """Return how many threads to use for so many jobs: those asked for, else the cores where it pays."""
+    if threads is None:
+        return cores() if jobs >= SMALL else 1
+    if type(threads) is not int or threads < 1:
+        raise EventsError(f"threads=: expected a whole number of at least 1, got {threads!r}")
+    return min(threads, MOST_THREADS)
+
+
+def _edges(sizes: NDArray[np.int64], parts: int) -> list[int]:
+    """Cut jobs of these sizes into contiguous parts of about the same work."""
+    count = len(sizes)
+    if parts == 1 or count < 2:
+        return [0, count]
+    ends = np.cumsum(sizes)
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts, side="right")
+    return sorted({0, count, *cuts.tolist()})
+
+
+def dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
+    """Count the dropped duplicates up to each contact's last instant, and those after it."""
+    if events.disk is not None and events.disk.seen is not None:
+        return events.disk.seen.duplicates, events.disk.seen.later
+    if not len(events.dropped_codes):
+        return 0, 0
+    last = np.full(len(events.contacts), NO_INSTANT_YET, np.int64)
+    asked = jobs.contacts >= 0
+    np.maximum.at(last, jobs.contacts[asked], jobs.at[asked])
+    until = last[events.dropped_codes]
+    later = (events.dropped_times > until) & (until >= EARLIEST)
+    return int((events.dropped_times <= until).sum()), int(later.sum())
