@@ -10,13 +10,15 @@ T = TypeVar("T")
 _DEPTH = 2
 _PATIENCE = 0.05
 """Seconds after which a thread that waits for room looks whether it is to stop."""
+_FAREWELL = 2.0
+"""Seconds to wait for a thread that is to stop: one that waits for a pipe must not hold up Ctrl-C."""
 
 
 def read_ahead(source: Iterator[T], *, depth: int = _DEPTH) -> Generator[T, None, None]:
     """Yield what a source yields, read up to `depth` items ahead.
 
     What the source raises is raised where its item would have come. When the generator is closed or dropped
-    the thread has ended before that returns; it never outlives the process.
+    the thread ends before that returns, unless its source keeps it waiting; it never outlives the process.
 
     Examples
     --------
@@ -61,4 +63,4 @@ def read_ahead(source: Iterator[T], *, depth: int = _DEPTH) -> Generator[T, None
                 return
     finally:
         stop.set()
-        thread.join()
+        thread.join(_FAREWELL)
