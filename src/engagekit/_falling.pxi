@@ -148,21 +148,21 @@ cdef double step_to(const Height* height, double bound) noexcept nogil:
 
     Newton's step, which falls short of where a convex curve passes, is the least it can be.
     """
-    cdef double gap, one, two, three, below, newton, step
+    cdef double gap, one, two, three, above, below, whole
     if not height.first < 0:
         return INFINITY
     gap = about_log(height.score / bound)
-    one = height.first / height.score
-    newton = -gap / one
+    whole = 1.0 / height.score
+    one = height.first * whole
     if height.second > 0:
-        two = height.second / height.score
-        three = height.third / height.score - 3.0 * one * two + 2.0 * one * one * one
+        two = height.second * whole
+        three = height.third * whole - 3.0 * one * two + 2.0 * one * one * one
         two -= one * one
+        above = 6.0 * one * one - 3.0 * gap * two
         below = 6.0 * one * one * one - 6.0 * gap * one * two + gap * gap * three
-        if below < 0:
-            step = -gap * (6.0 * one * one - 3.0 * gap * two) / below
-            return step if step > newton else newton
-    return newton
+        if below < 0 and above * one < below:
+            return -gap * above / below
+    return -gap / one
 
 
 cdef int64_t passing(

@@ -75,18 +75,21 @@ cdef int by_id_and_time(const void* left, const void* right) noexcept nogil:
     return -1 if a.place < b.place else 1
 
 
+cdef extern from "_simd.h" nogil:
+    int ek_span(const int64_t* time, int64_t n, int64_t* least, int64_t* most)
+
+
 def span_of(const int64_t[::1] times):
-    """Return the least and the greatest of some instants (0, 0 of none) and whether none is before its predecessor."""
-    cdef int64_t i, n = times.shape[0], least = INT64_MAX, most = INT64_MIN, falls = 0
-    if n == 0:
-        return 0, 0, True
-    with nogil:
-        for i in range(n):
-            least = times[i] if times[i] < least else least
-            most = times[i] if times[i] > most else most
-        for i in range(1, n):
-            falls += times[i] < times[i - 1]
-    return least, most, falls == 0
+    """Return the least and the greatest of some instants (0, 0 of none) and whether none is before its predecessor.
+
+    The last is of no use where an instant is beyond the years that are allowed.
+    """
+    cdef int64_t least = 0, most = 0, n = times.shape[0]
+    cdef bint falls = False
+    if n:
+        with nogil:
+            falls = ek_span(&times[0], n, &least, &most)
+    return least, most, not falls
 
 
 def count_rows(const int32_t[::1] codes, uint32_t[::1] counts):
@@ -144,11 +147,14 @@ def place_rows(
         raise ValueError("grouped times, types and rows differ in length")
     with nogil:
         for i in range(n):
-            if i + AHEAD < n:
-                # what the row will be written to, but for the contact's rows in between
+            if i + 2 * AHEAD < n:
+                # first where a row goes, then, read half way, what it is written to, but for the contact's rows between
+                ek_prefetch(&places[codes[i + 2 * AHEAD]])
                 place = places[codes[i + AHEAD]]
-                ek_prefetch(&grouped[0] + place)
-                ek_prefetch(target + place * width)
+                ek_prefetch_written(&grouped[0] + place)
+                ek_prefetch_written(target + place * width)
+                if numbered:
+                    ek_prefetch_written(&rows[0] + place)
             place = places[codes[i]]
             places[codes[i]] = place + 1
             grouped[place] = times[i]

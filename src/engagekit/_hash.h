@@ -15,6 +15,14 @@
 #include <sys/mman.h>
 #endif
 
+static inline void ek_prefetch_written(const void *p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p, 1);
+#else
+    (void)p;
+#endif
+}
+
 static inline void ek_prefetch(const void *p) {
 #if defined(__GNUC__)
     __builtin_prefetch(p);

@@ -16,6 +16,7 @@ cdef extern from "_hash.h" nogil:
     void ek_table_free(void* table)
     uint8_t* ek_more(uint8_t* bytes, size_t used, size_t room)
     void ek_prefetch(const void* p)
+    void ek_prefetch_written(const void* p)
     uint64_t ek_hash_integer(uint64_t value, const uint64_t* secrets)
     uint64_t ek_hash_bytes(const uint8_t* p, int64_t size, const uint64_t* secrets)
     bint ek_same(const uint8_t* a, const uint8_t* b, int64_t size)

@@ -187,6 +187,20 @@ EK_INLINE void ek_moments_body(const double *restrict base, const double *restri
     sums[3] = ((three[0] + three[4]) + (three[1] + three[5])) + ((three[2] + three[6]) + (three[3] + three[7]));
 }
 
+/* The least and the greatest of some instants, and whether any is before its predecessor. */
+EK_INLINE int ek_span_body(const int64_t *restrict time, int64_t n, int64_t *restrict least, int64_t *restrict most) {
+    int64_t i, low = time[0], high = time[0], fallen = 0;
+    for (i = 1; i < n; i++) {
+        int64_t here = time[i];
+        low = here < low ? here : low;
+        high = here > high ? here : high;
+        fallen |= (int64_t)((uint64_t)here - (uint64_t)time[i - 1]); /* may wrap beyond the years that are allowed */
+    }
+    *least = low;
+    *most = high;
+    return fallen < 0;
+}
+
 #define EK_PATH(name, target)                                                                                         \
     target static uint64_t ek_fade_by_##name(const int64_t *age, const int32_t *which, int64_t n, const double *span,  \
                                             const double *inverse, double *out) {                                     \
@@ -201,6 +215,9 @@ EK_INLINE void ek_moments_body(const double *restrict base, const double *restri
     }                                                                                                                 \
     target static void ek_moments_##name(const double *base, const double *rate, int64_t n, double t, double *sums) { \
         ek_moments_body(base, rate, n, t, sums);                                                                      \
+    }                                                                                                                 \
+    target static int ek_span_##name(const int64_t *time, int64_t n, int64_t *least, int64_t *most) {                 \
+        return ek_span_body(time, n, least, most);                                                                    \
     }
 
 EK_PATH(baseline, )
@@ -215,14 +232,18 @@ typedef struct {
     void (*fade_pace)(const int64_t *, int64_t, double, double, double *, double *);
     void (*decay)(const double *, const double *, int64_t, double *);
     void (*moments)(const double *, const double *, int64_t, double, double *);
+    int (*span)(const int64_t *, int64_t, int64_t *, int64_t *);
 } ek_vector_path;
 
 static const ek_vector_path ek_paths[] = {
 #if EK_X86
-    {"avx512", ek_fade_by_avx512, ek_fade_pace_avx512, ek_decay_avx512, ek_moments_avx512},
-    {"avx2", ek_fade_by_avx2, ek_fade_pace_avx2, ek_decay_avx2, ek_moments_avx2},
+    {"avx512", ek_fade_by_avx512, ek_fade_pace_avx512, ek_decay_avx512, ek_moments_avx512,
+     ek_span_avx512},
+    {"avx2", ek_fade_by_avx2, ek_fade_pace_avx2, ek_decay_avx2, ek_moments_avx2,
+     ek_span_avx2},
 #endif
-    {"baseline", ek_fade_by_baseline, ek_fade_pace_baseline, ek_decay_baseline, ek_moments_baseline},
+    {"baseline", ek_fade_by_baseline, ek_fade_pace_baseline, ek_decay_baseline, ek_moments_baseline,
+     ek_span_baseline},
 };
 #define EK_PATHS ((int)(sizeof(ek_paths) / sizeof(ek_paths[0])))
 
@@ -294,6 +315,11 @@ EK_INLINE void ek_fade_pace(const int64_t *age, int64_t n, double fast_span, dou
 }
 
 EK_INLINE void ek_decay(const double *base, const double *x, int64_t n, double *out) { ek_path->decay(base, x, n, out); }
+
+/* n from 1 on */
+EK_INLINE int ek_span(const int64_t *time, int64_t n, int64_t *least, int64_t *most) {
+    return ek_path->span(time, n, least, most);
+}
 
 EK_INLINE void ek_moments(const double *base, const double *rate, int64_t n, double t, double *sums) {
     ek_path->moments(base, rate, n, t, sums);
