@@ -18,6 +18,7 @@ RESULTS = HERE / "results.json"
 RECORDED = HERE / "recorded.json"
 """The ratios of the short form as recorded last, which a change must not lose."""
 KEPT = 0.7
+TRIES = 4
 """The share of a recorded ratio below which a workload fails."""
 SCHEMA = 1
 LIBRARIES = ("numpy", "duckdb", "polars", "pandas", "pyarrow")
@@ -144,17 +145,18 @@ def raced(race: Race, **about: Any) -> dict[str, Any]:
 
 
 def hold(name: str, race: Race) -> float:
-    """Fail where a ratio is well below the recorded one, measured a second time so that noise does not."""
+    """Fail where a ratio is well below the recorded one, however often it is measured: noise is no loss."""
     recorded = loaded(RECORDED).get("ratios", {}).get(name)
-    if recorded is None or race.ratio >= KEPT * recorded:
-        return race.ratio
-    second = race.again().ratio
-    if second >= KEPT * recorded:
-        return second
+    ratios = [race.ratio]
+    while recorded is not None and ratios[-1] < KEPT * recorded and len(ratios) < TRIES:
+        ratios.append(race.again().ratio)
+    if recorded is None or ratios[-1] >= KEPT * recorded:
+        return ratios[-1]
     pytest.fail(
         f"{name}: {OURS} was {recorded:.2f} times as fast as the best peer when that was recorded; now it is "
-        f"{race.ratio:.2f} and, measured again, {second:.2f} times as fast, below {KEPT:.0%} of that. Make "
-        'it fast again or record anew with make bench ARGS="--short --record"',
+        f"{', '.join(f'{ratio:.2f}' for ratio in ratios)} times as fast, measured {TRIES} times, all below "
+        f"{KEPT:.0%} of that. Make it fast again or record anew with "
+        'make bench ARGS="--short --record"',
         pytrace=False,
     )
 

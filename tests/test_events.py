@@ -2,13 +2,17 @@
 
 import copy
 import pickle
+import re
 import threading
+from itertools import pairwise
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 
 import engagekit as ek
+from engagekit.errors import EventsError
 
 AT = "2026-01-02"
 FLAT = ek.Model(rules=[ek.Rule(name="v", on="v", points=1, decay="none", amount=ek.Amount())])
@@ -126,3 +130,43 @@ def test_whole_numbers_that_floats_cannot_hold():
     rule = ek.Rule(name="v", on="v", points=1, decay="none", where=ek.field("x") == 9007199254740993)
     frame = events([1, 2], x=np.array([9007199254740992.0, np.nan]))
     assert ek.Model(rules=[rule]).score(frame, at=AT).frame["score"].tolist() == [0.0, 0.0]
+
+
+def in_chunks(kind, **columns):
+    """Make a frame of a library whose columns lie in chunks, one of them empty."""
+    cuts = pairwise([0, 1, 1, 3, 4])
+    if kind == "polars":
+        whole = pl.DataFrame(columns)
+        return pl.concat([whole[first:last] for first, last in cuts], rechunk=False)
+    table = pa.table(columns)
+    return pa.concat_tables([table.slice(first, last - first) for first, last in cuts])
+
+
+TIMES = np.array(["2026-01-03", "2026-01-01", "2026-01-02", "2026-01-04"], "M8[us]")
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
+@pytest.mark.parametrize("ids", [np.array([7, 8, 7, 8]), np.array(["b", "a", "b", "a"])])
+def test_columns_in_chunks(kind, ids):
+    """Columns that lie in chunks are taken as they lie, and grouped as if they were whole."""
+    types = np.array(["x", "y", "y", "x"])
+    whole = ek.Events({"contact": ids, "type": types, "time": TIMES})
+    cut = ek.Events(in_chunks(kind, contact=ids, type=types, time=TIMES))
+    for name in ("starts", "times", "types", "order"):
+        assert getattr(cut, name).tolist() == getattr(whole, name).tolist()
+    assert cut.contacts.strings() == whole.contacts.strings()
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
+@pytest.mark.parametrize(
+    ("name", "bad", "said"),
+    [
+        ("contact", [7, None, 8, None], "events column 'contact', row 1: null; 2 rows in all"),
+        ("time", [*TIMES.tolist()[:2], None, None], "events column 'time', row 2: null; 2 rows in all"),
+    ],
+)
+def test_nulls_in_chunks(kind, name, bad, said):
+    """A null in a later chunk is told with its row in the whole column, and how many there are in all."""
+    columns = {"contact": [7, 8, 7, 8], "type": ["x"] * 4, "time": TIMES.tolist(), name: bad}
+    with pytest.raises(EventsError, match=f"^{re.escape(said)}$"):
+        ek.Events(in_chunks(kind, **columns))

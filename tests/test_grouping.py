@@ -31,7 +31,7 @@ def test_any_rows(cores, kinds, numbered, rows):
         patch.setattr(grouping, "SMALL", -11)
         made = grouping.group(
             columns[:, 0].astype(np.int32),
-            np.ascontiguousarray(columns[:, 1]),
+            np.split(np.ascontiguousarray(columns[:, 1]), [len(rows) // 3, len(rows) // 2]),
             grouping.narrow(columns[:, 2], kinds),
             contacts=6,
             numbered=numbered,
@@ -48,7 +48,7 @@ def test_rising_rows_are_not_sorted():
     """Rows that are said to come in order of time are taken at their word."""
     times = np.array([2, 1])
     made = grouping.group(
-        np.zeros(2, np.int32), times, np.zeros(2, np.uint8), contacts=1, numbered=False, rising=True
+        np.zeros(2, np.int32), [times], np.zeros(2, np.uint8), contacts=1, numbered=False, rising=True
     )
     assert made.times.tolist() == [2, 1]
 
@@ -59,7 +59,7 @@ def test_too_many_rows(monkeypatch):
     with pytest.raises(EventsError, match="expected at most 1 rows at once, got 2"):
         grouping.group(
             np.zeros(2, np.int32),
-            np.zeros(2, np.int64),
+            [np.zeros(2, np.int64)],
             np.zeros(2, np.uint8),
             contacts=1,
             numbered=False,

@@ -156,7 +156,7 @@ class Events:
             some = _whole(types, frame, mapping.type, self.rows, text=True)
             type_codes.append(narrow(some, len(types)))
             del some
-            times.append(alone(self._times(frame)) if number else self._times(frame))
+            times += [alone(piece) if number else piece for piece in self._times(frame)]
             if mapping.id is not None:
                 id_codes.append(ids.code(_column(frame, mapping.id), first_row=self.rows))
             if wanted is None:
@@ -183,7 +183,7 @@ class Events:
         # each thing only now, and each list emptied, so that little is held at once
         grouped = group(
             _joined(codes, np.int32),
-            _joined(times, np.int64),
+            times,
             narrow(_joined(type_codes, np.uint8), len(self.types_by_code)),
             contacts=len(self.contacts),
             numbered=numbered,
@@ -225,31 +225,40 @@ class Events:
             self.order = self._numbers()[kept]
             self._columns = {name: column.kept(kept) for name, column in self._columns.items()}
 
-    def _times(self, frame: Frame) -> NDArray[np.int64]:
+    def _times(self, frame: Frame) -> list[NDArray[np.int64]]:
         name = self.mapping.time
         what = f"events column {name!r}"
-        column = _column(frame, name)
-        values = np.empty(0, np.int64) if not frame.rows or column.values is None else column.values
-        if column.kind == "integer" and frame.rows:
+        if not frame.rows:
+            return [np.empty(0, np.int64)]
+        times = []
+        for piece in _pieces(frame, name):
+            values = self._instants(piece)
+            first, last, rising = _core.span_of(values)
+            if piece.null is not None or first < EARLIEST or last > LATEST:
+                # told of the column as a whole
+                column = _column(frame, name)
+                _refuse_nulls(column.null, what, self.rows)
+                refuse_out_of_range(self._instants(column), what, self.rows)
+            self._rising = self._rising and rising and first >= self._newest
+            self._newest = last
+            times.append(values)
+        return times
+
+    def _instants(self, column: RawColumn) -> NDArray[np.int64]:
+        what = f"events column {self.mapping.time!r}"
+        values = np.empty(0, np.int64) if column.values is None else column.values
+        if column.kind == "integer":
             if self.mapping.unit is None:
                 raise EventsError(
                     f"{what}: expected timestamps, got {described(column)}; say what "
                     "integers count with unit='s', 'ms', "
                     "'us' or 'ns'"
                 )
-            times = _scaled(values, self.mapping.unit)
-        elif column.kind == "instant" or not frame.rows:
-            self.aware = self.aware or column.aware
-            times = values
-        else:
+            return _scaled(values, self.mapping.unit)
+        if column.kind != "instant":
             raise EventsError(no_instants(what, column))
-        _refuse_nulls(column.null, what, self.rows)
-        first, last, rising = _core.span_of(times)
-        if first < EARLIEST or last > LATEST:
-            refuse_out_of_range(times, what, self.rows)
-        self._rising = self._rising and rising and (not frame.rows or first >= self._newest)
-        self._newest = last if frame.rows else self._newest
-        return times
+        self.aware = self.aware or column.aware
+        return values
 
     def named(self, name: str) -> str:
         """Say which column is meant, for an error's text."""
@@ -422,18 +431,36 @@ def _column(frame: Frame, name: str) -> RawColumn:
         raise EventsError(f"events: {error}") from None
 
 
+def _pieces(frame: Frame, name: str) -> list[RawColumn]:
+    """Return a column in the pieces in which it lies; empty ones are left out."""
+    try:
+        return [piece for piece in frame.pieces(name) if piece.rows]
+    except EventsError:
+        return [_column(frame, name)]  # which names the row in the whole column
+
+
 def _whole(coder: Coder, frame: Frame, name: str, first_row: int, *, text: bool = False) -> Codes:
     """Code a column that must not have nulls."""
-    column = _column(frame, name)
     if frame.rows == 0:
+        _column(frame, name)
         return np.empty(0, np.int32)
-    if text and column.kind != "text":
-        raise EventsError(f"{coder.what}: expected text (the type of each event), got {described(column)}")
-    if column.null is not None:
-        _refuse_nulls(column.null, coder.what, first_row)
-    codes = coder.code(column, first_row=first_row)
-    if column.kind == "text" and codes.size and int(codes.min()) < 0:
-        _refuse_nulls(codes < 0, coder.what, first_row)
+    pieces = _pieces(frame, name)
+    codes = np.empty(frame.rows, np.int32) if len(pieces) > 1 else np.empty(0, np.int32)
+    place = 0
+    for column in pieces:
+        if text and column.kind != "text":
+            raise EventsError(
+                f"{coder.what}: expected text (the type of each event), got {described(column)}"
+            )
+        if column.null is not None:
+            _refuse_nulls(_column(frame, name).null, coder.what, first_row)
+        some = coder.code(column, first_row=first_row + place)
+        if column.kind == "text" and some.size and int(some.min()) < 0:
+            _refuse_nulls(some < 0, coder.what, first_row)
+        if len(pieces) == 1:
+            return some
+        codes[place : place + len(some)] = some
+        place += len(some)
     return codes
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ class Grouped(NamedTuple):
 
 def group(
     codes: Codes,
-    times: NDArray[np.int64],
+    times: Sequence[NDArray[np.int64]],
     types: NDArray[Any],
     *,
     contacts: int,
@@ -48,7 +49,7 @@ def group(
     Parameters
     ----------
     codes, times, types
-        The rows: contacts by code, microseconds, types by code (see `narrow`).
+        The rows: contacts by code, microseconds (in any number of pieces), types by code (see `narrow`).
     contacts
         How many contacts there are.
     numbered
@@ -68,7 +69,7 @@ def group(
     >>> import numpy as np
     >>> times = np.array([30, 10, 20])
     >>> types = np.array([0, 1, 0], np.uint8)
-    >>> one = group(np.array([0, 1, 0], np.int32), times, types, contacts=2, numbered=True, rising=False)
+    >>> one = group(np.array([0, 1, 0], np.int32), [times], types, contacts=2, numbered=True, rising=False)
     >>> one.starts.tolist(), one.times.tolist(), one.order.tolist()
     ([0, 2, 3], [20, 30, 10], [2, 0, 1])
     """
@@ -93,7 +94,7 @@ def group(
 
 def _place(
     codes: Codes,
-    times: NDArray[np.int64],
+    times: Sequence[NDArray[np.int64]],
     types: NDArray[Any],
     edges: list[int],
     starts: NDArray[np.int64],
@@ -104,16 +105,18 @@ def _place(
     """Sort rows by contact, those of one contact as they come: a counting sort over blocks of rows."""
     places = np.zeros((len(edges) - 1, len(starts) - 1), np.uint32)
     block = dict(zip(edges[:-1], places, strict=True))
+    begins = [0, *accumulate(len(piece) for piece in times[:-1])] if times else []
 
     def count(first: int, last: int) -> None:
         for lo, hi in _steps(first, last):
             _core.count_rows(codes[lo:hi], block[first])
 
     def place(first: int, last: int) -> None:
-        for lo, hi in _steps(first, last):
-            _core.place_rows(
-                codes[lo:hi], times[lo:hi], types[lo:hi], lo, block[first], placed_times, placed_types, order
-            )
+        for piece, begin in zip(times, begins, strict=True):
+            for lo, hi in _steps(max(first, begin), min(last, begin + len(piece))):
+                some = piece[lo - begin : hi - begin]
+                own = (lo, block[first], placed_times, placed_types, order)
+                _core.place_rows(codes[lo:hi], some, types[lo:hi], *own)
 
     in_parts(count, edges)
     _core.place_blocks(places, starts)

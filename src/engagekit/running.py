@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SMALL = 4096
 """Jobs below which threads cost more than they save."""
-A_CONTACT = 20
+A_CONTACT = 30
 """The events whose reading takes as long as a contact's finishing."""
 COLUMNS = {
     np.float64: ("score", "engagement", "momentum", "silent_days", "largest"),

@@ -233,7 +233,7 @@ def _arrange(events: Events, codes: NDArray[np.int32], times: NDArray[np.int64],
     """Group rows by contact, on one core: the partitions have one each."""
     events.starts, events.times, events.types, events.order = group(
         codes,
-        times,
+        [times],
         narrow(types, len(events.types_by_code)),
         contacts=len(events.contacts),
         numbered=True,

@@ -84,6 +84,20 @@ class Frame(ABC):
         self.require([name])
         return self._read(self._place[name], name)
 
+    def pieces(self, name: str) -> list[RawColumn]:
+        """Return a column chunk by chunk, where it lies in chunks that `column` would have to put together.
+
+        Examples
+        --------
+        >>> from engagekit.frames import frame_of
+        >>> import polars as pl
+        >>> frame = frame_of(pl.concat([pl.DataFrame({"contact": [7]}), pl.DataFrame({"contact": [8]})]))
+        >>> [piece.values.tolist() for piece in frame.pieces("contact")]
+        [[7], [8]]
+        """
+        self.require([name])
+        return self._pieces(self._place[name], name)
+
     def require(self, names: Iterable[str]) -> None:
         """Raise an EventsError that names every one of these columns that there is not.
 
@@ -158,6 +172,9 @@ class Frame(ABC):
 
     @abstractmethod
     def _read(self, place: int, name: str) -> RawColumn: ...
+
+    def _pieces(self, place: int, name: str) -> list[RawColumn]:
+        return [self._read(place, name)]
 
     @abstractmethod
     def _like(self, place: int) -> KeyType: ...
@@ -303,6 +320,12 @@ class PolarsFrame(Frame):
     def _read(self, place: int, name: str) -> RawColumn:  # noqa: ARG002
         return _polars_column(self.native.get_column(name), name)
 
+    def _pieces(self, place: int, name: str) -> list[RawColumn]:
+        series = self.native.get_column(name)
+        if series.n_chunks() > 1 and (series.dtype.is_integer() or series.dtype.is_temporal()):
+            return [_polars_column(chunk, name) for chunk in series.get_chunks()]
+        return [self._read(place, name)]
+
 
 _MANY = 1 << 16
 """Rows beside which all the words that a process has in categoricals are few enough to be listed."""
@@ -356,6 +379,15 @@ class PyarrowFrame(Frame):
     def _read(self, place: int, name: str) -> RawColumn:
         column = self.table.column(place)
         return pyarrow_column(column, name=name, dtype=str(column.type))
+
+    def _pieces(self, place: int, name: str) -> list[RawColumn]:
+        import pyarrow
+
+        column, of = self.table.column(place), pyarrow.types
+        if column.num_chunks > 1 and (of.is_integer(column.type) or of.is_temporal(column.type)):
+            chunks = (pyarrow.chunked_array([chunk]) for chunk in column.chunks)
+            return [pyarrow_column(chunk, name=name, dtype=str(column.type)) for chunk in chunks]
+        return [self._read(place, name)]
 
 
 class StreamFrame(Frame):
