@@ -161,8 +161,8 @@ def test_columns_in_chunks(kind, ids):
 @pytest.mark.parametrize(
     ("name", "bad", "said"),
     [
-        ("contact", [7, None, 8, None], "events column 'contact', row 1: null; 2 rows in all"),
-        ("time", [*TIMES.tolist()[:2], None, None], "events column 'time', row 2: null; 2 rows in all"),
+        ("contact", [7, None, 8, None], "events column 'contact', row 1: null; 2 such rows in all"),
+        ("time", [*TIMES.tolist()[:2], None, None], "events column 'time', row 2: null; 2 such rows in all"),
     ],
 )
 def test_nulls_in_chunks(kind, name, bad, said):

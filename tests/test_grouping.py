@@ -19,11 +19,8 @@ def by_python(rows):
     return starts, [rows[i][1] for i in order], [rows[i][2] for i in order], order
 
 
-@pytest.mark.parametrize("numbered", [True, False])
-@pytest.mark.parametrize("kinds", WIDTHS)
-@pytest.mark.parametrize("cores", [1, 2, 3, 8])
-@given(ROWS)
-def test_any_rows(cores, kinds, numbered, rows):
+@given(ROWS, st.sampled_from(WIDTHS), st.sampled_from([1, 2, 3, 8]), st.booleans())
+def test_any_rows(rows, kinds, cores, numbered):
     """Rows are in order of contact, time and number, for types of any width, in any number of blocks."""
     columns = np.array(rows, np.int64).reshape(-1, 3)
     with pytest.MonkeyPatch.context() as patch:
