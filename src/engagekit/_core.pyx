@@ -17,7 +17,7 @@ from libc.math cimport INFINITY, NAN, fabs, isnan, log, log1p, log2, sqrt
 from libc.stdint cimport INT64_MAX, INT64_MIN, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 
 cdef extern from "stdlib.h" nogil:

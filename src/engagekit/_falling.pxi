@@ -20,7 +20,6 @@ cdef struct Fall:           # the score of positive points, of the rules that ap
     Height begun            # at `at`
 
 
-
 cdef bint falling(const Plan* plan, Scratch* scratch, int32_t half, Fall* fall) noexcept nogil:
     """Whether the score can only fall; if so, its parts. Rules of one rate are one part where no cap cuts any."""
     cdef int64_t j, r, c, n = 0
