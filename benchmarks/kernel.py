@@ -2,39 +2,29 @@
 
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 import engagekit as ek
-from engagekit import _core
-
-AHEAD = 6
-"""The place among the arguments of a scorer's run that says whether to look for the next change."""
-
-
-class Recorded:
-    """A scorer that keeps what it was asked to do."""
-
-    def __init__(self, scorer: Any, calls: list[Callable[[], None]]) -> None:
-        self._scorer = scorer
-        self._calls = calls
-
-    def run(self, *arguments: Any) -> None:
-        """Run, and keep how."""
-        before, (_, *after) = arguments[:AHEAD], arguments[AHEAD:]
-        self._calls.append(lambda: self._scorer.run(*before, False, *after))
-        self._scorer.run(*arguments)
+from engagekit.batch import everyone
+from engagekit.instants import microseconds_of
+from engagekit.plan import TALLY, lower
+from engagekit.running import Numbers, attach
 
 
 def bare(model: ek.Model, events: ek.Events, at: Any) -> Callable[[], None]:
     """Return what `score` asks the kernel to do with all events on one thread, but for looking ahead."""
-    calls: list[Callable[[], None]] = []
-    made = _core.scorer
-    with patch.object(_core, "scorer", lambda **plan: Recorded(made(**plan), calls)):
-        model.score(events, at=at, threads=1)
-    (call,) = calls
-    return call
+    plan = lower(model)
+    scorer = attach(plan, events)
+    jobs = everyone(events, microseconds_of(at), None).jobs
+    count = len(jobs.contacts)
+    room = Numbers.room(plan, count, sums=False)
+
+    def run() -> None:
+        given = (jobs.contacts, jobs.at, jobs.since, jobs.counted, 0, count, False)
+        scorer.run(*given, room.columns, room.channels, None, np.zeros(1, TALLY))
+
+    return run
 
 
 def summing(events: ek.Events) -> Callable[[], None]:

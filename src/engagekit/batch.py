@@ -147,7 +147,7 @@ def _asked(events: Events, at: Any, source: Any) -> Asked:
         contacts = None if source is None else Contacts(source, events)
         table = None if at is None or isinstance(at, str) else _table(at)
         if table is None:
-            return _everyone(events, _instant(events, at), contacts)
+            return everyone(events, _instant(events, at), contacts)
         return _each_row(events, table, contacts)
     except BaseException:
         events.close()
@@ -186,7 +186,8 @@ def _instant(events: Events, at: Any) -> int:
     return present if latest == NO_INSTANT_YET else latest
 
 
-def _everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
+def everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
+    """Ask for all contacts at one instant."""
     known = len(events.contacts)
     since = np.full(known, NO_INSTANT, np.int64)
     others = np.empty(0, np.int64)
