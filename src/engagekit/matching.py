@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -33,6 +34,8 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     operator.ge,
 }  # fmt: skip
 _KINDS = {"integer": "number", "float": "number", "boolean": "boolean", "text": "text", "instant": "instant"}
+_MOST_KEPT = 1024
+"""Types of which a plan's tables are kept for the next events."""
 _BITS = 24
 """Conditions taken into account at once when classes are made: the keys stay within 64 bits."""
 
@@ -160,15 +163,19 @@ def match(plan: Plan, events: Events) -> Match:
         If a column that the model names is missing or of a kind that does not fit.
     """
     coded = [events.codes(name) for name in plan.codes]
-    classes, view = _classes(plan, events)
-    plain_start, plain_rules = _plain(plan, view)
+    if plan.conditions or len(events.types_by_code) > _MOST_KEPT:
+        classes, view = _classes(plan, events)
+        tables = _Tables.of(plan, view)
+    else:
+        classes = events.types
+        view, tables = _of_types(plan, tuple(events.types_by_code))
     starts, factors = _factors(plan, [labels for _, labels in coded])
     result = Match(
         classes=classes,
-        flags=_flags(plan, view),
-        plain_start=plain_start,
-        plain_rules=plain_rules,
-        roles=_roles(plan, view),
+        flags=tables.flags,
+        plain_start=tables.plain_start,
+        plain_rules=tables.plain_rules,
+        roles=tables.roles,
         weight_columns=np.array([column for column, _ in plan.weights], np.int32),
         weight_starts=starts,
         weight_factors=factors,
@@ -207,8 +214,6 @@ def _classes(plan: Plan, events: Events) -> tuple[NDArray[Any], _View]:
     ]
     classes = events.types
     types = np.arange(len(events.types_by_code))
-    if not answers:
-        return classes, _View(types, np.empty((0, len(types)), bool), events.types_by_code)
     matters = np.zeros((len(answers), len(types)), bool)
     for code, name in enumerate(events.types_by_code):
         matters[list(asked.get(name, ())), code] = True
@@ -255,6 +260,29 @@ class _View:
                 if classes is not None:
                     found[classes] = True
         return self._found[selectors]
+
+
+@define(frozen=True, kw_only=True)
+class _Tables:
+    """What a plan makes of each class."""
+
+    flags: NDArray[np.uint8]
+    plain_start: NDArray[np.int32]
+    plain_rules: NDArray[np.int32]
+    roles: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, plan: Plan, view: _View) -> _Tables:
+        """Look each rule's events up in the classes."""
+        start, rules = _plain(plan, view)
+        return cls(flags=_flags(plan, view), plain_start=start, plain_rules=rules, roles=_roles(plan, view))
+
+
+@lru_cache(maxsize=64)
+def _of_types(plan: Plan, types: tuple[str, ...]) -> tuple[_View, _Tables]:
+    """Where a model asks nothing but types these are the classes: the same for whatever events have them."""
+    view = _View(np.arange(len(types)), np.empty((0, len(types)), bool), list(types))
+    return view, _Tables.of(plan, view)
 
 
 def _flags(plan: Plan, view: _View) -> NDArray[np.uint8]:

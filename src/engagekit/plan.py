@@ -55,7 +55,7 @@ class Selector:
     conditions: frozenset[int]
 
 
-@define(frozen=True)
+@define(frozen=True, eq=False)
 class Plan:
     """Everything of a model that does not depend on the events."""
 
