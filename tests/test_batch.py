@@ -1,11 +1,8 @@
 """Scoring whole tables: instants at the ends of time, threads, interruptions, overflow, clinging scores."""
 
-import signal
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from interrupting import assert_interruptible
 
 import engagekit as ek
 from engagekit import _core
@@ -149,11 +146,4 @@ while True:
 def test_interruption(contacts):
     """Ctrl-C ends a scoring on several threads."""
     program = INTERRUPTED.replace("CONTACTS", str(contacts))
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "KeyboardInterrupt" in errors
+    assert_interruptible(program)

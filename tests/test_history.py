@@ -1,8 +1,5 @@
 """The course of every contact: the numbers of the slow twin, and of `score`, at every instant."""
 
-import signal
-import subprocess
-import sys
 from datetime import timedelta
 
 import numpy as np
@@ -12,6 +9,7 @@ import pytest
 from agreement import CONTACT_COLUMNS, EVENT_COLUMNS, is_close, score_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interrupting import assert_interruptible
 from oracle_events import DAY
 from shapes import Shape, frame_of, frames_of, moment, rows_of, shapes
 from strategies import cases, durations_in
@@ -309,11 +307,4 @@ while True:
 def test_interruption(contacts, call):
     """Ctrl-C ends a sweep, of one contact as of many."""
     program = INTERRUPTED.replace("CONTACTS", str(contacts)).replace("CALL", call)
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "KeyboardInterrupt" in errors
+    assert_interruptible(program)

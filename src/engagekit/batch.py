@@ -19,7 +19,7 @@ from engagekit.instants import EPOCH, microseconds_of, now, refuse_out_of_range
 from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.notes import notes
 from engagekit.plan import lower
-from engagekit.running import NO_INSTANT_YET, Jobs, Numbers, dropped, run, thread_count
+from engagekit.running import Jobs, Numbers, dropped, run, thread_count
 from engagekit.scores import Scores, Stats, ids_out, result_columns, taken
 
 if TYPE_CHECKING:
@@ -174,16 +174,11 @@ def _instant(events: Events, at: Any) -> int:
     if not (isinstance(at, str) and at == "latest"):
         return microseconds_of(at)
     present = now()
-    if events.disk is not None:
+    if events.disk is None:
+        newest = events.newest(present)
+    else:
         newest = streams.newest(events, present, threads=thread_count(None, len(events)))
-        return present if newest is None else newest
-    if not events.times.size:
-        return present
-    # each contact's newest event is its last
-    latest = int(events.times[events.starts[1:][np.diff(events.starts) > 0] - 1].max())
-    if latest > present:
-        latest = int(events.times[events.times <= present].max(initial=NO_INSTANT_YET))
-    return present if latest == NO_INSTANT_YET else latest
+    return present if newest is None else newest
 
 
 def everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:

@@ -260,6 +260,16 @@ class Events:
         self.aware = self.aware or column.aware
         return values
 
+    def newest(self, present: int) -> int | None:
+        """Return the latest time not after the present, None if there is none."""
+        if not self.times.size:
+            return None
+        # each contact's newest event is its last
+        latest = int(self.times[self.starts[1:][np.diff(self.starts) > 0] - 1].max())
+        if latest > present:
+            latest = int(self.times[self.times <= present].max(initial=EARLIEST - 1))
+        return latest if latest >= EARLIEST else None
+
     def named(self, name: str) -> str:
         """Say which column is meant, for an error's text."""
         return f"events column {self.mapping.column(name)!r}"

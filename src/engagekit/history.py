@@ -135,11 +135,8 @@ def _grid(events: Events, every: Any, start: Any, end: Any) -> NDArray[np.int64]
         first += step * (first < EARLIEST)
     if last is None:
         present = now()
-        newest = int(events.times.max()) if events.times.size else present
-        if newest > present:
-            past = events.times[events.times <= present]
-            newest = int(past.max()) if past.size else present
-        newest = max(newest, first)
+        newest = events.newest(present)
+        newest = max(present if newest is None else newest, first)
         # the first that has seen them all
         last = newest + (first - newest) % step
     last = min(last, LATEST)

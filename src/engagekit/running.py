@@ -138,7 +138,7 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
 
     def swept(first: int, last: int) -> NDArray[Any]:
         tally = np.zeros(1, TALLY)
-        given = (scorer, starts, contacts, jobs.at[order], jobs.since[order], order, first, last)
+        given = (scorer, starts, contacts, at, since, order, first, last)
         _core.score_rows(*given, *into, tally)
         return tally
 
@@ -146,7 +146,7 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
         order = np.lexsort((jobs.at, jobs.contacts))
         new = np.flatnonzero(np.diff(jobs.contacts[order])) + 1
         starts = np.concatenate([[0], new, [len(order)]]) if len(order) else np.zeros(1, np.int64)
-        contacts = jobs.contacts[order][starts[:-1]]
+        contacts, at, since = jobs.contacts[order][starts[:-1]], jobs.at[order], jobs.since[order]
         work, edges = swept, _edges(of_events[contacts] + np.diff(starts), parts)
     else:
         work, edges = straight, _edges(of_events[jobs.contacts] + A_CONTACT, parts)

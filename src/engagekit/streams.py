@@ -139,9 +139,7 @@ def newest(events: Events, present: int, *, threads: int) -> int | None:
         return whole.disk.last
 
     def latest(part: int) -> int | None:
-        times = Part(whole, part).times
-        past = times[times <= present]
-        return int(past.max()) if past.size else None
+        return Part(whole, part).newest(present)
 
     return max((time for time in _each(whole, latest, threads) if time is not None), default=None)
 
