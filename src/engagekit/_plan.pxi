@@ -10,6 +10,10 @@ cdef extern from "_simd.h" nogil:
     void ek_fade_pace(
         const int64_t* age, int64_t n, double fast_span, double slow_span, double* fast, double* slow
     )
+    void ek_window(
+        const int64_t* time, int64_t at, const int32_t* which, int64_t n, const double* span, const double* inverse,
+        const double* points, double fast_span, double slow_span, double* weight, double* fast, double* slow
+    )
     void ek_decay(const double* base, const double* x, int64_t n, double* out)
     void ek_moments(const double* base, const double* rate, int64_t n, double t, double* sums)
     uint64_t ek_marks(const uint8_t* bytes)
@@ -120,6 +124,29 @@ cdef struct Tally:
     int64_t unmatched
     int64_t null_amounts
 
+cdef extern from "_crowd.h" nogil:
+    ctypedef struct ek_setting:      # what a crowd's loops need of a plan, by rule, channel, family and entry of a phase
+        int64_t rules
+        int64_t channels
+        int64_t families
+        int64_t phases
+        const int64_t* channel
+        const int64_t* family
+        const int64_t* half
+        const double* cap
+        const double* channel_cap
+        const double* rate
+        const double* level
+        const double* bound
+        const double* min_engagement
+        const double* min_momentum
+        const int64_t* phase_half
+        const int64_t* phase_name
+        double scale
+        double fast_span
+        double slow_span
+        int linear
+
 cdef struct Plan:
     int64_t rules
     int64_t listed
@@ -138,10 +165,13 @@ cdef struct Plan:
     const int32_t* listed_of
     bint lean                           # each class is activity and has one rule, of constant points; nothing else
     const int32_t* lean_rule            # classes + 1; the last, of what is no class: the rule beyond the last
+    const int32_t* rule_of_byte         # 256: the same of any byte
     const double* span                  # rules + 1; 0: no decay
     const double* inverse
     const double* points
     const double* gain                  # the points where they are positive
+    bint in_crowds                          # lean, and of so few rules that contacts are scored side by side
+    ek_setting setting
     const int32_t* weight_column
     const int64_t* weight_start
     const double* weight_factor
@@ -175,9 +205,9 @@ cdef struct Window:         # the decay of some grouped events in a row, each by
     int64_t first
     int64_t last
     int64_t at
-    int64_t* age
+    int64_t* time           # of the last few events, which are copied
     int32_t* rule
-    double* weight
+    double* weight          # times the points, which those of the momentum are too, where they are positive
     double* fast
     double* slow
 

@@ -21,19 +21,15 @@ cdef bint interrupted(Scratch* scratch, int64_t events) noexcept nogil:
 
 cdef void fill_window(const Plan* plan, Window* window, int64_t first, int64_t last, int64_t at) noexcept nogil:
     """Compute the decay of the grouped events from `first` on, of whatever contacts; those after `at` mean nothing."""
-    cdef int64_t i, n = last - first if last - first < AT_ONCE else AT_ONCE, age
+    cdef int64_t i, n = last - first if last - first < AT_ONCE else AT_ONCE
     cdef int32_t none = <int32_t>plan.classes, k
     cdef const int64_t* time = plan.time + first
     cdef const uint8_t* bytes = <const uint8_t*>plan.event_class + first
     cdef const uint16_t* words = <const uint16_t*>plan.event_class + first
     cdef const int32_t* wide = <const int32_t*>plan.event_class + first
-    for i in range(n):
-        age = at - time[i]
-        window.age[i] = age if age > 0 else 0
     if plan.class_width == 1:
         for i in range(n):
-            k = bytes[i]
-            window.rule[i] = plan.lean_rule[k if k < none else none]
+            window.rule[i] = plan.rule_of_byte[bytes[i]]
     elif plan.class_width == 2:
         for i in range(n):
             k = words[i]
@@ -43,32 +39,34 @@ cdef void fill_window(const Plan* plan, Window* window, int64_t first, int64_t l
             k = wide[i]
             window.rule[i] = plan.lean_rule[k if 0 <= k < none else none]
     for i in range(n, (n + 7) & ~7):
-        window.age[i] = 0
         window.rule[i] = <int32_t>plan.rules
-    ek_fade_by(window.age, window.rule, n, plan.span, plan.inverse, window.weight)
-    ek_fade_pace(window.age, n, <double>plan.fast, <double>plan.slow, window.fast, window.slow)
+    if first + ((n + 7) & ~7) > plan.events:
+        memcpy(window.time, time, n * sizeof(int64_t))
+        time = window.time
+    ek_window(
+        time, at, window.rule, n, plan.span, plan.inverse, plan.points, <double>plan.fast, <double>plan.slow,
+        window.weight, window.fast, window.slow,
+    )
     window.first = first
     window.last = first + n
     window.at = at
 
 
-cdef void add_lean(const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at) noexcept nogil:
+cdef void add_lean(
+    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, double* plain, int64_t stride
+) noexcept nogil:
     """Add up events that are alike to a lean plan: one rule each, of constant points, nothing else to look at.
 
-    Cost: some nanoseconds an event. Order of summation: as the events stand; each rule's sum is compensated, unless
-    there are so few events, all of one sign, that what a plain sum loses is less than one part in 10^14.
+    Cost: some nanoseconds an event. Order of summation: as the events stand. Up to FEW events, those of a rule being of
+    one sign, add to the rule's place in `plain` (`stride` apart): what a plain sum loses is less than one part in 10^14.
+    More add to the compensated sums of `scratch`.
     """
     cdef int64_t i = lo, j, n
-    cdef int32_t r
-    cdef double fast = 0.0, slow = 0.0, x, total, part, gain
+    cdef double fast = 0.0, slow = 0.0, x, total, part
     cdef const int32_t* rule
     cdef const double* weight
     cdef const double* quick
     cdef const double* steady
-    cdef const double* points = plan.points
-    cdef const double* gains = plan.gain
-    cdef uint8_t* seen = scratch.seen
-    cdef Sum* sums = scratch.sums
     cdef Window* window = &scratch.window
     cdef bint few = hi - lo <= FEW
     cdef Sum* sum
@@ -83,30 +81,23 @@ cdef void add_lean(const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, i
         weight = window.weight + j
         quick = window.fast + j
         steady = window.slow + j
+        i += n
         if few:
             for j in range(n):
-                r = rule[j]
-                gain = gains[r]
-                fast += gain * quick[j]
-                slow += gain * steady[j]
-                sums[r].value += points[r] * weight[j]
-                seen[r] = 1
-            i += n
+                plain[rule[j] * stride] += weight[j]
+                fast += quick[j]
+                slow += steady[j]
             continue
         for j in range(n):
-            r = rule[j]
-            x = points[r] * weight[j]
-            gain = gains[r]
-            fast += gain * quick[j]
-            slow += gain * steady[j]
+            x = weight[j]
+            fast += quick[j]
+            slow += steady[j]
             # what the sum loses by rounding, exactly, without asking which of the two is larger
-            sum = sums + r
+            sum = scratch.sums + rule[j]
             total = sum.value + x
             part = total - sum.value
             sum.rest += (sum.value - (total - part)) + (x - part)
             sum.value = total
-            seen[r] = 1
-        i += n
     scratch.fast = fast
     scratch.slow = slow
 
@@ -252,13 +243,13 @@ cdef void read_all(
 
 
 cdef void read_lean(
-    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, Row* row, Facts* facts
+    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, Row* row, double* plain,
+    int64_t stride
 ) noexcept nogil:
-    """Read the events of a lean plan: all are activity."""
+    """Read the events of a lean plan: all are activity. For `plain` and `stride` see `add_lean`."""
     cdef int64_t i
     cdef int32_t type
-    add_lean(plan, scratch, lo, hi, upto, at)
-    facts.present = True
+    add_lean(plan, scratch, lo, hi, upto, at, plain, stride)
     row.events = hi - lo
     row.first_event = plan.time[lo]
     row.last_event = plan.time[hi - 1]
@@ -430,6 +421,20 @@ cdef void finish(
         next_change(plan, scratch, at, since, last_customer, last_end, half, ended, active, row)
 
 
+cdef inline int64_t upto_instant(const Plan* plan, int64_t lo, int64_t hi, int64_t at) noexcept nogil:
+    """Where the events later than `at` begin."""
+    cdef int64_t middle
+    if hi == lo or plan.time[hi - 1] <= at:
+        return hi
+    while lo < hi:
+        middle = (lo + hi) // 2
+        if plan.time[middle] <= at:
+            lo = middle + 1
+        else:
+            hi = middle
+    return hi
+
+
 cdef void score_one(
     const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, bint ahead, int64_t upto,
     Row* row, double* channels, int64_t stride, double* sums, Tally* tally
@@ -440,29 +445,25 @@ cdef void score_one(
     the events up to `at` times the rules they match, plus what `ahead` (next_change) asks for. For `channels`,
     `stride` and `sums` see `finish`. Up to the event `upto` the same instant is going to be asked for.
     """
-    cdef int64_t lo = 0, hi = 0, end = 0, middle, i
-    cdef int32_t half
+    cdef int64_t lo = 0, hi = 0, end = 0, i
+    cdef int32_t half, k
     cdef bint ended
     cdef Facts facts
     cdef Tally again
     if contact >= 0:
-        lo, hi = plan.start[contact], plan.start[contact + 1]
-        end = hi
-        if hi > lo and plan.time[hi - 1] > at:
-            i = lo
-            while i < hi:
-                middle = (i + hi) // 2
-                if plan.time[middle] <= at:
-                    i = middle + 1
-                else:
-                    hi = middle
+        lo, end = plan.start[contact], plan.start[contact + 1]
+        hi = upto_instant(plan, lo, end, at)
     scratch.evaluations = 0
     scratch.far = False
     tally.future += end - hi
     forget(plan, scratch, row, &facts)
     if hi > lo:
         if plan.lean:
-            read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &facts)
+            facts.present = True
+            read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &scratch.sums[0].value, 2)
+            for i in range(lo, hi):
+                k = code_at(plan.event_class, plan.class_width, i)
+                scratch.seen[plan.lean_rule[k if k >= 0 else plan.classes]] = 1
         else:
             read_all(plan, scratch, lo, hi, at, row, &facts, tally)
     if scratch.failed or scratch.raised or scratch.stopped[0]:

@@ -23,86 +23,6 @@ cdef void* aligned(int64_t n, size_t size, bint* failed) noexcept nogil:
     return memory
 
 
-cdef struct Columns:        # of results, an entry a job
-    double* score
-    double* engagement
-    double* momentum
-    double* silent_days
-    double* largest
-    int64_t* next_change
-    int64_t* events
-    int64_t* first_event
-    int64_t* last_event
-    int32_t* level
-    int32_t* half
-    int32_t* phase
-    int32_t* next_level
-    int32_t* next_phase
-    int32_t* last_type
-    int32_t* top_channel
-    uint8_t* present
-
-
-cdef inline void store(const Columns* columns, int64_t j, const Row* row, int64_t at) noexcept nogil:
-    """Write what a job came to into its place."""
-    columns.score[j] = row.score
-    columns.engagement[j] = row.engagement
-    columns.momentum[j] = row.momentum
-    columns.silent_days[j] = <double>(at - row.last_event) / DAY if row.events else NAN
-    columns.largest[j] = row.largest
-    columns.next_change[j] = row.next_change
-    columns.events[j] = row.events
-    columns.first_event[j] = row.first_event
-    columns.last_event[j] = row.last_event
-    columns.level[j] = row.level
-    columns.half[j] = row.half - PROSPECT
-    columns.phase[j] = row.phase
-    columns.next_level[j] = row.next_level
-    columns.next_phase[j] = row.next_phase
-    columns.last_type[j] = row.last_type
-    columns.top_channel[j] = row.top_channel
-    columns.present[j] = row.present
-
-
-cdef double* doubles_of(dict arrays, str name) except? NULL:
-    cdef double[::1] array = arrays[name]
-    return &array[0] if array.shape[0] else NULL
-
-
-cdef int64_t* longs_of(dict arrays, str name) except? NULL:
-    cdef int64_t[::1] array = arrays[name]
-    return &array[0] if array.shape[0] else NULL
-
-
-cdef int32_t* ints_of(dict arrays, str name) except? NULL:
-    cdef int32_t[::1] array = arrays[name]
-    return &array[0] if array.shape[0] else NULL
-
-
-cdef Columns columns_of(dict arrays) except *:
-    """Find the result columns under their names."""
-    cdef Columns columns
-    cdef uint8_t[::1] present = arrays["present"]
-    columns.score = doubles_of(arrays, "score")
-    columns.engagement = doubles_of(arrays, "engagement")
-    columns.momentum = doubles_of(arrays, "momentum")
-    columns.silent_days = doubles_of(arrays, "silent_days")
-    columns.largest = doubles_of(arrays, "largest")
-    columns.next_change = longs_of(arrays, "next_change")
-    columns.events = longs_of(arrays, "events")
-    columns.first_event = longs_of(arrays, "first_event")
-    columns.last_event = longs_of(arrays, "last_event")
-    columns.level = ints_of(arrays, "level")
-    columns.half = ints_of(arrays, "half")
-    columns.phase = ints_of(arrays, "phase")
-    columns.next_level = ints_of(arrays, "next_level")
-    columns.next_phase = ints_of(arrays, "next_phase")
-    columns.last_type = ints_of(arrays, "last_type")
-    columns.top_channel = ints_of(arrays, "top_channel")
-    columns.present = &present[0] if present.shape[0] else NULL
-    return columns
-
-
 @cython.final
 cdef class Scorer:
     """A plan and the grouped events it is applied to, ready to score any contacts at any instants; see `scorer`."""
@@ -116,6 +36,7 @@ cdef class Scorer:
     cdef int32_t* listed_start
     cdef int32_t* listed_of
     cdef double* by_rule            # span, inverse, points and gain: rules + 1 each
+    cdef int64_t* setting            # what `plan.setting` points to
 
     def __cinit__(self):
         memset(&self.plan, 0, sizeof(Plan))
@@ -129,6 +50,7 @@ cdef class Scorer:
         free(self.listed_start)
         free(self.listed_of)
         free(self.by_rule)
+        free(self.setting)
 
     cdef int prepare(self, Scratch* scratch) noexcept nogil:
         cdef Plan* plan = &self.plan
@@ -138,7 +60,7 @@ cdef class Scorer:
         scratch.stopped = &self.stopped
         scratch.sums = <Sum*>aligned(plan.rules + 1, sizeof(Sum), &failed)
         scratch.seen = <uint8_t*>aligned(plan.rules + 1, 1, &failed)
-        scratch.window.age = <int64_t*>aligned(AT_ONCE, sizeof(int64_t), &failed)
+        scratch.window.time = <int64_t*>aligned(AT_ONCE, sizeof(int64_t), &failed)
         scratch.window.rule = <int32_t*>aligned(AT_ONCE, sizeof(int32_t), &failed)
         scratch.window.weight = <double*>aligned(AT_ONCE, sizeof(double), &failed)
         scratch.window.fast = <double*>aligned(AT_ONCE, sizeof(double), &failed)
@@ -178,7 +100,7 @@ cdef class Scorer:
         cdef int64_t p
         free(scratch.sums)
         free(scratch.seen)
-        free(scratch.window.age)
+        free(scratch.window.time)
         free(scratch.window.rule)
         free(scratch.window.weight)
         free(scratch.window.fast)
@@ -244,11 +166,15 @@ cdef class Scorer:
         cdef Tally aside
         cdef Row row
         cdef Columns columns = columns_of(arrays)
-        cdef int64_t j = first, work, upto, jobs = channels.shape[1]
+        cdef int64_t j = first, n, work, upto, jobs = channels.shape[1]
         cdef double* into = NULL
+        cdef Crowd* crowd = NULL
         if self.kept is None:
             raise TypeError("expected what scorer() makes")
-        if self.prepare(&scratch) < 0:
+        if self.plan.in_crowds and first < last:
+            crowd = crowd_of(&self.plan)
+        if self.prepare(&scratch) < 0 or (self.plan.in_crowds and first < last and crowd is NULL):
+            free(crowd)
             self.dispose(&scratch)
             raise MemoryError
         try:
@@ -256,6 +182,20 @@ cdef class Scorer:
                 work = 0
                 with nogil:
                     while j < last and work < BETWEEN_SIGNALS:
+                        if self.plan.in_crowds:
+                            n = 1
+                            while n < CROWD and j + n < last and at[j + n] == at[j]:
+                                n += 1
+                            upto = self.plan.events if j + n < last and at[j + n] == at[j] else 0
+                            work += 64 * n + score_crowd(
+                                &self.plan, &scratch, crowd, &contacts[0], &since[0], &counted[0], at[j], j, n, ahead,
+                                upto, &columns, &channels[0, 0], jobs, &sums[0, 0] if sums is not None else NULL,
+                                &tally[0],
+                            )
+                            if scratch.failed or scratch.raised or self.stopped:
+                                break
+                            j += n
+                            continue
                         if sums is not None:
                             into = &sums[0, j]
                         upto = self.plan.events if j + 1 < last and at[j + 1] == at[j] else 0
@@ -276,6 +216,7 @@ cdef class Scorer:
                     raise_again()
                 PyErr_CheckSignals()
         finally:
+            free(crowd)
             self.dispose(&scratch)
 
     def stop(self):
@@ -312,7 +253,7 @@ cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
     cdef int64_t r, k, l, n = 0, rules = plan.rules + 1
     cdef const RuleSpec* rule = plan.rule
     self.by_rule = <double*>calloc(4 * rules, sizeof(double))
-    self.lean_rule = <int32_t*>malloc((plan.classes + 1) * sizeof(int32_t))
+    self.lean_rule = <int32_t*>malloc((plan.classes + 1 + 256) * sizeof(int32_t))
     self.listed_start = <int32_t*>malloc((plan.classes + 1) * sizeof(int32_t))
     self.listed_of = <int32_t*>malloc((plan.classes * plan.listed + 1) * sizeof(int32_t))
     if self.by_rule is NULL or self.lean_rule is NULL or self.listed_start is NULL or self.listed_of is NULL:
@@ -350,7 +291,56 @@ cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
                 self.listed_of[n] = <int32_t>l
                 n += 1
     self.lean_rule[plan.classes] = <int32_t>plan.rules
+    for k in range(256):
+        self.lean_rule[plan.classes + 1 + k] = self.lean_rule[min(k, plan.classes)]
+    plan.rule_of_byte = self.lean_rule + plan.classes + 1
     self.listed_start[plan.classes] = <int32_t>n
+
+
+cdef void set_up(Scorer self) except *:
+    """Make the tables that a crowd's loops read; of the families only those that a rule is of."""
+    cdef Plan* plan = &self.plan
+    cdef ek_setting* setting = &plan.setting
+    cdef int64_t r, p, rules = plan.rules, phases = plan.phases
+    cdef int64_t* place
+    cdef double* number
+    self.setting = <int64_t*>calloc(5 * rules + 4 * phases, 8)
+    if self.setting is NULL:
+        raise MemoryError
+    place = self.setting
+    number = <double*>(self.setting + 3 * rules + 2 * phases)
+    families = {}
+    for r in range(rules):
+        place[r] = plan.rule[r].channel
+        place[rules + r] = families.setdefault(plan.rule[r].family, len(families))
+        place[2 * rules + r] = plan.rule[r].half
+        number[r] = plan.rule[r].cap
+        number[rules + place[rules + r]] = plan.inverse[r]
+    for p in range(phases):
+        place[3 * rules + p] = plan.phase[p].half
+        place[3 * rules + phases + p] = plan.phase[p].name
+        number[2 * rules + p] = plan.phase[p].min_engagement
+        number[2 * rules + phases + p] = plan.phase[p].min_momentum
+    setting.rules = rules
+    setting.channels = plan.channels
+    setting.families = len(families)
+    setting.phases = phases
+    setting.channel = place
+    setting.family = place + rules
+    setting.half = place + 2 * rules
+    setting.phase_half = place + 3 * rules
+    setting.phase_name = place + 3 * rules + phases
+    setting.cap = number
+    setting.rate = number + rules
+    setting.min_engagement = number + 2 * rules
+    setting.min_momentum = number + 2 * rules + phases
+    setting.channel_cap = plan.channel_cap
+    setting.level = plan.level
+    setting.bound = plan.bound
+    setting.scale = plan.scale
+    setting.fast_span = <double>plan.fast
+    setting.slow_span = <double>plan.slow
+    setting.linear = plan.linear_scale
 
 
 def scorer(
@@ -452,4 +442,7 @@ def scorer(
     attach(self, roles)
     if excludes:
         plan.lean = False
+    plan.in_crowds = plan.lean and plan.rules <= MOST_CROWD_RULES
+    if plan.in_crowds:
+        set_up(self)
     return self

@@ -23,7 +23,7 @@
 
 #if defined(__GNUC__)
 #define EK_INLINE static inline __attribute__((always_inline))
-#define EK_ALIGNED(p) ((__typeof__(p))__builtin_assume_aligned((p), 64))
+#define EK_ALIGNED(p) ((__typeof__(&(p)[0]))__builtin_assume_aligned((p), 64))
 #else
 #define EK_INLINE static inline
 #define EK_ALIGNED(p) (p)
@@ -134,6 +134,42 @@ EK_INLINE void ek_fade_pace_body(const int64_t *restrict age, int64_t n, double 
     }
 }
 
+/* weight[i] = points * 2^-(age / span) of the rule which[i], with age = at - time[i] (0 of what is later); fast and slow
+ * as above, times the points where those are positive.  `time` need not be aligned. */
+EK_INLINE uint64_t ek_window_body(const int64_t *restrict time, int64_t at, const int32_t *restrict which, int64_t n,
+                                  const double *restrict span, const double *restrict inverse,
+                                  const double *restrict points, double fast_span, double slow_span,
+                                  double *restrict weight, double *restrict fast, double *restrict slow) {
+    int64_t i;
+    uint64_t far = 0, none = 0;
+    double fast_inverse = 1.0 / fast_span, slow_inverse = 1.0 / slow_span;
+    which = EK_ALIGNED(which);
+    weight = EK_ALIGNED(weight);
+    fast = EK_ALIGNED(fast);
+    slow = EK_ALIGNED(slow);
+    n = (n + EK_LANES - 1) & -(int64_t)EK_LANES;
+#define EK_WINDOW(...)                                                                                                 \
+    for (i = 0; i < n; i++) {                                                                                          \
+        int64_t age = at - time[i];                                                                                    \
+        double earned = points[which[i]], gain = earned > 0.0 ? earned : 0.0;                                          \
+        age = age > 0 ? age : 0;                                                                                       \
+        weight[i] = earned * ek_faded(age, span[which[i]], inverse[which[i]], &far);                                   \
+        __VA_ARGS__                                                                                                    \
+    }
+    if (slow_span == 4.0 * fast_span) {
+        EK_WINDOW(double one = ek_faded(age, slow_span, slow_inverse, &none), two = one * one; slow[i] = gain * one;
+                  fast[i] = gain * (two * two);)
+    } else if (slow_span == 2.0 * fast_span) {
+        EK_WINDOW(double one = ek_faded(age, slow_span, slow_inverse, &none); slow[i] = gain * one;
+                  fast[i] = gain * (one * one);)
+    } else {
+        EK_WINDOW(slow[i] = gain * ek_faded(age, slow_span, slow_inverse, &none);
+                  fast[i] = gain * ek_faded(age, fast_span, fast_inverse, &none);)
+    }
+#undef EK_WINDOW
+    return far >> 63;
+}
+
 /* 2^-x for x from 0 on; 0 where that is no normal double */
 EK_INLINE double ek_power(double x) {
     double y = x > 1023.0 ? 1023.0 : x, rounded = y + EK_NEAREST, f = y - (rounded - EK_NEAREST);
@@ -210,6 +246,12 @@ EK_INLINE int ek_span_body(const int64_t *restrict time, int64_t n, int64_t *res
                                            double *fast, double *slow) {                                              \
         ek_fade_pace_body(age, n, fast_span, slow_span, fast, slow);                                           \
     }                                                                                                                 \
+    target static uint64_t ek_window_##name(const int64_t *time, int64_t at, const int32_t *which, int64_t n,         \
+                                            const double *span, const double *inverse, const double *points,          \
+                                            double fast_span, double slow_span, double *weight, double *fast,         \
+                                            double *slow) {                                                           \
+        return ek_window_body(time, at, which, n, span, inverse, points, fast_span, slow_span, weight, fast, slow);   \
+    }                                                                                                                 \
     target static void ek_decay_##name(const double *base, const double *x, int64_t n, double *out) {                 \
         ek_decay_body(base, x, n, out);                                                                               \
     }                                                                                                                 \
@@ -230,6 +272,8 @@ typedef struct {
     const char *name;
     uint64_t (*fade_by)(const int64_t *, const int32_t *, int64_t, const double *, const double *, double *);
     void (*fade_pace)(const int64_t *, int64_t, double, double, double *, double *);
+    uint64_t (*window)(const int64_t *, int64_t, const int32_t *, int64_t, const double *, const double *, const double *,
+                       double, double, double *, double *, double *);
     void (*decay)(const double *, const double *, int64_t, double *);
     void (*moments)(const double *, const double *, int64_t, double, double *);
     int (*span)(const int64_t *, int64_t, int64_t *, int64_t *);
@@ -237,12 +281,12 @@ typedef struct {
 
 static const ek_vector_path ek_paths[] = {
 #if EK_X86
-    {"avx512", ek_fade_by_avx512, ek_fade_pace_avx512, ek_decay_avx512, ek_moments_avx512,
+    {"avx512", ek_fade_by_avx512, ek_fade_pace_avx512, ek_window_avx512, ek_decay_avx512, ek_moments_avx512,
      ek_span_avx512},
-    {"avx2", ek_fade_by_avx2, ek_fade_pace_avx2, ek_decay_avx2, ek_moments_avx2,
+    {"avx2", ek_fade_by_avx2, ek_fade_pace_avx2, ek_window_avx2, ek_decay_avx2, ek_moments_avx2,
      ek_span_avx2},
 #endif
-    {"baseline", ek_fade_by_baseline, ek_fade_pace_baseline, ek_decay_baseline, ek_moments_baseline,
+    {"baseline", ek_fade_by_baseline, ek_fade_pace_baseline, ek_window_baseline, ek_decay_baseline, ek_moments_baseline,
      ek_span_baseline},
 };
 #define EK_PATHS ((int)(sizeof(ek_paths) / sizeof(ek_paths[0])))
@@ -304,6 +348,17 @@ EK_INLINE void ek_fade_by(const int64_t *age, const int32_t *which, int64_t n, c
     int64_t i;
     if (!ek_path->fade_by(age, which, n, span, inverse, out)) return;
     for (i = 0; i < n; i++) out[i] = ek_fade_one(age[i], span[which[i]], inverse[which[i]]);
+}
+
+EK_INLINE void ek_window(const int64_t *time, int64_t at, const int32_t *which, int64_t n, const double *span,
+                         const double *inverse, const double *points, double fast_span, double slow_span,
+                         double *weight, double *fast, double *slow) {
+    int64_t i;
+    if (!ek_path->window(time, at, which, n, span, inverse, points, fast_span, slow_span, weight, fast, slow)) return;
+    for (i = 0; i < n; i++) {
+        int64_t age = at - time[i];
+        weight[i] = points[which[i]] * ek_fade_one(age > 0 ? age : 0, span[which[i]], inverse[which[i]]);
+    }
 }
 
 static const char *ek_path_name(void) { return ek_path->name; }
