@@ -7,7 +7,8 @@ coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_g
 (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`); `_scatter.pxi` takes the rows of a stream apart
 before they are grouped, `_plan.pxi` has what all share, `_simd.h` the vectors, `_scorer.pxi` is their face to Python. Many
 instants of one contact are swept (`_course.pxi`, `_sweep.pxi`), all contacts at the same ones (`_sweeper.pxi`) or each at
-its own (`_rows.pxi`).
+its own (`_rows.pxi`). Intents (`_leads.pxi`) are taken from what is finished, and what sales said of a contact
+(`_said.pxi`) is read apart from points.
 """
 
 cimport cython
@@ -42,12 +43,14 @@ include "_plan.pxi"
 include "_gather.pxi"
 include "_curve.pxi"
 include "_falling.pxi"
+include "_leads.pxi"
 include "_score.pxi"
 include "_scorer.pxi"
 include "_course.pxi"
 include "_sweep.pxi"
 include "_sweeper.pxi"
 include "_rows.pxi"
+include "_said.pxi"
 
 
 def _choose_path():

@@ -40,6 +40,7 @@ cdef struct Columns:        # of results, an entry a job
     int32_t* next_phase
     int32_t* last_type
     int32_t* top_channel
+    int32_t* intent         # NULL: no rule has one
     uint8_t* present
 
 
@@ -62,6 +63,8 @@ cdef inline void store(const Columns* columns, int64_t j, const Row* row, int64_
     columns.last_type[j] = row.last_type
     columns.top_channel[j] = row.top_channel
     columns.present[j] = row.present
+    if columns.intent is not NULL:
+        columns.intent[j] = row.intent
 
 
 cdef double* doubles_of(dict arrays, str name) except? NULL:
@@ -99,6 +102,7 @@ cdef Columns columns_of(dict arrays) except *:
     columns.next_phase = ints_of(arrays, "next_phase")
     columns.last_type = ints_of(arrays, "last_type")
     columns.top_channel = ints_of(arrays, "top_channel")
+    columns.intent = ints_of(arrays, "intent") if "intent" in arrays else NULL
     columns.present = &present[0] if present.shape[0] else NULL
     return columns
 
@@ -164,6 +168,7 @@ cdef class Scorer:
         scratch.live = <int32_t*>aligned(plan.rules, sizeof(int32_t), &failed)
         scratch.channel_sum = <double*>aligned(plan.channels, sizeof(double), &failed)
         scratch.channel_slope = <double*>aligned(plan.channels, sizeof(double), &failed)
+        scratch.intent_sum = <double*>aligned(plan.intents, sizeof(double), &failed)
         scratch.channel_family = <Family*>aligned(plan.families, sizeof(Family), &failed)
         scratch.total_family = <Family*>aligned(plan.families, sizeof(Family), &failed)
         for p in range(3):
@@ -206,6 +211,7 @@ cdef class Scorer:
         free(scratch.live)
         free(scratch.channel_sum)
         free(scratch.channel_slope)
+        free(scratch.intent_sum)
         free(scratch.channel_family)
         free(scratch.total_family)
         free(scratch.parts)
@@ -358,6 +364,7 @@ def scorer(
     const RuleSpec[::1] rules,
     const double[::1] channel_caps,
     int64_t families,
+    int64_t intents,
     const int32_t[::1] listed_rules,
     const uint8_t[:, ::1] roles,
     const uint8_t[::1] flags,
@@ -401,6 +408,7 @@ def scorer(
     plan.listed = listed_rules.shape[0]
     plan.channels = channel_caps.shape[0]
     plan.families = families
+    plan.intents = intents
     plan.classes = flags.shape[0]
     plan.phases = phases.shape[0]
     plan.rule = &rules[0]
