@@ -10,21 +10,28 @@ from engagekit.model import (
     Amount,
     AnyOf,
     Channel,
+    Content,
+    Criterion,
     Decay,
     Exclude,
+    Fit,
     Levels,
     Lifecycle,
     Limit,
     Model,
     Momentum,
     Not,
+    Persona,
     Phase,
+    Qualification,
     Repeat,
     Rule,
     Scale,
     Signal,
     Test,
+    Trigger,
 )
+from engagekit.model.lifecycle import CUSTOMER_ENGAGEMENT_INDEX
 
 # Any text that a file can hold, and often one that a careless writer of TOML would get wrong.
 AWKWARD = [
@@ -54,6 +61,8 @@ NUMBERS = st.sampled_from([0.0, -0.0, 1, 0.1, -2.5, 1e-7, 1e300, 2**53 + 2.0]) |
 POSITIVE = st.floats(min_value=1e-300, allow_infinity=False)
 SPANS = st.timedeltas(timedelta(microseconds=1), timedelta(days=3_652_500))
 HALVES = st.sampled_from(["both", "prospect", "customer"])
+PERCENT = st.floats(0, 100)
+INTENTS = st.sampled_from(["buy", "get help", "été"])
 
 
 def types(least=1):
@@ -155,6 +164,7 @@ def scoring(by):
         "cap": maybe(POSITIVE),
         "limit": maybe(limits(by)),
         "half": HALVES,
+        "intent": maybe(INTENTS),
     }
 
 
@@ -214,6 +224,73 @@ def phases(draw):
     return [*draw(st.lists(entry, max_size=3)), *last]
 
 
+def attribute_conditions():
+    """Draw a condition over attributes, none of which is nearly named like a result column."""
+    return st.recursive(
+        st.builds(Test, st.sampled_from(["land", "Größe", "a b"]), st.just("is_null"), st.booleans())
+        | st.builds(Test, st.just("score"), st.sampled_from(["ge", "lt"]), NUMBERS)
+        | st.builds(Test, st.just("phase"), st.just("in"), st.lists(TEXTS, min_size=1, max_size=2)),
+        lambda inner: st.lists(inner, min_size=2, max_size=3).map(AnyOf) | inner.map(Not),
+        max_leaves=3,
+    )
+
+
+@st.composite
+def fits(draw):
+    """Draw a fit."""
+    names = draw(st.lists(TEXTS, min_size=1, max_size=3, unique=True))
+    points = [draw(st.floats(1e-300, 1e300)), *(draw(st.floats(-1e300, 1e300)) for _ in names[1:])]
+    criteria = [
+        Criterion(name=name, where=draw(conditions()), points=value)
+        for name, value in zip(names, points, strict=True)
+    ]
+    bounds = draw(st.lists(st.floats(0.5, 100), max_size=2, unique=True))
+    grades = draw(st.lists(TEXTS, min_size=len(bounds) + 1, max_size=len(bounds) + 1, unique=True))
+    given = {"grades": dict(zip(grades, [*bounds, 0], strict=True))} if draw(st.booleans()) else {}
+    return Fit(criteria=criteria, **given)
+
+
+QUALIFICATIONS = some(
+    Qualification,
+    {"mql_min_engagement": PERCENT},
+    {
+        "mql_min_fit": PERCENT,
+        "accepted_on": types(0),
+        "qualified_on": types(0),
+        "rejected_on": types(0),
+        "recycle_after": SPANS,
+    },
+)
+
+
+@st.composite
+def contents(draw, phases, channels, personas, intents):
+    """Draw the contents for what a model has."""
+    entry = some(
+        Content,
+        {"id": st.just("later"), "phase": st.sampled_from(phases)},
+        {
+            "channel": maybe(st.sampled_from(channels)),
+            "persona": st.sampled_from([None, *personas]),
+            "intent": st.sampled_from([None, *intents]),
+            "where": maybe(attribute_conditions()),
+            "appeal": maybe(TEXTS),
+        },
+    )
+    return draw(st.lists(entry, max_size=2))
+
+
+TRIGGERS = some(
+    Trigger,
+    {"name": st.just("later"), "when": attribute_conditions()},
+    {
+        "was": maybe(attribute_conditions()),
+        "until": maybe(attribute_conditions()),
+        "cooldown": maybe(SPANS),
+    },
+)
+
+
 @st.composite
 def models(draw):
     """Draw a model."""
@@ -254,4 +331,32 @@ def models(draw):
         "weights": factors(),
         "columns": st.dictionaries(st.sampled_from(["contact", "type", "time", "value", "id"]), TEXTS),
     }
-    return Model(**given, **draw(st.fixed_dictionaries({}, optional=optional)))
+    optional |= {"fit": maybe(fits()), "qualification": maybe(QUALIFICATIONS)}
+    drawn = draw(st.fixed_dictionaries({}, optional=optional))
+    return Model(**given, **drawn, **leads(draw, scored, drawn.get("phases", CUSTOMER_ENGAGEMENT_INDEX)))
+
+
+def leads(draw, scored, phases):
+    """Draw personas, contents and triggers beside what gives points."""
+    from attrs import evolve
+
+    if draw(st.booleans()):
+        return {}
+    names = draw(st.lists(TEXTS, min_size=4, max_size=4, unique=True))
+    personas = [Persona(name=name, where=draw(attribute_conditions())) for name in names[:2]]
+    entries = [entry for each in scored.values() for entry in each]
+    intents = {entry.intent for entry in entries if entry.intent}
+    matrix = draw(
+        contents(
+            [phase.name for phase in phases],
+            sorted({entry.channel for entry in entries}),
+            [persona.name for persona in personas],
+            sorted(intents | {"unclear"}) if intents else [],
+        )
+    )
+    triggers = draw(st.lists(TRIGGERS, max_size=2))
+    return {
+        "personas": personas,
+        "contents": [evolve(entry, id=name) for entry, name in zip(matrix, names, strict=False)],
+        "triggers": [evolve(entry, name=name) for entry, name in zip(triggers, names[2:], strict=False)],
+    }

@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "grouping": {"errors", "coding", "threads", "_core"},
     "partitions": {"errors", "coding", "columns", "_core"},
     "events": {"errors", "instants", "frames", "coding", "columns", "grouping", "partitions", "_core"},
-    "contacts": {"errors", "instants", "frames", "coding", "events"},
+    "contacts": {"errors", "instants", "frames", "coding", "columns", "events"},
     "matching": {"errors", "model", "plan", "coding", "columns", "events", "grouping", "_core"},
     "streams": {"columns", "partitions", "events", "grouping", "matching", "_core"},
     "datafiles": {"errors"},
@@ -37,11 +37,12 @@ ARROWS: dict[str, set[str]] = {
     "notes": {"instants", "model", "plan", "summary"},
     "describe": {"model"},
     "demo": set(),
+    "leads": {"model", "plan", "frames", "columns", "matching"},
     "scores": {"errors", "model", "plan", "frames", "events", "datafiles", "summary", "_core"},
     "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
     "batch": {
-        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "notes", "running",
-        "scores", "streams",
+        "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts", "leads",
+        "notes", "running", "scores", "streams",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",

@@ -17,19 +17,25 @@ from engagekit.model import (
     Amount,
     AnyOf,
     Channel,
+    Content,
+    Criterion,
     Decay,
     Exclude,
+    Fit,
     Levels,
     Lifecycle,
     Limit,
     Model,
     Momentum,
     Not,
+    Persona,
     Phase,
+    Qualification,
     Repeat,
     Rule,
     Scale,
     Signal,
+    Trigger,
     field,
 )
 
@@ -39,6 +45,7 @@ EVAL = {
     for cls in (
         *(Absence, All, Amount, AnyOf, Channel, Decay, Exclude, Levels, Lifecycle, Limit, Model, Momentum),
         *(Not, Phase, Repeat, Rule, Scale, Signal),
+        *(Content, Criterion, Fit, Persona, Qualification, Trigger),
     )
 } | {"field": field}
 
@@ -61,6 +68,7 @@ def model():
                 amount=Amount(field="depth", curve="log1p", scale=30, max=3, signed=True),
                 weights={"device": {"mobile": 1.2}},
                 half="prospect",
+                intent="buy",
             ),
             Rule(name="order", on=["order", "won"], points=10, amount=Amount()),
         ],
@@ -88,6 +96,32 @@ def model():
         phases=[{"name": "in", "half": "customer"}, Phase(name="out", half="prospect")],
         weights={"plan": {"pro": 2}},
         columns={"contact": "user_id", "unit": "ms"},
+        fit=Fit(
+            criteria=[Criterion(name="team", where=field("employees") >= 50, points=10)],
+            grades={"good": 50, "poor": 0},
+        ),
+        qualification=Qualification(mql_min_engagement=50, rejected_on="lost", recycle_after="60d"),
+        personas=[Persona(name="racer", where=field("discipline") == "road")],
+        contents=[
+            Content(
+                id="guide",
+                phase="out",
+                channel="web",
+                persona="racer",
+                intent="buy",
+                where=field("consent") == True,
+                appeal="emotional",
+            )
+        ],
+        triggers=[
+            Trigger(
+                name="hot",
+                when=field("engagement") >= 60,
+                was=field("phase") == "in",
+                until=field("engagement") < 55,
+                cooldown="30d",
+            )
+        ],
     )
 
 
@@ -131,6 +165,22 @@ def test_fields(model):
         *("url", "seconds", "session", "depth", "device", "value"),
         *("campaign", "page", "stage", "message", "plan"),
     }
+
+
+def test_intents_and_attributes(model):
+    """Intents are named in the model's order, and attributes where they are no columns of the result."""
+    assert model.intents == ("buy",)
+    assert model.attributes == {"employees", "discipline", "consent"}
+    assert model.evolve(personas=[Persona(name="racer", where=field("grade") == "good")]).attributes == {
+        *("employees", "consent"),
+    }
+
+
+def test_result_columns(model):
+    """A result has the columns of the lead side where the model declares them, and else none of them."""
+    leads = ("intent", "fit", "fit_known", "grade", "rating", "stage", "persona", "content")
+    assert model.result_columns[-9:] == ("channel_email", *leads)
+    assert "fit" not in Model(rules=[Rule(name="visit", on="page_view", points=1)]).result_columns
 
 
 def test_tables_stand_for_classes(model):
@@ -268,6 +318,7 @@ def test_the_dict_is_as_one_would_write_it(model):
                 "amount": {"field": "depth", "curve": "log1p", "scale": 30, "max": 3, "signed": True},
                 "weights": {"device": {"mobile": 1.2}},
                 "half": "prospect",
+                "intent": "buy",
             },
             {"name": "order", "on": ["order", "won"], "points": 10, "amount": {}},
         ],
@@ -294,6 +345,32 @@ def test_the_dict_is_as_one_would_write_it(model):
             }
         ],
         "phases": [{"name": "in", "half": "customer"}, {"name": "out", "half": "prospect"}],
+        "fit": {
+            "criteria": [{"name": "team", "where": {"employees": {"ge": 50}}, "points": 10}],
+            "grades": {"good": 50, "poor": 0},
+        },
+        "qualification": {"mql_min_engagement": 50, "rejected_on": ["lost"], "recycle_after": "60d"},
+        "personas": [{"name": "racer", "where": {"discipline": {"eq": "road"}}}],
+        "contents": [
+            {
+                "id": "guide",
+                "phase": "out",
+                "channel": "web",
+                "persona": "racer",
+                "intent": "buy",
+                "where": {"consent": {"eq": True}},
+                "appeal": "emotional",
+            }
+        ],
+        "triggers": [
+            {
+                "name": "hot",
+                "when": {"engagement": {"ge": 60}},
+                "was": {"phase": {"eq": "in"}},
+                "until": {"engagement": {"lt": 55}},
+                "cooldown": "30d",
+            }
+        ],
     }
     assert isinstance(model.to_dict()["rules"][0]["points"], int)
 

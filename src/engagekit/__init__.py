@@ -26,9 +26,11 @@ except ImportError as error:  # pragma: no cover
 from engagekit.errors import EngagekitError, EventsError, ModelError, StateError
 from engagekit.model import presets
 from engagekit.model.conditions import field
+from engagekit.model.leads import Content, Criterion, Fit, Persona, Qualification
 from engagekit.model.lifecycle import Lifecycle, Momentum, Phase, Scale
 from engagekit.model.model import Model
 from engagekit.model.points import Amount, Channel, Decay, Limit
+from engagekit.model.reactions import Trigger
 from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
 
 if TYPE_CHECKING:
@@ -41,23 +43,29 @@ __all__ = [
     "Absence",
     "Amount",
     "Channel",
+    "Content",
+    "Criterion",
     "Decay",
     "EngagekitError",
     "Events",
     "EventsError",
     "Exclude",
+    "Fit",
     "Lifecycle",
     "Limit",
     "Model",
     "ModelError",
     "Momentum",
+    "Persona",
     "Phase",
+    "Qualification",
     "Repeat",
     "Rule",
     "Scale",
     "Scores",
     "Signal",
     "StateError",
+    "Trigger",
     "field",
     "presets",
 ]

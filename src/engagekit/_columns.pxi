@@ -17,6 +17,7 @@ cdef struct Columns:        # of results, an entry a job
     int32_t* next_phase
     int32_t* last_type
     int32_t* top_channel
+    int32_t* intent         # NULL: no rule has one
     uint8_t* present
 
 
@@ -39,6 +40,8 @@ cdef inline void store(const Columns* columns, int64_t j, const Row* row, int64_
     columns.last_type[j] = row.last_type
     columns.top_channel[j] = row.top_channel
     columns.present[j] = row.present
+    if columns.intent is not NULL:
+        columns.intent[j] = row.intent
 
 
 cdef double* doubles_of(dict arrays, str name) except? NULL:
@@ -76,5 +79,6 @@ cdef Columns columns_of(dict arrays) except *:
     columns.next_phase = ints_of(arrays, "next_phase")
     columns.last_type = ints_of(arrays, "last_type")
     columns.top_channel = ints_of(arrays, "top_channel")
+    columns.intent = ints_of(arrays, "intent") if "intent" in arrays else NULL
     columns.present = &present[0] if present.shape[0] else NULL
     return columns

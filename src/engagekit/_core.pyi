@@ -142,6 +142,7 @@ def scorer(
     rules: _Array,
     channel_caps: _Array,
     families: int,
+    intents: int,
     listed_rules: _Array,
     roles: _Array,
     flags: _Array,
@@ -209,4 +210,18 @@ def score_rows(
     channels: _Array,
     sums: _Array | None,
     tally: _Array,
+) -> None: ...
+def hear_of(
+    scorer: Scorer,
+    verdicts: _Array,
+    contents: _Array,
+    starts: _Array,
+    contacts: _Array,
+    at: _Array,
+    places: _Array,
+    first: int,
+    last: int,
+    rejected: _Array,
+    said: _Array,
+    had: _Array,
 ) -> None: ...

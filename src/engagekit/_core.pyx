@@ -8,7 +8,8 @@ coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_g
 is possible, many side by side (`_crowd.pxi`, `_crowd.h`); `_scatter.pxi` takes the rows of a stream apart
 before they are grouped, `_plan.pxi` has what all share, `_simd.h` the vectors, `_scorer.pxi` is their face to Python. Many
 instants of one contact are swept (`_course.pxi`, `_sweep.pxi`), all contacts at the same ones (`_sweeper.pxi`) or each at
-its own (`_rows.pxi`).
+its own (`_rows.pxi`). Intents (`_leads.pxi`) are taken from what is finished, and what sales said of a contact
+(`_said.pxi`) is read apart from points.
 """
 
 cimport cython
@@ -43,6 +44,7 @@ include "_plan.pxi"
 include "_gather.pxi"
 include "_curve.pxi"
 include "_falling.pxi"
+include "_leads.pxi"
 include "_score.pxi"
 include "_columns.pxi"
 include "_crowd.pxi"
@@ -51,6 +53,7 @@ include "_course.pxi"
 include "_sweep.pxi"
 include "_sweeper.pxi"
 include "_rows.pxi"
+include "_said.pxi"
 
 
 def _choose_path():

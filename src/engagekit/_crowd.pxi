@@ -246,31 +246,37 @@ cdef void look_further(const Plan* plan, Crowd* crowd, int64_t n, int64_t at, co
                     descent.term[f * CROWD + i] = descent.term[f * CROWD + m]
 
 
+cdef void lift_out(const Plan* plan, Scratch* scratch, const Crowd* crowd, int64_t k, int64_t at) noexcept nogil:
+    """Lay out the sums of lane `k` as those of one contact: the live rules, their bases and S(r)."""
+    cdef int64_t r
+    cdef double value
+    scratch.live_count = scratch.futures_count = scratch.parts_count = 0
+    scratch.fresh = at
+    for r in range(plan.rules):
+        value = crowd.lanes.value[r * CROWD + k]
+        if value != 0:
+            scratch.base[r] = scratch.points[0].value[r] = value
+            scratch.base_time[r] = at
+            scratch.live[scratch.live_count] = <int32_t>r
+            scratch.live_count += 1
+
+
 cdef void walk_alone(
     const Plan* plan, Scratch* scratch, Crowd* crowd, int64_t k, int64_t at, int64_t since, Row* row
 ) noexcept nogil:
     """Find the next change of lane `k` by itself."""
-    cdef int64_t r
-    cdef double value
     cdef int32_t half = CUSTOMER if crowd.lanes.customer[k] > 0 else PROSPECT
-    scratch.live_count = scratch.futures_count = scratch.parts_count = 0
-    scratch.fresh = at
+    cdef bint active = crowd.events[k] > 0
+    lift_out(plan, scratch, crowd, k, at)
     scratch.evaluations = 0
-    for r in range(plan.rules):
-        value = crowd.lanes.value[r * CROWD + k]
-        if value != 0:
-            scratch.base[r] = value
-            scratch.base_time[r] = at
-            scratch.live[scratch.live_count] = <int32_t>r
-            scratch.live_count += 1
     scratch.pace.known = crowd.lanes.slow[k] > 0
     scratch.pace.mark = at
     scratch.pace.fast = crowd.lanes.fast[k]
     scratch.pace.slow = crowd.lanes.slow[k]
-    evaluate(plan, scratch, at, half, False, crowd.events[k] > 0, &scratch.points[0])
+    evaluate(plan, scratch, at, half, False, active, &scratch.points[0])
     row.next_change = NEVER
     row.next_level = row.next_phase = -1
-    next_change(plan, scratch, at, since, since if since <= at else NEVER, NEVER, half, False, crowd.events[k] > 0, row)
+    next_change(plan, scratch, at, since, since if since <= at else NEVER, NEVER, half, False, active, row)
 
 
 cdef void write_crowd(
@@ -334,6 +340,7 @@ cdef int64_t score_crowd(
     cdef ek_crowd* lanes = &crowd.lanes
     cdef const ek_crowd_path* crowds = ek_crowds()
     cdef int64_t k, r, lo, hi, end, read = 0
+    cdef int32_t half
     cdef Row row
     cdef Tally aside
     memset(lanes.value, 0, plan.rules * CROWD * sizeof(double))
@@ -370,6 +377,10 @@ cdef int64_t score_crowd(
         crowds.later(&plan.setting, lanes, n)
         crowds.classify(&plan.setting, lanes, n)
     for k in range(n):
+        if columns.intent is not NULL:
+            lift_out(plan, scratch, crowd, k, at)
+            half = CUSTOMER if lanes.customer[k] > 0 else PROSPECT
+            columns.intent[j + k] = clearest_intent(plan, scratch, &scratch.points[0], half)
         if crowd.vanishing[k]:
             for r in range(plan.rules if sums is not NULL else 0):
                 sums[r * stride + j + k] = 0.0

@@ -88,6 +88,7 @@ cdef struct RuleSpec:
     int32_t weights_last
     int32_t family
     int32_t listed
+    int32_t intent              # -1: none
 
 cdef struct PhaseSpec:
     double min_engagement
@@ -116,6 +117,7 @@ cdef struct Row:            # what a job comes to
     int32_t level
     int32_t next_level
     int32_t half
+    int32_t intent              # -1: none, as many as there are: unclear
     bint present
 
 cdef struct Tally:
@@ -154,6 +156,7 @@ cdef struct Plan:
     int64_t families
     int64_t classes
     int64_t phases
+    int64_t intents
     const RuleSpec* rule
     const double* channel_cap
     const int32_t* listed_rule
@@ -302,6 +305,7 @@ cdef struct Scratch:
     int64_t live_count
     double* channel_sum
     double* channel_slope
+    double* intent_sum
     Family* channel_family
     Family* total_family
     Part* parts

@@ -412,6 +412,7 @@ cdef void finish(
         for j in range(scratch.live_count):
             r = scratch.live[j]
             sums[r * stride] = now.value[r]
+    row.intent = clearest_intent(plan, scratch, now, half) if plan.intents else -1
     if scratch.pace.known and isnan(row.momentum):
         row.largest = INFINITY                  # its sums overflow
     row.next_change = NEVER

@@ -86,6 +86,7 @@ cdef class Scorer:
         scratch.live = <int32_t*>aligned(plan.rules, sizeof(int32_t), &failed)
         scratch.channel_sum = <double*>aligned(plan.channels, sizeof(double), &failed)
         scratch.channel_slope = <double*>aligned(plan.channels, sizeof(double), &failed)
+        scratch.intent_sum = <double*>aligned(plan.intents, sizeof(double), &failed)
         scratch.channel_family = <Family*>aligned(plan.families, sizeof(Family), &failed)
         scratch.total_family = <Family*>aligned(plan.families, sizeof(Family), &failed)
         for p in range(3):
@@ -128,6 +129,7 @@ cdef class Scorer:
         free(scratch.live)
         free(scratch.channel_sum)
         free(scratch.channel_slope)
+        free(scratch.intent_sum)
         free(scratch.channel_family)
         free(scratch.total_family)
         free(scratch.parts)
@@ -348,6 +350,7 @@ def scorer(
     const RuleSpec[::1] rules,
     const double[::1] channel_caps,
     int64_t families,
+    int64_t intents,
     const int32_t[::1] listed_rules,
     const uint8_t[:, ::1] roles,
     const uint8_t[::1] flags,
@@ -391,6 +394,7 @@ def scorer(
     plan.listed = listed_rules.shape[0]
     plan.channels = channel_caps.shape[0]
     plan.families = families
+    plan.intents = intents
     plan.classes = flags.shape[0]
     plan.phases = phases.shape[0]
     plan.rule = &rules[0]

@@ -11,11 +11,13 @@ from attrs import define
 
 from engagekit import streams
 from engagekit.coding import Coder, no_instants
-from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name
+from engagekit.columns import Column
+from engagekit.contacts import NO_INSTANT, Contacts, codes_of, column_in, key_name
 from engagekit.errors import EventsError, in_all
-from engagekit.events import Events, Mapped, read
+from engagekit.events import CONTENT, Events, Mapped, read
 from engagekit.frames import Frame, Out, build, frame_of
 from engagekit.instants import EPOCH, microseconds_of, now, refuse_out_of_range
+from engagekit.leads import Rows, leads_of, seen
 from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.notes import notes
 from engagekit.plan import lower
@@ -39,6 +41,8 @@ class Asked:
     others: NDArray[np.int64]
     """The contacts table's rows by job, in its order."""
     contacts: Contacts | None
+    known: NDArray[np.int64] | None
+    """The contacts table's row by job, -1 for none; None: there is no table."""
     base: Frame | None
     instant: int | None
     distinct: int | None = None
@@ -61,6 +65,11 @@ def score(
     if coded.disk is not None:
         coded.disk.watch = watch
     asked = _asked(coded, at, contacts)
+    try:
+        leads = leads_of(model, asked.contacts)
+    except BaseException:
+        coded.close()
+        raise
     numbers = run(plan, coded, asked.jobs, threads=threads, sums=False)
     _refuse_overflow(numbers, coded, asked)
     if at is None:
@@ -73,6 +82,8 @@ def score(
         coded.release()
     columns = result_columns(plan, coded, numbers.columns, numbers.channels, rows)
     key = coded.mapping.contact
+    if leads is not None:
+        columns = leads.columns(columns, _lead_rows(coded, asked, numbers, rows))
     refuse_collision(key, asked.base, columns)
     if asked.base is None:
         columns = {key: ids_out(coded, asked.contacts, rows), **columns}
@@ -139,7 +150,9 @@ def coded_events(
             raise EventsError(f"{', '.join(given)}: say which column is which when the Events are made")
         return events
     mapped = Mapped.of(model.columns, given)
-    return read(events, mapped, sorted(model.fields - {"contact", "type", "time"}), spill=spill)
+    fields = model.fields - {"contact", "type", "time"}
+    optional = {CONTENT} - fields if model.contents else ()
+    return read(events, mapped, sorted(fields), optional=optional, spill=spill)
 
 
 def _asked(events: Events, at: Any, source: Any) -> Asked:
@@ -186,11 +199,15 @@ def everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
     known = len(events.contacts)
     since = np.full(known, NO_INSTANT, np.int64)
     others = np.empty(0, np.int64)
+    table: NDArray[np.int64] | None = None
     if contacts is not None:
         attributes, met = contacts.since(), contacts.codes >= 0
         since[contacts.codes[met]] = attributes[met]
         others = np.where(met, contacts.codes, 0).astype(np.int64)
         others[~met] = known + np.arange(int((~met).sum()))
+        table = np.full(known, -1, np.int64)
+        table[contacts.codes[met]] = np.flatnonzero(met)
+        table = np.concatenate([table, np.flatnonzero(~met)])
         since = np.concatenate([since, attributes[~met]])
     jobs = Jobs(
         contacts=np.concatenate([np.arange(known), np.full(len(since) - known, -1)]),
@@ -198,7 +215,7 @@ def everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
         since=since,
         counted=np.ones(len(since), np.uint8),
     )
-    return Asked(jobs=jobs, order=None, others=others, contacts=contacts, base=None, instant=at)
+    return Asked(jobs=jobs, order=None, others=others, contacts=contacts, known=table, base=None, instant=at)
 
 
 def _instants_name(frame: Frame, key: str) -> str:
@@ -230,6 +247,7 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
     asked = Coder(what)
     asked.code(column)
     since = np.full(frame.rows, NO_INSTANT, np.int64)
+    rows: NDArray[Any] | None = None
     if contacts is not None and len(contacts.coder):
         rows = codes_of(column, contacts.coder, insert=False, what=what, rows=frame.rows)
         since[rows >= 0] = contacts.since()[rows[rows >= 0]]
@@ -245,6 +263,7 @@ def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
         order=np.arange(frame.rows),
         others=nobody,
         contacts=contacts,
+        known=None if rows is None else rows.astype(np.int64),
         base=frame,
         instant=None,
         distinct=len(asked),
@@ -260,6 +279,29 @@ def _result_rows(asked: Asked, numbers: Numbers) -> NDArray[np.int64] | None:
         return None
     rest = asked.others[~present[asked.others]]
     return np.concatenate([np.flatnonzero(present), rest])
+
+
+def _lead_rows(events: Events, asked: Asked, numbers: Numbers, rows: NDArray[np.int64] | None) -> Rows:
+    """Tell the lead side of a result's rows what the kernel says of them."""
+    columns, heard = numbers.columns, numbers.heard
+
+    def key() -> Column:
+        if asked.base is not None:
+            name = key_name(asked.base, events, "at")
+            return column_in(asked.base, name, f"at column {name!r}")
+        return seen(ids_out(events, asked.contacts, rows))
+
+    return Rows(
+        at=taken(asked.jobs.at, rows),
+        half=taken(columns["half"], rows),
+        level=taken(columns["level"], rows),
+        intent=taken(columns["intent"], rows) if "intent" in columns else None,
+        rejected=None if heard is None else taken(heard.rejected, rows),
+        said=None if heard is None else taken(heard.said, rows),
+        had=None if heard is None else taken(heard.had, rows),
+        known=None if asked.known is None else taken(asked.known, rows),
+        key=key,
+    )
 
 
 def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:

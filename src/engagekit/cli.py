@@ -15,7 +15,21 @@ from typing import TYPE_CHECKING, Any, Literal
 from engagekit import __version__, datafiles, demo, presets
 from engagekit.describe import describe
 from engagekit.errors import EngagekitError, EventsError, ModelError
-from engagekit.model import All, AnyOf, Condition, Exclude, Model, Not, Repeat, Rule, Signal, Test
+from engagekit.model import (
+    All,
+    AnyOf,
+    Condition,
+    Content,
+    Criterion,
+    Exclude,
+    Model,
+    Not,
+    Persona,
+    Repeat,
+    Rule,
+    Signal,
+    Test,
+)
 from engagekit.model.wording import listed
 from engagekit.summary import summary
 
@@ -146,6 +160,7 @@ def score_files(
         fields=model.fields,
         number_fields=numbers,
         flag_fields=flags,
+        optional_fields={"content"} - model.fields if model.contents else (),
         unit=columns.get("unit"),
     )
     with closing(reader), _scoring_bar(wanted=progress) as watch:
@@ -158,7 +173,12 @@ def score_files(
             untyped = datafiles.is_untyped(datafiles.expand(paths)[0])
             kind = _key_kind(first, key, untyped=untyped)
             table = datafiles.read_table(
-                contacts, keys=(key, "contact"), instants=("customer_since",), key_kind=kind
+                contacts,
+                keys=(key, "contact"),
+                instants=("customer_since",),
+                key_kind=kind,
+                fields=model.attributes,
+                **typed_attributes(model),
             )
         if progress:
             tables = _with_progress(tables, datafiles.row_count(paths))
@@ -220,10 +240,31 @@ def typed_fields(model: Model) -> tuple[set[str], set[str]]:
     """
     conditional: list[Rule | Repeat | Signal | Exclude]
     conditional = [*model.rules, *model.repeats, *model.signals, *model.excludes]
-    tests = [test for each in conditional if each.where is not None for test in _tests(each.where)]
-    numbers = {rule.amount.field for rule in model.rules if rule.amount is not None}
-    flags = set()
-    for test in tests:
+    numbers, flags = _typed_by(each.where for each in conditional)
+    numbers |= {rule.amount.field for rule in model.rules if rule.amount is not None}
+    for weights in (model.weights, *(rule.weights for rule in model.rules)):
+        flags |= {field for field, factors in weights.items() if factors.keys() <= {"true", "false"}}
+    return numbers, flags - numbers
+
+
+def typed_attributes(model: Model) -> dict[str, set[str]]:
+    """Tell which attributes of contacts a model uses as numbers and which as booleans.
+
+    Examples
+    --------
+    >>> typed_attributes(presets.load("b2b_leads"))["number_fields"]
+    {'employees'}
+    """
+    asking: list[Criterion | Persona | Content] = [*model.personas, *model.contents]
+    asking += () if model.fit is None else model.fit.criteria
+    numbers, flags = _typed_by(each.where for each in asking)
+    return {"number_fields": numbers, "flag_fields": flags - numbers}
+
+
+def _typed_by(conditions: Iterable[Condition | None]) -> tuple[set[str], set[str]]:
+    """Tell which fields conditions compare with numbers and which with booleans."""
+    numbers, flags = set[str](), set[str]()
+    for test in (test for each in conditions if each is not None for test in _tests(each)):
         operands = test.value if isinstance(test.value, tuple) else (test.value,)
         if test.op == "is_null":
             continue
@@ -231,9 +272,7 @@ def typed_fields(model: Model) -> tuple[set[str], set[str]]:
             flags.add(test.field)
         elif any(isinstance(operand, int | float) for operand in operands):
             numbers.add(test.field)
-    for weights in (model.weights, *(rule.weights for rule in model.rules)):
-        flags |= {field for field, factors in weights.items() if factors.keys() <= {"true", "false"}}
-    return numbers, flags - numbers
+    return numbers, flags
 
 
 def _tests(condition: Condition) -> Iterator[Test]:

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engagekit.coding import Coder, Codes, no_instants
+from engagekit.columns import Column, Pieces
 from engagekit.errors import EventsError, in_all
 from engagekit.events import Events, named_frames
 from engagekit.frames import Frame, RawColumn
 from engagekit.instants import refuse_out_of_range
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
+_MOST_NAMED = 8
 NO_INSTANT = np.iinfo(np.int64).max
 """An instant that never comes: the customer's half is not known from attributes."""
 
@@ -47,6 +51,19 @@ def codes_of(column: RawColumn, coder: Coder, *, insert: bool, what: str, rows: 
         coder.what = named
 
 
+def column_in(frame: Frame, name: str, what: str) -> Column:
+    """Return a column of a whole table as conditions see it; `what` names it in errors."""
+    try:
+        column = frame.column(name)
+    except EventsError as error:
+        raise EventsError(f"{what.partition(' ')[0]}: {error}") from None
+    pieces = Pieces(name)
+    if column.kind == "text":
+        pieces.coder = Coder(what)
+    pieces.add(column, frame.rows)
+    return pieces.put(slice(None), [] if pieces.coder is None else pieces.coder.strings())
+
+
 class Contacts:
     """A contacts table beside events.
 
@@ -67,6 +84,7 @@ class Contacts:
         self.frame = single(source, "contacts")
         key = key_name(self.frame, events, "contacts")
         self.what = f"contacts column {key!r}"
+        self._attributes: dict[str, Column] = {}
         column = self.frame.column(key)
         self.coder = Coder(self.what)
         own = codes_of(column, self.coder, insert=True, what=self.what, rows=self.frame.rows)
@@ -85,6 +103,23 @@ class Contacts:
             if len(events.contacts)
             else np.full(self.frame.rows, -1, np.int32)
         )
+
+    def refuse_missing(self, asked: Mapping[str, str]) -> None:
+        """Raise an EventsError for attributes that the table lacks; `asked` says of each what asks for it."""
+        missing = [name for name in asked if name not in self.frame.names]
+        if missing:
+            told = ", ".join(f"{name!r} ({asked[name]})" for name in missing[:_MOST_NAMED])
+            more = ", ..." if len(missing) > _MOST_NAMED else ""
+            names = ", ".join(repr(name) for name in self.frame.names[:20])
+            near = self.frame.nearest(missing[0])
+            meant = f"; did you mean {near!r}?" if near else ""
+            raise EventsError(f"contacts: expected the attributes {told}{more}, got {names}{meant}")
+
+    def attribute(self, name: str) -> Column:
+        """Return an attribute of all the table's rows."""
+        if name not in self._attributes:
+            self._attributes[name] = column_in(self.frame, name, f"contacts column {name!r}")
+        return self._attributes[name]
 
     def since(self) -> NDArray[np.int64]:
         """Return each row's `customer_since` in microseconds, `NO_INSTANT` where there is none."""

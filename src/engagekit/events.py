@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULTS = {"contact": "contact", "type": "type", "time": "time", "value": "value"}
+CONTENT = "content"
+"""The column, if there is one, that bears the id of the content that an event brought."""
 EXAMPLES = {"contact": "customer_id", "type": "event_name", "time": "timestamp", "id": "event_id"}
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
@@ -113,7 +115,15 @@ class Events:
         mapping = {"contact": contact, "type": type, "time": time, "value": value, "id": id, "unit": unit}
         self._read(frame, Mapped.of(mapping), None)
 
-    def _read(self, source: Any, mapping: Mapped, wanted: list[str] | None, *, spill: bool = False) -> None:
+    def _read(
+        self,
+        source: Any,
+        mapping: Mapped,
+        wanted: list[str] | None,
+        *,
+        optional: Collection[str] = (),
+        spill: bool = False,
+    ) -> None:
         self.mapping = mapping
         self.contacts = Coder(f"events column {mapping.contact!r}")
         types = Coder(f"events column {mapping.type!r}")
@@ -126,14 +136,15 @@ class Events:
         self.aware = False
         self._rising, self._newest = True, EARLIEST  # whether all rows so far came in order of time
         self.source: Any = None
-        pieces = {name: Pieces(mapping.column(name)) for name in wanted or ()}
+        self._optional = frozenset(optional)
+        pieces = {name: Pieces(mapping.column(name)) for name in (*(wanted or ()), *optional)}
         twins = Pieces(mapping.value) if mapping.id is not None else None
         codes: list[Codes] = []
         type_codes: list[NDArray[Any]] = []
         times: list[NDArray[np.int64]] = []
         id_codes: list[Codes] = []
         # no column is put into grouped order by it: scored once, it is not made
-        numbered = wanted is None or bool(wanted) or mapping.id is not None
+        numbered = wanted is None or bool(pieces) or mapping.id is not None
         last: Frame | None = None
         held, most = 0, partitions.HELD
         width = partitions.width(len(pieces), ids=mapping.id is not None)
@@ -199,6 +210,7 @@ class Events:
         """Let a lazy frame make only what is asked for (one that lacks some of it says so by itself)."""
         mapping = self.mapping
         own = [mapping.contact, mapping.type, mapping.time, *map(mapping.column, wanted)]
+        own += [name for name in self._optional if name in frame.names]
         if mapping.id is not None:
             # the value decides which of two events of one id and time counts
             own += [mapping.id, *(name for name in [mapping.value] if name in frame.names)]
@@ -209,7 +221,8 @@ class Events:
         if frame is None:
             return
         for name, piece in pieces.items():
-            piece.add(_column(frame, self.mapping.column(name)), frame.rows)
+            lacking = name in self._optional and name not in frame.names
+            piece.add(None if lacking else _column(frame, self.mapping.column(name)), frame.rows)
 
     def _drop_duplicates(self, ids: Codes, value: Column) -> None:
         keep = np.empty(len(self.times), np.uint8)
@@ -327,6 +340,18 @@ class Events:
             raise infinite(what, int(self._numbers()[bad].min()), int(bad.sum()))
         return values
 
+    def codes_if_any(self, name: str) -> tuple[Codes, list[str]] | None:
+        """Do as `codes` for a column that the events need not have, or that some of their frames lack."""
+        with self._lock:
+            if name in self._columns or not self._frames:
+                return self.codes(name) if name in self._columns else None
+            if not any(name in frame.names for frame in self._frames):
+                return None
+            pieces = Pieces(name)
+            for frame in self._frames:
+                pieces.add(_column(frame, name) if name in frame.names else None, frame.rows)
+            return pieces.column(self._numbers()).coded(self.named(name))
+
     def codes(self, name: str) -> tuple[Codes, list[str]]:
         """Return a column's codes in grouped order (-1 for null) and, by code, its values as text.
 
@@ -378,14 +403,17 @@ class Events:
         return f"Events({counts}{span})"
 
 
-def read(source: Any, mapping: Mapped, wanted: Iterable[str], *, spill: bool) -> Events:
+def read(
+    source: Any, mapping: Mapped, wanted: Iterable[str], *, optional: Collection[str] = (), spill: bool
+) -> Events:
     """Code events and no context columns but the wanted ones, so that a stream's frames can go.
 
-    With `spill` a stream that is more than memory should hold goes to disk.
+    The `optional` ones may be missing. With `spill` a stream that is more than memory should hold goes to
+    disk.
     """
     events = Events.__new__(Events)
     try:
-        events._read(source, mapping, list(wanted), spill=spill)  # noqa: SLF001 - its class's other constructor
+        events._read(source, mapping, list(wanted), optional=optional, spill=spill)  # noqa: SLF001 - its class's other constructor
     except BaseException:
         events.close()
         raise

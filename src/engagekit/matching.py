@@ -144,6 +144,7 @@ class Match:
     classes: NDArray[Any]
     """Of uint8, uint16 or int32, the greatest (of int32: -1) for an excluded event."""
     flags: NDArray[np.uint8]
+    verdicts: NDArray[np.uint8]
     plain_start: NDArray[np.int32]
     plain_rules: NDArray[np.int32]
     roles: NDArray[np.uint8]
@@ -173,6 +174,7 @@ def match(plan: Plan, events: Events) -> Match:
     result = Match(
         classes=classes,
         flags=tables.flags,
+        verdicts=tables.verdicts,
         plain_start=tables.plain_start,
         plain_rules=tables.plain_rules,
         roles=tables.roles,
@@ -197,6 +199,8 @@ def match(plan: Plan, events: Events) -> Match:
 
 def _selectors(plan: Plan) -> Iterable[Selector]:
     for group in (*plan.matches, *plan.unless.values(), plan.passive, plan.customer_on, plan.ends_on):
+        yield from group
+    for _, group in plan.verdicts:
         yield from group
     for taken, followed in plan.excluded:
         yield from taken
@@ -267,6 +271,7 @@ class _Tables:
     """What a plan makes of each class."""
 
     flags: NDArray[np.uint8]
+    verdicts: NDArray[np.uint8]
     plain_start: NDArray[np.int32]
     plain_rules: NDArray[np.int32]
     roles: NDArray[np.uint8]
@@ -275,7 +280,16 @@ class _Tables:
     def of(cls, plan: Plan, view: _View) -> _Tables:
         """Look each rule's events up in the classes."""
         start, rules = _plain(plan, view)
-        return cls(flags=_flags(plan, view), plain_start=start, plain_rules=rules, roles=_roles(plan, view))
+        verdicts = np.zeros(view.size, np.uint8)
+        for verdict, group in plan.verdicts:
+            verdicts[view.where(group)] |= verdict
+        return cls(
+            flags=_flags(plan, view),
+            verdicts=verdicts,
+            plain_start=start,
+            plain_rules=rules,
+            roles=_roles(plan, view),
+        )
 
 
 @lru_cache(maxsize=64)

@@ -27,6 +27,8 @@ LEVELS = ("none", "low", "medium", "high")
 ON, UNLESS = 1, 2
 # what a class of events is besides
 ACTIVITY, CUSTOMER_ON, ENDS_ON, READ = 1, 2, 4, 8
+# what sales says of a contact by it
+ACCEPTED, QUALIFIED, REJECTED = 1, 2, 4
 
 RULE = np.dtype(
     [(name, "f8") for name in ("points", "cap", "amount_scale", "amount_max", "inverse")]
@@ -35,7 +37,7 @@ RULE = np.dtype(
         (name, "i4")
         for name in (
             "kind", "decay", "half", "channel", "by", "curve", "amount", "negated",
-            "weights_first", "weights_last", "family", "listed",
+            "weights_first", "weights_last", "family", "listed", "intent",
         )
     ],
     align=True,
@@ -80,6 +82,9 @@ class Plan:
     passive: tuple[Selector, ...]
     customer_on: tuple[Selector, ...]
     ends_on: tuple[Selector, ...]
+    verdicts: tuple[tuple[int, tuple[Selector, ...]], ...]
+    """What accepts, qualifies and rejects a lead."""
+    intents: tuple[str, ...]
     amounts: tuple[str, ...]
     codes: tuple[str, ...]
     weights: tuple[tuple[int, Mapping[str, float]], ...]
@@ -155,7 +160,7 @@ def lower(model: Model) -> Plan:
     >>> plan.names, plan.channels, plan.rules["points"].tolist()
     (('visit',), ('web',), [2.0])
     """
-    channels = model.channel_names
+    channels, intents = model.channel_names, model.intents
     sources: list[Rule | Absence | Repeat] = [*model.rules, *model.absences, *model.repeats]
     sources.sort(key=lambda source: channels.index(source.channel))
     selectors = _Selectors(model.signals)
@@ -176,6 +181,7 @@ def lower(model: Model) -> Plan:
         spec["channel"] = channels.index(source.channel)
         spec["family"] = _family(decay, spans)
         spec["by"] = spec["amount"] = -1
+        spec["intent"] = -1 if source.intent is None else intents.index(source.intent)
         spec["amount_scale"], spec["amount_max"] = 1.0, np.inf
         spec["weights_first"] = spec["weights_last"] = len(weights)
         by = source.limit.by if source.limit else None
@@ -208,6 +214,7 @@ def lower(model: Model) -> Plan:
     )
     rules["listed"] = -1
     rules["listed"][listed] = np.arange(len(listed))
+    verdicts = _verdicts(model, selectors)
     excludes, excluded = _excludes(model.excludes, selectors, codes)
     phases, phase_names = _phases(model)
     lifecycle = model.lifecycle
@@ -229,6 +236,8 @@ def lower(model: Model) -> Plan:
         passive=selectors.of([*model.passive, *(name for a in model.absences for name in a.after)]),
         customer_on=selectors.of(lifecycle.customer_on) if lifecycle else (),
         ends_on=selectors.of(lifecycle.ends_on) if lifecycle else (),
+        verdicts=verdicts,
+        intents=intents,
         conditions=tuple(selectors.conditions.items),
         amounts=tuple(amounts.items),
         codes=tuple(codes.items),
@@ -237,6 +246,14 @@ def lower(model: Model) -> Plan:
         fast_us=microseconds(model.momentum.fast),
         slow_us=microseconds(model.momentum.slow),
     )
+
+
+def _verdicts(model: Model, selectors: _Selectors) -> tuple[tuple[int, tuple[Selector, ...]], ...]:
+    asked = model.qualification
+    if asked is None:
+        return ()
+    said = ((ACCEPTED, asked.accepted_on), (QUALIFIED, asked.qualified_on), (REJECTED, asked.rejected_on))
+    return tuple((flag, selectors.of(types)) for flag, types in said if types)
 
 
 def _family(decay: Decay, spans: _Names) -> int:

@@ -10,8 +10,9 @@ from attrs import define
 
 from engagekit import _core, streams
 from engagekit.errors import EventsError
+from engagekit.events import CONTENT
 from engagekit.instants import EARLIEST
-from engagekit.matching import match
+from engagekit.matching import Match, match
 from engagekit.plan import TALLY
 from engagekit.threads import MOST_THREADS, cores, in_parts
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.events import Events
+    from engagekit.model import Model
     from engagekit.plan import Plan
 
 SMALL = 4096
@@ -48,6 +50,33 @@ class Jobs:
 
 
 @define(kw_only=True)
+class Heard:
+    """What was said of contacts and to them, by job: of a model with a qualification or contents."""
+
+    rejected: NDArray[np.int64]
+    """The last rejection; the least integer: none."""
+    said: NDArray[np.uint8]
+    """Whether they were accepted and qualified after it."""
+    had: NDArray[np.uint64]
+    """A bit for each content of the model that they have had, in words of 64."""
+
+    @classmethod
+    def room(cls, model: Model, count: int) -> Heard | None:
+        """Make room for that many jobs; None where nothing is to be heard."""
+        if model.qualification is None and not model.contents:
+            return None
+        return cls(
+            rejected=np.zeros(count, np.int64),
+            said=np.zeros(count, np.uint8),
+            had=np.zeros((count, (len(model.contents) + 63) // 64), np.uint64),
+        )
+
+    def fill(self, jobs: NDArray[np.int64], part: Heard) -> None:
+        """Put what was heard of some jobs among that of all."""
+        self.rejected[jobs], self.said[jobs], self.had[jobs] = part.rejected, part.said, part.had
+
+
+@define(kw_only=True)
 class Numbers:
     """What the kernel made of the jobs: arrays by result column, one row of `channels` and `sums` each."""
 
@@ -55,15 +84,20 @@ class Numbers:
     channels: NDArray[np.float64]
     sums: NDArray[np.float64]
     tally: NDArray[Any]
+    heard: Heard | None = None
 
     @classmethod
     def room(cls, plan: Plan, count: int, *, sums: bool) -> Numbers:
         """Make room for the results of that many jobs."""
+        columns = {name: np.zeros(count, dtype) for dtype, names in COLUMNS.items() for name in names}
+        if plan.intents and not sums:
+            columns["intent"] = np.zeros(count, np.int32)
         return cls(
-            columns={name: np.zeros(count, dtype) for dtype, names in COLUMNS.items() for name in names},
+            columns=columns,
             channels=np.zeros((len(plan.channels), count)),
             sums=np.zeros((len(plan.names) if sums else 0, count)),
             tally=np.zeros(1, TALLY),
+            heard=None if sums else Heard.room(plan.model, count),
         )
 
     def fill(self, jobs: NDArray[np.int64], part: Numbers) -> None:
@@ -72,16 +106,19 @@ class Numbers:
             self.columns[name][jobs] = values
         self.channels[:, jobs] = part.channels
         self.sums[:, jobs] = part.sums
+        if self.heard is not None and part.heard is not None:
+            self.heard.fill(jobs, part.heard)
 
 
-def attach(plan: Plan, events: Events) -> _core.Scorer:
-    """Bring plan and events together in the kernel."""
-    matched = match(plan, events)
+def attach(plan: Plan, events: Events, matched: Match | None = None) -> _core.Scorer:
+    """Bring plan and events together in the kernel; `matched` where that is known already."""
+    matched = matched or match(plan, events)
     model = plan.model
     return _core.scorer(
         rules=plan.rules,
         channel_caps=plan.channel_caps,
         families=plan.families,
+        intents=len(plan.intents),
         listed_rules=plan.listed,
         roles=matched.roles,
         flags=matched.flags,
@@ -124,7 +161,8 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
     if events.disk is not None:
         with closing(events):
             return _run_on_disk(plan, events, jobs, threads=threads, sums=sums)
-    scorer = attach(plan, events)
+    matched = match(plan, events)
+    scorer = attach(plan, events, matched)
     numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
     parts = thread_count(threads, len(jobs.contacts))
     of_events = np.append(np.diff(events.starts), 0)
@@ -134,13 +172,33 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
         tally = np.zeros(1, TALLY)
         given = (jobs.contacts, jobs.at, jobs.since, jobs.counted, first, last, not sums)
         scorer.run(*given, *into, tally)
+        if heard is not None:
+            each = np.arange(len(jobs.contacts) + 1)
+            hear(each, jobs.contacts, jobs.at, each, first, last)
         return tally
 
     def swept(first: int, last: int) -> NDArray[Any]:
         tally = np.zeros(1, TALLY)
         given = (scorer, starts, contacts, at, since, order, first, last)
         _core.score_rows(*given, *into, tally)
+        if heard is not None:
+            hear(starts, contacts, at, order, first, last)
         return tally
+
+    heard = numbers.heard
+    contents = np.empty(0, np.int32) if heard is None else _contents(plan, events)
+
+    def hear(
+        starts: NDArray[np.int64],
+        contacts: NDArray[np.int64],
+        at: NDArray[np.int64],
+        places: NDArray[np.int64],
+        first: int,
+        last: int,
+    ) -> None:
+        assert heard is not None
+        given = (matched.verdicts, contents, starts, contacts, at, places, first, last)
+        _core.hear_of(scorer, *given, heard.rejected, heard.said, heard.had)
 
     if jobs.mixed:
         order = np.lexsort((jobs.at, jobs.contacts))
@@ -154,6 +212,16 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
         for name in STATS:
             numbers.tally[name] += tally[name]
     return numbers
+
+
+def _contents(plan: Plan, events: Events) -> NDArray[np.int32]:
+    """Give, by event, the number of the content that it brought (-1: none); nothing if no event says any."""
+    found = events.codes_if_any(CONTENT) if plan.model.contents else None
+    if found is None:
+        return np.empty(0, np.int32)
+    codes, names = found
+    numbers = {content.id: number for number, content in enumerate(plan.model.contents)}
+    return np.array([*(numbers.get(name, -1) for name in names), -1], np.int32)[codes]
 
 
 def _run_on_disk(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool) -> Numbers:

@@ -21,6 +21,9 @@ UNNAMED = "model"
 """The name of a model that was given none."""
 NOBODY = "Nobody has points."
 LEVELS = ("none", "low", "medium", "high")
+STAGES = ("lead", "MQL", "SAL", "SQL", "customer")
+_MOST_COUNTED = 8
+_OF_LEADS = ("rating", "stage", "content")
 _LONGEST_CONTACT = 24
 _LONGEST_NOTE = 1000
 _LEAST_POINTS = 1e-6
@@ -58,10 +61,11 @@ def summary(
     blocks = [_title(columns, model, at, stats), "\n".join(_noted(notes))]
     if len(columns["score"]):
         blocks.append(_aligned(_counts(columns, model), right=range(2, 7)))
+        blocks.append("\n".join(_leads(columns, model)))
     blocks.append(_uncounted(stats, at))
     if top > 0 and len(columns["score"]):
         people = _strongest(columns, key=key, at=at, top=top)
-        told = _aligned(_told(people, key), right=range(4, 5)) if people else ""
+        told = _aligned(_told(people, key), right=_paces(people)) if people else ""
         blocks.append(f"The strongest:\n\n{told}" if people else NOBODY)
     return "\n\n".join(block for block in blocks if block)
 
@@ -80,11 +84,12 @@ def summary_html(
     parts = [_paragraph(_title(columns, model, at, stats)), *map(_paragraph, _noted(notes))]
     if len(columns["score"]):
         parts.append(_html_table(_counts(columns, model), "Contacts by phase and level", right=range(2, 7)))
+        parts += map(_paragraph, _leads(columns, model))
     if uncounted := _uncounted(stats, at):
         parts.append(_paragraph(uncounted))
     if top > 0 and len(columns["score"]):
         people = _strongest(columns, key=key, at=at, top=top)
-        table = _html_table(_told(people, key), "The strongest", right=range(4, 5)) if people else ""
+        table = _html_table(_told(people, key), "The strongest", right=_paces(people)) if people else ""
         parts.append(table or _paragraph(NOBODY))
     return f"<div>{''.join(parts)}</div>"
 
@@ -143,6 +148,27 @@ def _counts(columns: Columns, model: Model) -> list[list[str]]:
     return rows
 
 
+def _leads(columns: Columns, model: Model) -> list[str]:
+    """Count contacts by what the model says of leads, a line each."""
+    graded = [] if model.fit is None else [name for name, _ in model.fit.ranked]
+    asked = {
+        "stage": ("Stages", STAGES if model.qualification is not None else ()),
+        "grade": ("Grades", graded),
+        "intent": ("Intents", [*model.intents, "unclear"]),
+        "persona": ("Personas", [persona.name for persona in model.personas]),
+        "content": ("Contents", [content.id for content in model.contents]),
+    }
+    lines = []
+    for column, (heading, names) in asked.items():
+        if column not in columns:
+            continue
+        counts = {name: int(np.sum(columns[column] == name)) for name in names}
+        counts["none"] = len(columns[column]) - sum(counts.values())
+        told = [f"{count:,} {printable(name)}" for name, count in counts.items() if count]
+        lines.append(f"{heading}: {', '.join(told[:_MOST_COUNTED])}{', ...' * (len(told) > _MOST_COUNTED)}")
+    return lines
+
+
 def _tally(levels: NDArray[Any]) -> list[str]:
     numbers = [*(int(np.sum(levels == level)) for level in LEVELS), len(levels)]
     return [f"{number:,}" if number else "-" for number in numbers]
@@ -180,6 +206,8 @@ class _Person:
     next_phase: str | None
     next_day: str
     next_days: float
+    leads: Mapping[str, str]
+    """Rating, stage and content, where the result has them."""
 
     @property
     def index(self) -> str:
@@ -260,6 +288,7 @@ def _person(columns: Columns, row: int, *, key: str, at: np.datetime64, dated: b
         next_phase=columns["next_phase"][row],
         next_day=_day(change),
         next_days=float((change - at) / _DAY),
+        leads={name: columns[name][row] or "" for name in _OF_LEADS if name in columns},
     )
 
 
@@ -281,12 +310,23 @@ def printable(text: str, longest: int = _LONGEST_CONTACT) -> str:
 
 def _told(people: Sequence[_Person], key: str) -> list[list[str]]:
     """Set the people in a table, one a row."""
-    header = [printable(key), "engagement", "phase", "points", "momentum", "last activity", "next change"]
+    leads = list(people[0].leads) if people else []
+    rest = ["points", "momentum", "last activity", "next change"]
     told = [
-        [each.contact, each.index, printable(each.phase or ""), each.points, each.pace, each.last, each.next]
+        [
+            *(each.contact, each.index, printable(each.phase or "")),
+            *(printable(each.leads[name]) for name in leads),
+            *(each.points, each.pace, each.last, each.next),
+        ]
         for each in people
     ]
-    return [header, *told]
+    return [[printable(key), "engagement", "phase", *leads, *rest], *told]
+
+
+def _paces(people: Sequence[_Person]) -> range:
+    """Give the column of the table that holds the momenta."""
+    place = 4 + len(people[0].leads)
+    return range(place, place + 1)
 
 
 def _aligned(rows: Sequence[Sequence[str]], right: range = range(0)) -> str:

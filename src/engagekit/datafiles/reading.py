@@ -24,6 +24,7 @@ def read_events(
     fields: Collection[str] = (),
     number_fields: Collection[str] = (),
     flag_fields: Collection[str] = (),
+    optional_fields: Collection[str] = (),
     unit: str | None = None,
 ) -> Generator["pa.Table", None, None]:
     """Read events from files as a stream of tables, so that big files are never wholly in memory.
@@ -41,6 +42,8 @@ def read_events(
         read.
     number_fields, flag_fields
         Those of the fields that the model uses as numbers or as booleans: CSV has no types.
+    optional_fields
+        What is read too where a file has it.
     unit
         The unit of integer times, ``"s"``, ``"ms"``, ``"us"`` or ``"ns"``; without it text is ISO-8601.
 
@@ -67,6 +70,7 @@ def read_events(
         wanted.append(Column(name=roles["value"], role="value", use="number"))
     others = sorted(set(fields) - set(_ROLES))
     wanted += [Column(name=field, use=_use(field, number_fields, flag_fields)) for field in others]
+    wanted += [Column(name=field, required=False) for field in optional_fields]
     return read_ahead(_stream(expand(paths), wanted))
 
 
@@ -76,6 +80,9 @@ def read_table(
     keys: Sequence[str],
     instants: Collection[str] = (),
     key_kind: str | None = None,
+    fields: Collection[str] = (),
+    number_fields: Collection[str] = (),
+    flag_fields: Collection[str] = (),
 ) -> "pa.Table":
     """Read a contacts table.
 
@@ -90,6 +97,10 @@ def read_table(
     key_kind
         ``"integer"`` or ``"text"``, what the events call their contacts: a CSV file has no types, so its key
         is taken as that kind; text without it.
+    fields
+        Attributes that are read too, where there are any.
+    number_fields, flag_fields
+        Those of them that are used as numbers or as booleans.
 
     Raises
     ------
@@ -102,6 +113,11 @@ def read_table(
     use: Use = "integer" if key_kind == "integer" else "text"
     wanted = [Column(name=key, role="contact", use=use, complete=True)]
     wanted += [Column(name=name, use="instant", required=False) for name in instants if name != key]
+    wanted += [
+        Column(name=name, use=_use(name, number_fields, flag_fields), required=False)
+        for name in sorted(fields)
+        if name not in (key, *instants)
+    ]
     pa = pyarrow()
     try:
         table = pa.concat_tables(_stream(files, wanted), promote_options="permissive")

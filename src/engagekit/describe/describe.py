@@ -3,6 +3,14 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from engagekit.describe.leads import (
+    content_entries,
+    fit_entries,
+    fit_heading,
+    persona_entries,
+    stage_entries,
+    trigger_entries,
+)
 from engagekit.describe.phases import phase_entries, score_for
 from engagekit.describe.rules import (
     Entry,
@@ -90,6 +98,12 @@ def _sections(model: Model) -> Iterator[tuple[str, Iterable[Entry]]]:
     yield "Index", _index(model)
     yield "Halves", _halves(model)
     yield "Phases, the first that fits", phase_entries(model)
+    if model.fit is not None:
+        yield fit_heading(model.fit), fit_entries(model.fit)
+    yield "Stages, the first that fits", stage_entries(model)
+    yield "Personas, the first that fits", persona_entries(model)
+    yield "Contents, the most specific that the contact has not had", content_entries(model)
+    yield "Reactions", trigger_entries(model)
 
 
 def _index(model: Model) -> Iterator[Entry]:

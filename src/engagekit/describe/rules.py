@@ -102,6 +102,8 @@ def _sentence(said: str, rule: Rule | Absence | Repeat) -> str:
         parts.append(f"at most {points(rule.cap)} together")
     if rule.half != "both":
         parts.append(f"{rule.half}s only")
+    if rule.intent is not None:
+        parts.append(f"a sign of the intent {rule.intent}")
     return "; ".join(parts)
 
 

@@ -26,22 +26,22 @@ def joint_faults(
 ) -> Iterator[str]:
     """Say what is wrong between the parts of a model, whatever is wrong within them."""
     scoring: list[tuple[str, Rule | Absence | Repeat]] = [
-        *_entries(Rule, rules, "rules"),
-        *_entries(Absence, absences, "absences"),
-        *_entries(Repeat, repeats, "repeats"),
+        *entries_in(Rule, rules, "rules"),
+        *entries_in(Absence, absences, "absences"),
+        *entries_in(Repeat, repeats, "repeats"),
     ]
     if not scoring and all(isinstance(part, tuple) for part in (rules, absences, repeats)):
         yield "rules: expected at least one rule, absence or repeat"
-    named_signals = _entries(Signal, signals, "signals")
-    yield from _twice(scoring)
-    yield from _twice(named_signals)
-    yield from _twice(_entries(Exclude, excludes, "excludes"))
+    named_signals = entries_in(Signal, signals, "signals")
+    yield from names_twice(scoring)
+    yield from names_twice(named_signals)
+    yield from names_twice(entries_in(Exclude, excludes, "excludes"))
     yield from _circles(named_signals)
-    yield from _idle_channels(channels, _texts(entry.channel for _, entry in scoring))
-    yield from phase_faults(_entries(Phase, phases, "phases"), "phases")
+    yield from _idle_channels(channels, texts_of(entry.channel for _, entry in scoring))
+    yield from phase_faults(entries_in(Phase, phases, "phases"), "phases")
 
 
-def _entries(cls: type[D], values: object, path: str) -> list[tuple[str, D]]:
+def entries_in(cls: type[D], values: object, path: str) -> list[tuple[str, D]]:
     """Pair the entries of a list with their paths; a table with faults is taken as far as it can be read."""
     entries: list[tuple[str, D]] = []
     for index, value in enumerate(values if isinstance(values, tuple) else ()):
@@ -52,16 +52,18 @@ def _entries(cls: type[D], values: object, path: str) -> list[tuple[str, D]]:
     return entries
 
 
-def _texts(values: Iterable[object]) -> list[str]:
+def texts_of(values: Iterable[object]) -> list[str]:
+    """Keep what is text."""
     return [value for value in values if isinstance(value, str)]
 
 
-def _twice(entries: list[tuple[str, Any]]) -> Iterator[str]:
+def names_twice(entries: list[tuple[str, Any]], called: str = "name") -> Iterator[str]:
+    """Say of every entry whose name, or whatever it is called by, an earlier one has already."""
     first: dict[str, str] = {}
     for path, entry in entries:
-        for name in _texts([entry.name]):
+        for name in texts_of([getattr(entry, called)]):
             if name and name in first:
-                yield f"{path}.name: {shown(name)} is already the name of {first[name]}"
+                yield f"{path}.{called}: {shown(name)} is already the {called} of {first[name]}"
             first.setdefault(name, path)
 
 
@@ -72,7 +74,7 @@ def _circles(signals: list[tuple[str, Signal]]) -> Iterator[str]:
     """
     first: dict[str, tuple[str, Signal]] = {}
     for path, signal in signals:
-        for name in _texts([signal.name]):
+        for name in texts_of([signal.name]):
             first.setdefault(name, (path, signal))
     made_of = {
         name: [part for part in _types_of(signal) if part in first] for name, (_, signal) in first.items()
@@ -103,7 +105,7 @@ def _circle(names: list[str]) -> str:
 
 def _types_of(signal: Signal) -> list[str]:
     on: object = signal.on
-    return _texts(on) if isinstance(on, tuple) else []
+    return texts_of(on) if isinstance(on, tuple) else []
 
 
 def _idle_channels(channels: object, used: list[str]) -> Iterator[str]:

@@ -175,7 +175,7 @@ class ListKind(Kind):
 
     def known(self, entry: object) -> str:
         """Tell the name of an entry, if it has any."""
-        name = entry.get("name") if isinstance(entry, Mapping) else getattr(entry, "name", None)
+        name = _name_of(entry)
         return f" [{self.cls.noun} {shown(name)}]" if isinstance(name, str) and name else ""
 
     def plain(self, value: Any) -> Any:
@@ -185,6 +185,13 @@ class ListKind(Kind):
     def shown(self, value: Any) -> str:
         """Return a list, as one would type it."""
         return repr(list(value))
+
+
+def _name_of(entry: object) -> object:
+    """Return what an entry is known by: its name, or where it has none its id."""
+    if isinstance(entry, Mapping):
+        return entry.get("name", entry.get("id"))
+    return getattr(entry, "name", getattr(entry, "id", None))
 
 
 class TableKind(Kind):

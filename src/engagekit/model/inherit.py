@@ -16,8 +16,12 @@ from engagekit.model.wording import shown, suggestion
 LONGEST_CHAIN = 8
 """How many models may extend one another."""
 
-_NAMED = ("signals", "excludes", "rules", "absences", "repeats")
-_OVERLAID = ("columns", "levels", "momentum", "lifecycle", "channels", "weights")
+_NAMED = (
+    *("signals", "excludes", "rules", "absences", "repeats"),
+    *("fit.criteria", "personas", "contents", "triggers"),
+)
+_OVERLAID = ("columns", "levels", "momentum", "lifecycle", "channels", "weights", "fit", "qualification")
+_NOUNS = {"fit.criteria": "criterion"}
 _SCORING = ("rules", "absences", "repeats")
 
 
@@ -145,7 +149,7 @@ def resolved(table: Mapping[str, Any], origin: Origin) -> Resolved:
         below = _without(merged, _removed(child))
         unmet |= _unmet(child, below)
         merged = _overlaid(below, _without_words(child))
-    places = {(key, name): i for key in _NAMED for name, i in _by_name(merged.get(key)).items()}
+    places = {(key, name): i for key in _NAMED for name, i in _by_name(_under(merged, key)).items()}
     said = {f"{at[0]}[{places[at]}]": text for at, text in unmet.items() if at in places}
     return Resolved(merged, faults, said)
 
@@ -154,9 +158,9 @@ def _unmet(child: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[tuple[st
     """Say of each entry of a child that it overlays none, and which one was probably meant."""
     said = {}
     for key in _NAMED:
-        known = _by_name(parent.get(key))
-        for name in islice((name for name in _by_name(child.get(key)) if name not in known), MOST_FAULTS):
-            noun = key.removesuffix("s")
+        known = _by_name(_under(parent, key))
+        for name in islice((name for name in _by_name(_under(child, key)) if name not in known), MOST_FAULTS):
+            noun = _NOUNS.get(key, key.removesuffix("s"))
             said[key, name] = f"; no {noun} of that name to overlay{suggestion(name, known)}"
     return said
 
@@ -221,12 +225,19 @@ def _removal_faults(table: Mapping[str, Any], parent: Mapping[str, Any]) -> Iter
     if not isinstance(names, (list, tuple)):
         yield f"remove: expected a list of names, got {shown(names)}"
         return
-    known = dict.fromkeys(name for key in _NAMED for name in _by_name(parent.get(key)))
+    known = dict.fromkeys(name for key in _NAMED for name in _by_name(_under(parent, key)))
     for index, name in enumerate(names):
         if not isinstance(name, str):
             yield f"remove[{index}]: expected a name, got {shown(name)}"
         elif name not in known:
             yield f"remove[{index}]: nothing named {shown(name)} is taken over{suggestion(name, known)}"
+
+
+def _under(table: object, key: str) -> object:
+    """Return what stands under a key, which may be of a table within the table."""
+    for part in key.split("."):
+        table = table.get(part) if isinstance(table, Mapping) else None
+    return table
 
 
 def _by_name(entries: object) -> dict[str, int]:
@@ -245,31 +256,40 @@ def _tables(entries: object) -> list[Mapping[str, Any]]:
 
 
 def _name_of(entry: object) -> str | None:
-    name = entry.get("name") if isinstance(entry, Mapping) else None
+    # What a content is known by is its id.
+    name = entry.get("name", entry.get("id")) if isinstance(entry, Mapping) else None
     return name if isinstance(name, str) else None
 
 
-def _without(parent: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    return {
-        key: [entry for entry in value if _name_of(entry) not in names]
-        if key in _NAMED and isinstance(value, (list, tuple))
-        else value
-        for key, value in parent.items()
-    }
+def _without(parent: Mapping[str, Any], names: set[str], within: str = "") -> dict[str, Any]:
+    kept = dict(parent)
+    for key, value in parent.items():
+        if within + key in _NAMED and isinstance(value, (list, tuple)):
+            kept[key] = [entry for entry in value if _name_of(entry) not in names]
+        elif within + key in _OVERLAID and isinstance(value, Mapping):
+            kept[key] = _without(value, names, f"{key}.")
+            # A fit all of whose criteria are removed is none.
+            if key == "fit" and value.get("criteria") and not kept[key]["criteria"]:
+                del kept[key]
+    return kept
 
 
 def _overlaid(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
     """Put a child's keys over its parent's."""
+    return _without_idle_channels(_laid_over(parent, child), child)
+
+
+def _laid_over(parent: Mapping[str, Any], child: Mapping[str, Any], within: str = "") -> dict[str, Any]:
     merged = dict(parent)
     for key, value in child.items():
         below = parent.get(key)
-        if key in _OVERLAID and isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = {**below, **value}
-        elif key in _NAMED and isinstance(below, (list, tuple)) and isinstance(value, (list, tuple)):
+        if within + key in _OVERLAID and isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = _laid_over(below, value, f"{key}.")
+        elif within + key in _NAMED and isinstance(below, (list, tuple)) and isinstance(value, (list, tuple)):
             merged[key] = _merged_by_name(below, value)
         else:
             merged[key] = value
-    return _without_idle_channels(merged, child)
+    return merged
 
 
 def _merged_by_name(parent: Sequence[Any], child: Sequence[Any]) -> list[Any]:

@@ -189,14 +189,20 @@ def plain_number(value: float) -> int | float:
 class NumberKind(Kind):
     """A finite number, within a bound where one is given."""
 
-    __slots__ = ("above", "least")
+    __slots__ = ("above", "least", "most")
 
     def __init__(
-        self, *, above: float | None = None, least: float | None = None, optional: bool = False
+        self,
+        *,
+        above: float | None = None,
+        least: float | None = None,
+        most: float | None = None,
+        optional: bool = False,
     ) -> None:
         super().__init__(optional=optional)
         self.above = above
         self.least = least
+        self.most = most
 
     def _faults(self, value: object, path: str) -> Iterator[str]:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -209,6 +215,8 @@ class NumberKind(Kind):
             yield f"{path}: expected a number above {self.above:g}, got {shown(value)}"
         elif self.least is not None and value < self.least:
             yield f"{path}: expected a number of at least {self.least:g}, got {shown(value)}"
+        elif self.most is not None and value > self.most:
+            yield f"{path}: expected a number of at most {self.most:g}, got {shown(value)}"
 
     def plain(self, value: Any) -> Any:
         """Return an int where that is the same number."""
@@ -287,12 +295,9 @@ def as_condition(value: Condition | Mapping[str, Any] | None) -> Condition | Non
 
 
 class ConditionKind(Kind):
-    """A condition, or none."""
+    """A condition."""
 
     __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(optional=True)
 
     def _faults(self, value: object, path: str) -> Iterator[str]:
         faults: list[str] = []
@@ -395,11 +400,13 @@ OPTIONAL_TYPES: Mapping[str, Kind] = {"kind": TypesKind(empty=True)}
 NUMBER: Mapping[str, Kind] = {"kind": NumberKind()}
 OPTIONAL_NUMBER: Mapping[str, Kind] = {"kind": NumberKind(optional=True)}
 POSITIVE: Mapping[str, Kind] = {"kind": NumberKind(above=0)}
+PERCENT: Mapping[str, Kind] = {"kind": NumberKind(least=0, most=100)}
 OPTIONAL_POSITIVE: Mapping[str, Kind] = {"kind": NumberKind(above=0, optional=True)}
 COUNT: Mapping[str, Kind] = {"kind": CountKind()}
 FLAG: Mapping[str, Kind] = {"kind": FlagKind()}
 DURATION: Mapping[str, Kind] = {"kind": DurationKind()}
 OPTIONAL_DURATION: Mapping[str, Kind] = {"kind": DurationKind(optional=True)}
-CONDITION: Mapping[str, Kind] = {"kind": ConditionKind()}
+CONDITION: Mapping[str, Kind] = {"kind": ConditionKind(optional=True)}
+REQUIRED_CONDITION: Mapping[str, Kind] = {"kind": ConditionKind()}
 WEIGHTS: Mapping[str, Kind] = {"kind": WeightsKind()}
 HALF: Mapping[str, Kind] = {"kind": ChoiceKind("both", "prospect", "customer")}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="Model")
 
-_MISSING = re.compile(r"(\w+\[\d+\])\.\w+: missing\b")
+_MISSING = re.compile(r"([\w.]+\[\d+\])\.\w+: missing\b")
 
 
 def made(cls: type[M], table: Mapping[str, Any], origin: Origin) -> M:

@@ -13,6 +13,17 @@ from engagekit.model.across import MOST_FAULTS, joint_faults
 from engagekit.model.declared import Declared, ListKind, NestedKind, TableKind
 from engagekit.model.frozen import FrozenDict
 from engagekit.model.kinds import OPTIONAL_TYPES, TEXT, WEIGHTS, Factors, as_text, as_types, as_weights
+from engagekit.model.lead_faults import columns_of, lead_faults
+from engagekit.model.leads import (
+    Content,
+    Fit,
+    Persona,
+    Qualification,
+    as_contents,
+    as_optional_fit,
+    as_optional_qualification,
+    as_personas,
+)
 from engagekit.model.lifecycle import (
     CUSTOMER_ENGAGEMENT_INDEX,
     Levels,
@@ -37,6 +48,7 @@ from engagekit.model.members import (
     as_signals,
 )
 from engagekit.model.points import Channel, Decay, DecayKind, as_decay
+from engagekit.model.reactions import Trigger, as_triggers
 from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
 
 if TYPE_CHECKING:
@@ -80,6 +92,16 @@ class Model(Declared):
         The phases in the order they are tried. None given: those of the Customer Engagement Index.
     weights
         Factors by field and value, for every rule.
+    fit
+        How well a contact's attributes fit. None: no such columns in the results; so with the next three.
+    qualification
+        When a contact is a lead, and when it is one for sales.
+    personas
+        The kinds of people among the contacts, in the order they are tried.
+    contents
+        The engagement matrix: what to offer to whom.
+    triggers
+        The moments to react to.
     columns
         Which columns of the caller's tables hold contact, type, time, value and id, and the unit of
         an integer time; not part of the fingerprint.
@@ -152,6 +174,23 @@ class Model(Declared):
     phases: tuple[Phase, ...] = attrs.field(
         default=CUSTOMER_ENGAGEMENT_INDEX, converter=as_phases, metadata={"kind": ListKind(Phase)}
     )
+    fit: Fit | None = attrs.field(
+        default=None, converter=as_optional_fit, metadata={"kind": NestedKind(Fit, optional=True)}
+    )
+    qualification: Qualification | None = attrs.field(
+        default=None,
+        converter=as_optional_qualification,
+        metadata={"kind": NestedKind(Qualification, optional=True)},
+    )
+    personas: tuple[Persona, ...] = attrs.field(
+        default=(), converter=as_personas, metadata={"kind": ListKind(Persona)}
+    )
+    contents: tuple[Content, ...] = attrs.field(
+        default=(), converter=as_contents, metadata={"kind": ListKind(Content)}
+    )
+    triggers: tuple[Trigger, ...] = attrs.field(
+        default=(), converter=as_triggers, metadata={"kind": ListKind(Trigger)}
+    )
 
     def __attrs_post_init__(self) -> None:
         faults = list(islice(self.faults(), MOST_FAULTS + 1))
@@ -170,6 +209,7 @@ class Model(Declared):
             channels=self.channels,
             phases=self.phases,
         )
+        yield from lead_faults(self)
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> Self:
@@ -458,6 +498,26 @@ class Model(Declared):
         """The channels in the order in which rules, then absences, then repeats first name them."""
         scoring: tuple[Rule | Absence | Repeat, ...] = (*self.rules, *self.absences, *self.repeats)
         return tuple(dict.fromkeys(entry.channel for entry in scoring))
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """The intents in the order in which rules, then absences, then repeats first name them."""
+        scoring: tuple[Rule | Absence | Repeat, ...] = (*self.rules, *self.absences, *self.repeats)
+        return tuple(dict.fromkeys(entry.intent for entry in scoring if entry.intent is not None))
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The attributes of a contact that the model reads for its fit, its personas and its contents."""
+        asked = [persona.where for persona in self.personas]
+        asked += [content.where for content in self.contents if content.where is not None]
+        named = frozenset[str]().union(*(condition.fields for condition in asked))
+        rated = () if self.fit is None else self.fit.criteria
+        return (named - {"contact", *self.result_columns}).union(*(each.where.fields for each in rated))
+
+    @property
+    def result_columns(self) -> tuple[str, ...]:
+        """The columns of a result, beside the key."""
+        return tuple(columns_of(self))
 
     @property
     def fields(self) -> frozenset[str]:

@@ -100,6 +100,8 @@ class Rule(Declared):
         Factors by field and value: `{"device": {"mobile": 1.2}}`; 1 for a value that is not listed.
     half
         "prospect" or "customer": only contacts of that half get the points; "both": all of them.
+    intent
+        What doing it is a sign of, such as buying or seeking help.
 
     Examples
     --------
@@ -120,6 +122,7 @@ class Rule(Declared):
     amount: Amount | None = attrs.field(default=None, converter=as_optional_amount, metadata=_AMOUNT)
     weights: Mapping[str, Factors] = attrs.field(default=FrozenDict(), converter=as_weights, metadata=WEIGHTS)
     half: str = attrs.field(default="both", converter=as_text, metadata=HALF)
+    intent: str | None = attrs.field(default=None, converter=as_optional_text, metadata=OPTIONAL_TEXT)
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -142,7 +145,7 @@ class Absence(Declared):
         What the absence is worth.
     by
         A field: then only an event with the same value of it follows; null equals null.
-    channel, decay, cap, limit, half
+    channel, decay, cap, limit, half, intent
         As for a rule; the limit takes no `by`.
 
     Examples
@@ -164,6 +167,7 @@ class Absence(Declared):
     cap: float | None = attrs.field(default=None, converter=as_optional_number, metadata=OPTIONAL_POSITIVE)
     limit: Limit | None = attrs.field(default=None, converter=as_optional_limit, metadata=_LIMIT)
     half: str = attrs.field(default="both", converter=as_text, metadata=HALF)
+    intent: str | None = attrs.field(default=None, converter=as_optional_text, metadata=OPTIONAL_TEXT)
 
     def _joint_faults(self, path: str) -> Iterator[str]:
         yield from _limit_faults(self.limit, path)
@@ -191,7 +195,7 @@ class Repeat(Declared):
         A field: then only events with the same value of it make a repetition.
     where
         Only events for which this holds.
-    channel, decay, cap, limit, half
+    channel, decay, cap, limit, half, intent
         As for a rule; the limit takes no `by`.
 
     Examples
@@ -214,6 +218,7 @@ class Repeat(Declared):
     cap: float | None = attrs.field(default=None, converter=as_optional_number, metadata=OPTIONAL_POSITIVE)
     limit: Limit | None = attrs.field(default=None, converter=as_optional_limit, metadata=_LIMIT)
     half: str = attrs.field(default="both", converter=as_text, metadata=HALF)
+    intent: str | None = attrs.field(default=None, converter=as_optional_text, metadata=OPTIONAL_TEXT)
 
     def _joint_faults(self, path: str) -> Iterator[str]:
         yield from _limit_faults(self.limit, path)

@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from engagekit.errors import ModelError
+from engagekit.model.leads import Criterion, Fit
+from engagekit.model.tree import Condition, Test
 
 if TYPE_CHECKING:
     from engagekit.model.model import Model
 
-__all__ = ["load", "names"]
+__all__ = ["bant", "load", "names"]
 
 
 def names() -> tuple[str, ...]:
@@ -47,6 +49,54 @@ def load(name: str) -> "Model":
 
     _known(name, "presets")
     return Model.from_dict({"extends": name})
+
+
+def bant(
+    *,
+    budget: str | Condition = "budget",
+    authority: str | Condition = "authority",
+    need: str | Condition = "need",
+    timeframe: str | Condition = "timeframe",
+    project: str | Condition | bool = False,
+) -> Fit:
+    """Return the fit by what sellers ask first: budget, authority, need and timeframe (BANT).
+
+    Parameters
+    ----------
+    budget, authority, need, timeframe
+        Whether there is money for it, whether the contact may decide, whether it needs what is offered,
+        and whether it needs it soon: the name of an attribute that is true or false, or a condition.
+    project
+        Whether there is a project already, as a fifth: True for the attribute ``project``, a name or a
+        condition. False: it is not asked.
+
+    Returns
+    -------
+    Fit
+        Each answer has the same share of 100 points.
+
+    Examples
+    --------
+    >>> from engagekit import field, presets
+    >>> fit = presets.bant(budget=field("budget") >= 50_000, project=True)
+    >>> [(criterion.name, criterion.points) for criterion in fit.criteria]
+    [('budget', 20.0), ('authority', 20.0), ('need', 20.0), ('timeframe', 20.0), ('project', 20.0)]
+    >>> fit.criteria[0].where, fit.criteria[1].where
+    ((field('budget') >= 50000), (field('authority') == True))
+    """
+    asked = {"budget": budget, "authority": authority, "need": need, "timeframe": timeframe}
+    if project is not False:
+        asked["project"] = "project" if project is True else project
+    return Fit(
+        criteria=[
+            Criterion(name=name, where=_answered(answer), points=100 / len(asked))
+            for name, answer in asked.items()
+        ]
+    )
+
+
+def _answered(answer: str | Condition) -> Condition:
+    return Test(answer, "eq", True) if isinstance(answer, str) else answer
 
 
 def preset_table(name: str) -> dict[str, Any]:
