@@ -56,8 +56,7 @@ def _found(plan: Plan, events: Events, instant: int | None, customers_known: boo
         if not present & set(turning):
             asked = f"{_asked(plan, turning)}{_meant(turning, types, '; ')}"
             yield f"no event is of a type that makes a customer ({asked}): everybody is a prospect"
-    wanted = [_names(plan, group) for group in _groups(plan)]
-    read = dict.fromkeys(name for names in wanted for name in names)
+    wanted, read = _wanted(plan)
     if present & read.keys():
         yield from _unmatched(plan, wanted, events)
     else:
@@ -74,6 +73,13 @@ def _first(events: Events) -> int:
         return events.disk.seen.first
     starts = events.starts[:-1]
     return int(events.times[starts[starts < events.starts[1:]]].min())
+
+
+@lru_cache(maxsize=64)
+def _wanted(plan: Plan) -> tuple[list[list[str]], dict[str, None]]:
+    """Name the types that each rule asks for, and all of them; kept, for who scores one account does so again."""
+    wanted = [_names(plan, group) for group in _groups(plan)]
+    return wanted, dict.fromkeys(name for names in wanted for name in names)
 
 
 def _groups(plan: Plan) -> Iterator[tuple[Selector, ...]]:
