@@ -133,14 +133,19 @@ def _pandas_like(series: Any, dtype: Any) -> Any:
 def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
     import polars as pl
 
-    # few texts in many rows: views of the few
     few = {name: column for name, column in columns.items() if column.of is not None}
-    rest = {name: column for name, column in columns.items() if column.of is None}
-    result = pl.DataFrame(ArrowColumns(rest)) if rest else pl.DataFrame()
+    words = {name: column for name, column in columns.items() if column.kind == "category"}
+    words = {name: column for name, column in words.items() if column.nulls() is None}
+    rest = {name: column for name, column in columns.items() if name not in few and name not in words}
+    made = pl.DataFrame(ArrowColumns(rest)).to_dict() if rest else {}
     for name, column in few.items():
+        # few texts in many rows: views of the few
         texts = pl.DataFrame(ArrowColumns({name: attrs.evolve(column, of=None)})).get_column(name)
         assert column.of is not None
-        result.insert_column(list(columns).index(name), texts.gather(pl.Series(column.of.view(np.uint32))))
+        made[name] = texts[pl.Series(column.of.view(np.uint32))]
+    for name, column in words.items():
+        made[name] = _polars_category(name, column)
+    result = pl.DataFrame([made[name] for name in columns])
     for place, column in enumerate(columns.values()):
         if column.like is not None and result.dtypes[place] != column.like.dtype:
             plain = result.to_series(place)
@@ -148,6 +153,14 @@ def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
             if cast.null_count() == plain.null_count():
                 result.replace_column(place, cast)
     return result if base is None else base.native.hstack(result)
+
+
+def _polars_category(name: str, column: Out) -> Any:
+    """Return a categorical without gaps: rows take a category from a table; Arrow's is read word by word."""
+    import polars as pl
+
+    table = pl.Series(name, column.categories, dtype=pl.Categorical)
+    return table[pl.Series(column.values.view(np.uint8 if column.values.dtype == np.int8 else np.uint32))]
 
 
 def _pyarrow(columns: Mapping[str, Out], base: Frame | None) -> Any:

@@ -70,7 +70,8 @@ class Out:
         """Return the mask of all nulls, or None when there are none."""
         null = self.null
         if self.kind == "category":
-            null = self.values < 0 if null is None else null | (self.values < 0)
+            if len(self.values) and self.values.min() < 0:
+                null = self.values < 0 if null is None else null | (self.values < 0)
         elif self.kind == "float" and len(self.values) and np.isnan(self.values.min()):
             null = np.isnan(self.values) if null is None else null | np.isnan(self.values)
         elif self.kind == "text" and not isinstance(self.values, tuple):
