@@ -249,11 +249,11 @@ def _columns(plan: Plan, events: Events, rows: Rows) -> dict[str, Out]:
         key = Out(kind="integer", values=rows.key.view(np.uint64) if unsigned else rows.key, like=like)
     return {
         events.mapping.contact: key,
-        "at": Out(kind="instant", values=rows.at, aware=events.aware),
-        "score": Out(kind="float", values=rows.score),
-        "engagement": Out(kind="float", values=rows.engagement),
-        "level": Out(kind="category", values=rows.level, categories=list(LEVELS)),
-        "half": Out(kind="category", values=rows.half, categories=["prospect", "customer"]),
+        "at": Out(kind="instant", values=rows.at, aware=events.aware, whole=True),
+        "score": Out(kind="float", values=rows.score, whole=True),
+        "engagement": Out(kind="float", values=rows.engagement, whole=True),
+        "level": Out(kind="category", values=rows.level, categories=list(LEVELS), whole=True),
+        "half": Out(kind="category", values=rows.half, categories=["prospect", "customer"], whole=True),
         "phase": Out(kind="category", values=rows.phase, categories=list(plan.phase_names)),
         "momentum": Out(kind="float", values=rows.momentum),
     }

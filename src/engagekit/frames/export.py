@@ -43,6 +43,8 @@ class Out:
         The type of a caller's column (`Frame.like`) that the column takes, where nothing is lost.
     of
         Of text as offsets and bytes: each row's place (int32) among them, where few texts fill many rows.
+    whole
+        Whether it is known that nothing is null, so that no null is looked for.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Out:
     aware: bool = False
     like: KeyType | None = None
     of: NDArray[np.int32] | None = None
+    whole: bool = False
 
     @property
     def rows(self) -> int:
@@ -68,6 +71,8 @@ class Out:
 
     def nulls(self) -> NDArray[np.bool_] | None:
         """Return the mask of all nulls, or None when there are none."""
+        if self.whole:
+            return None
         null = self.null
         if self.kind == "category":
             if len(self.values) and self.values.min() < 0:
