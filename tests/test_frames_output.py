@@ -130,6 +130,23 @@ def test_polars_types() -> None:
     assert schema["instant_gap"] == pl.Datetime("us", "UTC")
 
 
+@pytest.mark.parametrize("many", [4, 100])
+def test_polars_categories(many: int) -> None:
+    """Categories of one byte are each row's own, whether a byte can number all that meet or not."""
+    rng = np.random.default_rng(many)
+    words = {"a": ["x", "y"], "b": [f"b{k}" for k in range(many)], "c": ["p", "q", "r"], "d": ["x"]}
+    codes = {name: rng.integers(0, len(some), 500).astype(np.int8) for name, some in words.items()}
+    outs = {name: Out("category", codes[name], categories=some) for name, some in words.items()}
+    gap = np.where(codes["b"] == 2, np.int8(-1), codes["b"])
+    outs["gap"] = Out("category", gap, categories=words["b"])
+    outs["wide"] = Out("category", codes["b"].astype(np.int32), categories=words["b"])
+    frame = build("polars", outs)
+    assert frame.columns == [*words, "gap", "wide"]
+    assert all(dtype == pl.Categorical for dtype in frame.dtypes)
+    for name, column in outs.items():
+        assert frame[name].to_list() == column.objects().tolist()
+
+
 def test_arrow_types() -> None:
     """Arrow gets dictionaries of 32-bit codes, large strings and UTC."""
     table = to_arrow(results())

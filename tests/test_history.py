@@ -197,6 +197,42 @@ def test_twenty_years_of_days():
         assert all(is_close(told[name][k], right[name][0]) for name in NUMBERS), k
 
 
+def test_what_had_faded_before_the_first_instant():
+    """An event of which nothing is left at the first instant still has its momentum there."""
+    rules = [ek.Rule(name="r", on="x", points=3, decay={"half_life": "1h"})]
+    model = ek.Model(rules=rules, momentum={"fast": "1h", "slow": "90min"})
+    times = np.array(["1970-01-01", "1970-01-01", "1971-01-05"], "datetime64[D]").astype("datetime64[us]")
+    events = {"contact": [1, 2, 2], "type": ["x"] * 3, "time": times}
+    told = model.history(events, start="1971-01-01", end="1971-01-08")
+    assert told["momentum"][0] == -1
+    for k in range(len(told["at"])):
+        right = model.score(events, at=told["at"][k]).frame
+        whose = list(right["contact"]).index(told["contact"][k])
+        assert all(is_close(told[name][k], right[name][whose]) for name in NUMBERS), k
+
+
+@pytest.mark.parametrize("silence", [511, 512, 513, 1023, 1024, 1100])
+def test_silences_as_long_as_a_tile(silence):
+    """However many instants lie between two events, the sums go on from the one to the other."""
+    rules = [
+        ek.Rule(name="fading", on="x", points=3, decay={"half_life": "300d"}, channel="a", half="prospect"),
+        ek.Rule(name="capped", on="x", points=2, cap=3.5, decay={"half_life": "400d"}, channel="b"),
+        ek.Rule(name="lasting", on="x", points=1, decay="none", channel="b"),
+    ]
+    lifecycle = ek.Lifecycle(customer_on="buy")
+    model = ek.Model(rules=rules, lifecycle=lifecycle, momentum={"fast": "200d", "slow": "500d"})
+    days = [3, 5, 5 + silence, 9 + silence, 11 + silence, 12 + silence]
+    times = np.array(days, "datetime64[D]").astype("datetime64[us]")
+    types = ["x", "x", "x", "x", "buy", "x"]
+    events = {"contact": [1] * len(days), "type": types, "time": times}
+    told = model.history(events, start="1970-01-02", end="1973-06-01")
+    uneven = model.history(events, at=[*told["at"], np.datetime64("1973-06-01T01:00", "us")])
+    for name in NUMBERS:
+        assert np.allclose(told[name], uneven[name][:-1], rtol=1e-12, atol=0, equal_nan=True), name
+    for name in ("contact", "at", "level", "half", "phase"):
+        assert list(told[name]) == list(uneven[name])[:-1]
+
+
 def test_ramps_and_windows_of_a_long_life():
     """Large points that expire take nothing of the small ones with them, after any number of steps."""
     rules = [

@@ -7,9 +7,9 @@ coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_g
 (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`), both contact by contact or, where that
 is possible, many side by side (`_crowd.pxi`, `_crowd.h`); `_scatter.pxi` takes the rows of a stream apart
 before they are grouped, `_plan.pxi` has what all share, `_simd.h` the vectors, `_scorer.pxi` is their face to Python. Many
-instants of one contact are swept (`_course.pxi`, `_sweep.pxi`), all contacts at the same ones (`_sweeper.pxi`) or each at
-its own (`_rows.pxi`). Intents (`_leads.pxi`) are taken from what is finished, and what sales said of a contact
-(`_said.pxi`) is read apart from points.
+instants of one contact are swept (`_course.pxi`, `_sweep.pxi`, `_marks.pxi`), all contacts at the same ones
+(`_sweeper.pxi`) or each at its own (`_rows.pxi`). Intents (`_leads.pxi`) are taken from what is finished, and what sales
+said of a contact (`_said.pxi`) is read apart from points.
 """
 
 cimport cython
@@ -51,6 +51,7 @@ include "_crowd.pxi"
 include "_scorer.pxi"
 include "_course.pxi"
 include "_sweep.pxi"
+include "_marks.pxi"
 include "_sweeper.pxi"
 include "_rows.pxi"
 include "_said.pxi"

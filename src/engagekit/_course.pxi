@@ -4,20 +4,46 @@
 # event itself, so the list is the same for every instant and is made once; an instant only says how much of it is there.
 
 cdef extern from "_sweep.h" nogil:
+    ctypedef struct Mark "ek_mark":
+        int64_t time
+        int64_t tick
+        double raw
+        double point
+    ctypedef struct Run "ek_run":
+        double value
+        double rest
+        int64_t tick
+    ctypedef struct Rate "ek_rate":
+        const double* table
+        double span
+        double inverse
+        int64_t every
+    ctypedef struct Trot "ek_trot":
+        double fast
+        double slow
+        int64_t tick
     ctypedef struct ek_sweep_path:
-        void (*add_scaled)(double*, const double*, double, int64_t) noexcept nogil
-        void (*add_clipped)(double*, const double*, double, double, int64_t) noexcept nogil
+        int (*sum)(
+            const Mark*, int64_t*, int64_t, Run*, const Rate*, double, int64_t, int64_t, int, double*
+        ) noexcept nogil
+        int (*trot)(
+            const Mark*, const double*, const double*, int64_t*, int64_t, Trot*, const Rate*, const Rate*, const double*,
+            double, int64_t, int64_t, double*
+        ) noexcept nogil
         void (*add_channel)(double*, const double*, double, int64_t) noexcept nogil
         void (*momenta)(double*, int64_t) noexcept nogil
         void (*saturate)(const double*, double, int64_t, double*) noexcept nogil
-        void (*levels)(const double*, const double*, int64_t, int8_t*) noexcept nogil
+        int (*finite)(const double*, int64_t) noexcept nogil
+        void (*levels)(const double*, const double*, int64_t, int64_t*) noexcept nogil
         void (*pick)(const double*, const double*, double, double, int64_t, int64_t, int64_t*) noexcept nogil
         void (*narrow)(const int64_t*, int64_t, int8_t*) noexcept nogil
     const ek_sweep_path* ek_sweep_path_chosen()
+    enum:
+        TILE "EK_TILE"
+        STEPS "EK_STEPS"
 
 
 cdef enum:
-    TILE = 512              # instants done at once: what they need stays in the nearest caches
     HALF_LIFE_FAMILIES = 2  # where the families of half-lives begin
 
 cdef struct Grid:           # the instants of one sweep, ascending
@@ -25,21 +51,19 @@ cdef struct Grid:           # the instants of one sweep, ascending
     int64_t count
     int64_t every           # between any two of them; 0: they differ
     double inverse          # 1 / every
-    const double* power     # of evenly spaced ones: by family, then for 0 ... TILE - 1 steps what is left of a point
-    const double* drift     # and what the ratio behind the momentum keeps
+    const Rate* rate        # of evenly spaced ones: what each rule keeps from instant to instant
+    const Rate* fast        # and each sum of the momentum
+    const Rate* slow
+    const double* drift     # and the ratio behind it
     const ek_sweep_path* path
-
-cdef struct Mark:           # a matched event, and the first instant that sees it
-    int64_t time
-    int64_t tick
-    double raw
 
 cdef struct Course:         # where a rule is: the marks below `next` are in
     int64_t first
     int64_t next
     int64_t last
     int64_t time            # what the sums are as of
-    Sum sum                 # S(r); of ramps and windows the raw points still alive
+    Run run                 # S(r) of a half-life or none, at evenly spaced instants
+    Sum sum                 # at others; of ramps and windows the raw points still alive
     Sum left                # of ramps: raw * life left
     int64_t oldest          # of ramps and windows: the first mark still alive
     int64_t changes         # since the sums were last made anew
@@ -55,8 +79,8 @@ cdef inline int64_t tick_of(const Grid* grid, int64_t time, int64_t after) noexc
     if time > grid.at[hi - 1]:
         return hi
     if grid.every:
-        # guessed like a quotient in `fading`; the guess is off by little
-        k = <int64_t>(<double>(time - grid.at[0]) * grid.inverse)
+        # guessed like a quotient in `fading`; the guess is off by little, and hardly ever where it falls between two
+        k = min(<int64_t>(<double>(time - grid.at[0]) * grid.inverse) + 1, hi)
         while k < hi and grid.at[k] < time:
             k += 1
         while grid.at[k - 1] >= time:
@@ -76,22 +100,25 @@ cdef inline bint idle(const Course* course, const Mark* marks, int64_t upto) noe
     """Whether a rule has nothing before instant `upto`."""
     if course.next < course.last and marks[course.next].tick < upto:
         return False
-    return course.sum.value + course.sum.rest == 0 and course.oldest == course.next
+    return (
+        course.run.value + course.run.rest == 0
+        and course.sum.value + course.sum.rest == 0
+        and course.oldest == course.next
+    )
 
 
 cdef bint run_sum(
     const Plan* plan, const Grid* grid, const RuleSpec* rule, Course* course, const Mark* marks,
-    int64_t a, int64_t b, double* faded, double* into, bint plain
+    int64_t a, int64_t b, double* into, bint plain
 ) noexcept nogil:
-    """S(r) of a rule with a half-life or none, at the instants `a` ... `b` - 1; False where it overflows.
+    """S(r) of a rule with a half-life or none, at the unevenly spaced instants `a` ... `b` - 1; False where it overflows.
 
     Into `into`, which begins at `a`: `plain` sets S(r), otherwise it is held at the cap and added. Invariant: the sum is
-    exact as of the newest mark that is in, so however many instants there are, none is reached by more than two powers
-    of two from there. Cost: two powers a mark, a product an instant where they are evenly spaced, a power where not.
+    exact as of the newest mark that is in, so however many instants there are, none is reached by more than one power
+    of two from there. Cost: a power a mark and an instant.
     """
-    cdef int64_t k = a, stop, i, n
-    cdef double scale, factor, cap = INFINITY if plain else rule.cap
-    cdef const double* table
+    cdef int64_t k = a, stop, i
+    cdef double scale, value, factor, cap = INFINITY if plain else rule.cap
     cdef const Mark* mark
     while k < b:
         while course.next < course.last and marks[course.next].tick <= k:
@@ -107,33 +134,19 @@ cdef bint run_sum(
         stop = b
         if course.next < course.last and marks[course.next].tick < stop:
             stop = marks[course.next].tick
-        n = stop - k
         scale = course.sum.value + course.sum.rest
         if not fabs(scale) < INFINITY:
             return False
         if scale == 0:
             if plain:
-                memset(into, 0, n * sizeof(double))
-        elif rule.decay == NO_DECAY:
-            factor = clip(scale, cap)
-            for i in range(n):
-                into[i] = factor if plain else into[i] + factor
+                memset(into, 0, (stop - k) * sizeof(double))
         else:
-            scale *= fading(grid.at[k] - course.time, rule.span, rule.inverse)
-            if grid.every:
-                table = grid.power + (rule.family - HALF_LIFE_FAMILIES) * TILE
-            else:
-                for i in range(n):
-                    faded[i] = fading(grid.at[k + i] - grid.at[k], rule.span, rule.inverse)
-                table = faded
-            if plain:
-                for i in range(n):
-                    into[i] = scale * table[i]
-            elif fabs(scale) <= cap:
-                grid.path.add_scaled(into, table, scale, n)
-            else:
-                grid.path.add_clipped(into, table, scale, cap, n)
-        into += n
+            for i in range(stop - k):
+                value = scale
+                if rule.decay == HALF_LIFE:
+                    value *= fading(grid.at[k + i] - course.time, rule.span, rule.inverse)
+                into[i] = value if plain else into[i] + clip(value, cap)
+        into += stop - k
         k = stop
     return True
 

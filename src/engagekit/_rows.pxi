@@ -45,7 +45,7 @@ cdef void sum_rows(
         elif rule.decay >= LINEAR:
             right = run_parts(grid, rule, course, sweep.marks, a, b, into, True)
         else:
-            right = run_sum(plan, grid, rule, course, sweep.marks, a, b, sweep.faded, into, True)
+            right = run_sum(plan, grid, rule, course, sweep.marks, a, b, into, True)
         if not right:
             sweep.overflow = True
             for k in range(b - a):

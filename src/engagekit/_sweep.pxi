@@ -22,6 +22,11 @@ cdef struct Sweep:          # one contact on its way through the instants
     int64_t paces_count
     int64_t paces_room
     int64_t paces_next
+    double* fasts           # what is left of each for the momentum's sums, at the first of evenly spaced instants
+    double* slows
+    int64_t pace_room
+    Trot trot
+    bint even               # whether the momentum's sums are carried from instant to instant
     int64_t* ticks
     int64_t ticks_room
     Turn* turns
@@ -29,9 +34,17 @@ cdef struct Sweep:          # one contact on its way through the instants
     int64_t turns_room
     int64_t turns_next
     Pace pace
-    double* sum             # a channel, TILE instants long
-    double* faded
-    int64_t* picked         # phases
+    double* score           # TILE instants long, and so are those that follow
+    double* sum             # a channel
+    double* engagement
+    double* momentum
+    int64_t* picked         # levels, then phases
+    int8_t* byte            # the same, narrow
+    int64_t* age            # AT_ONCE marks
+    int32_t* which
+    double* left
+    double* right
+    Mark** faded
     int64_t event           # the next to be read
     int64_t end
     int64_t tick            # of the event read last
@@ -110,9 +123,10 @@ cdef bint room_for(Sweep* sweep, int64_t events, int64_t rules) noexcept nogil:
 
 cdef void read_events(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t upto, int64_t* null_amounts) noexcept nogil:
     """Read the events below `upto` of the contact. Cost: the events times the rules that take them."""
-    cdef int64_t i, j, tick = sweep.tick
+    cdef int64_t i, j, n, tick = sweep.tick
     cdef int32_t k
     cdef uint8_t flags
+    cdef const RuleSpec* rule
     cdef Taken* taken
     cdef Turn* turn
     for i in range(sweep.event, upto):
@@ -125,7 +139,12 @@ cdef void read_events(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t 
             sweep.present = tick
         if flags & ACTIVITY and sweep.active == grid.count:
             sweep.active = tick
-        if not room_for(sweep, 1, plan.plain_start[k + 1] - plan.plain_start[k]):
+        n = plan.plain_start[k + 1] - plan.plain_start[k]
+        if (
+            sweep.taken_count + n > sweep.taken_room
+            or sweep.paces_count + n > sweep.paces_room
+            or sweep.turns_count == sweep.turns_room
+        ) and not room_for(sweep, 1, n):
             sweep.failed = True
             return
         if flags & (CUSTOMER_ON | ENDS_ON):
@@ -141,7 +160,10 @@ cdef void read_events(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t 
             taken.rule = plan.plain_rule[j]
             taken.mark.time = plan.time[i]
             taken.mark.tick = tick
-            taken.mark.raw = raw_points(plan, plan.rule + taken.rule, i, null_amounts)
+            rule = plan.rule + taken.rule
+            taken.mark.raw = rule.points
+            if rule.amount >= 0 or rule.weights_first < rule.weights_last:
+                taken.mark.raw = raw_points(plan, rule, i, null_amounts)
             sweep.taken_count += 1
             sweep.course[taken.rule].last += 1
             if taken.mark.raw > 0:
@@ -213,44 +235,6 @@ cdef void lay_out_listed(
     course.last = sweep.marks_count = place
 
 
-cdef void set_off(const Plan* plan, Sweep* sweep, const Grid* grid) noexcept nogil:
-    """Make ready for the first instant: the clocks of the rules, and what counts for the momentum by instant.
-
-    Which of two marks that the same instant sees first comes first is of no matter to the momentum, so they are
-    counted into place. Cost: the instants and the marks.
-    """
-    cdef int64_t r, k, n, place = 0, whole = sweep.paces_count
-    cdef Course* course
-    cdef void* moved
-    for r in range(plan.rules):
-        course = sweep.course + r
-        if course.first < course.last:
-            course.time = sweep.marks[course.first].time
-    if not plan.listed or whole < 2:
-        return
-    if grid.count > sweep.ticks_room:
-        moved = larger(sweep.ticks, &sweep.ticks_room, grid.count, sizeof(int64_t))
-        if moved is NULL:
-            sweep.failed = True
-            return
-        sweep.ticks = <int64_t*>moved
-    if not room_for(sweep, whole, 1):
-        sweep.failed = True
-        return
-    memset(sweep.ticks, 0, grid.count * sizeof(int64_t))
-    for k in range(whole):
-        sweep.ticks[sweep.paces[k].tick] += 1
-    for k in range(grid.count):
-        n = sweep.ticks[k]
-        sweep.ticks[k] = place
-        place += n
-    for k in range(whole):
-        n = sweep.paces[k].tick
-        sweep.paces[whole + sweep.ticks[n]] = sweep.paces[k]
-        sweep.ticks[n] += 1
-    memcpy(sweep.paces, sweep.paces + whole, whole * sizeof(Mark))
-
-
 cdef void sum_scores(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, double* score) noexcept nogil:
     """The score at the instants `a` ... `b` - 1. Sums in the order of the rules, as at a single instant."""
     cdef int64_t r = 0, n = b - a, from_, upto
@@ -258,7 +242,7 @@ cdef void sum_scores(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a
     cdef int32_t channel
     cdef const RuleSpec* rule
     cdef bint any_, right
-    memset(score, 0, n * sizeof(double))
+    memset(score, 0, (n + 7) // 8 * 8 * sizeof(double))
     while r < plan.rules:
         channel = plan.rule[r].channel
         any_ = False
@@ -276,13 +260,17 @@ cdef void sum_scores(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a
                 continue
             if not any_:
                 any_ = True
-                memset(sweep.sum, 0, n * sizeof(double))
+                memset(sweep.sum, 0, (n + 7) // 8 * 8 * sizeof(double))
             if rule.decay >= LINEAR:
                 right = run_parts(grid, rule, course, sweep.marks, from_, upto, sweep.sum + (from_ - a), False)
-            else:
-                right = run_sum(
-                    plan, grid, rule, course, sweep.marks, from_, upto, sweep.faded, sweep.sum + (from_ - a), False
+            elif grid.every:
+                right = grid.path.sum(
+                    sweep.marks, &course.next, course.last, &course.run, grid.rate + (r - 1), rule.cap, from_, upto,
+                    upto == b, sweep.sum + (from_ - a),
                 )
+                course.oldest = course.next
+            else:
+                right = run_sum(plan, grid, rule, course, sweep.marks, from_, upto, sweep.sum + (from_ - a), False)
             if not right:
                 sweep.overflow = True
         if any_:
@@ -292,7 +280,14 @@ cdef void sum_scores(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a
 cdef void run_pace(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, double* momentum) noexcept nogil:
     """The momentum at the instants `a` ... `b` - 1: its ratio runs down at one rate from mark to mark."""
     cdef int64_t k = a, stop, i
-    cdef double level = <double>plan.slow / <double>plan.fast, rate = plan.fast_inverse - plan.slow_inverse, start
+    if sweep.even:
+        if not grid.path.trot(
+            sweep.paces, sweep.fasts, sweep.slows, &sweep.paces_next, sweep.paces_count, &sweep.trot, grid.fast, grid.slow,
+            grid.drift, <double>plan.slow / <double>plan.fast, a, b, momentum,
+        ):
+            sweep.overflow = True
+        grid.path.momenta(momentum, b - a)
+        return
     while k < b:
         while sweep.paces_next < sweep.paces_count and sweep.paces[sweep.paces_next].tick <= k:
             keep_pace(plan, &sweep.pace, sweep.paces[sweep.paces_next].time, sweep.paces[sweep.paces_next].raw)
@@ -303,20 +298,12 @@ cdef void run_pace(const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, 
         if not sweep.pace.known:
             for i in range(k - a, stop - a):
                 momentum[i] = NAN
-        elif grid.every:
-            start = sweep.pace.fast / sweep.pace.slow * level * ek_power(<double>(grid.at[k] - sweep.pace.mark) * rate)
-            if not start < INFINITY:
-                sweep.overflow = True
-            for i in range(stop - k):
-                momentum[k - a + i] = start * grid.drift[i]
         else:
             for i in range(k, stop):
                 momentum[i - a] = momentum_at(plan, &sweep.pace, grid.at[i])
                 if isnan(momentum[i - a]):
                     sweep.overflow = True
         k = stop
-    if grid.every:
-        grid.path.momenta(momentum, b - a)
 
 
 cdef int64_t stage_at(
@@ -375,30 +362,34 @@ cdef void write_tile(
     cdef int64_t k = a, i, stop
     cdef int32_t half
     cdef bint ended, active
-    cdef double* score = to.score + row
-    cdef double* engagement = to.engagement + row
-    cdef double* momentum = to.momentum + row
-    sum_scores(plan, sweep, grid, a, b, score)
-    run_pace(plan, sweep, grid, a, b, momentum)
-    memcpy(to.at + row, grid.at + a, (b - a) * sizeof(int64_t))
+    cdef int64_t n = b - a
+    sum_scores(plan, sweep, grid, a, b, sweep.score)
+    run_pace(plan, sweep, grid, a, b, sweep.momentum)
     if plan.linear_scale:
-        for i in range(b - a):
-            engagement[i] = engagement_of(plan, score[i])
+        for i in range(n):
+            sweep.engagement[i] = engagement_of(plan, sweep.score[i])
     else:
-        grid.path.saturate(score, plan.scale, b - a, engagement)
-    for i in range(b - a):
-        if not fabs(score[i]) < INFINITY:
-            sweep.overflow = True
-    grid.path.levels(engagement, plan.level, b - a, to.level + row)
+        grid.path.saturate(sweep.score, plan.scale, n, sweep.engagement)
+    if not grid.path.finite(sweep.score, n):
+        sweep.overflow = True
+    grid.path.levels(sweep.engagement, plan.level, n, sweep.picked)
+    grid.path.narrow(sweep.picked, n, sweep.byte)
+    memcpy(to.level + row, sweep.byte, n)
     while k < b:
         stop = stage_at(sweep, k, b, &half, &ended, &active)
         memset(to.half + row + (k - a), half - PROSPECT, stop - k)
         pick_phases(
-            plan, grid, engagement + (k - a), momentum + (k - a), half, ended, active, stop - k, sweep.picked + (k - a)
+            plan, grid, sweep.engagement + (k - a), sweep.momentum + (k - a), half, ended, active, stop - k,
+            sweep.picked + (k - a),
         )
         k = stop
+    memcpy(to.at + row, grid.at + a, n * sizeof(int64_t))
+    memcpy(to.score + row, sweep.score, n * sizeof(double))
+    memcpy(to.engagement + row, sweep.engagement, n * sizeof(double))
+    memcpy(to.momentum + row, sweep.momentum, n * sizeof(double))
     if to.phase is not NULL:
-        grid.path.narrow(sweep.picked, b - a, to.phase + row)
+        grid.path.narrow(sweep.picked, n, sweep.byte)
+        memcpy(to.phase + row, sweep.byte, n)
     else:
-        for i in range(b - a):
+        for i in range(n):
             to.wide_phase[row + i] = <int32_t>sweep.picked[i]

@@ -8,17 +8,35 @@ cdef int prepare_sweep(const Plan* plan, Sweep* sweep) noexcept nogil:
     cdef bint failed = False
     memset(sweep, 0, sizeof(Sweep))
     sweep.course = <Course*>aligned(plan.rules, sizeof(Course), &failed)
+    sweep.score = <double*>aligned(TILE, sizeof(double), &failed)
     sweep.sum = <double*>aligned(TILE, sizeof(double), &failed)
-    sweep.faded = <double*>aligned(TILE, sizeof(double), &failed)
+    sweep.engagement = <double*>aligned(TILE, sizeof(double), &failed)
+    sweep.momentum = <double*>aligned(TILE, sizeof(double), &failed)
     sweep.picked = <int64_t*>aligned(TILE, sizeof(int64_t), &failed)
+    sweep.byte = <int8_t*>aligned(TILE, sizeof(int8_t), &failed)
+    sweep.age = <int64_t*>aligned(AT_ONCE, sizeof(int64_t), &failed)
+    sweep.which = <int32_t*>aligned(AT_ONCE, sizeof(int32_t), &failed)
+    sweep.left = <double*>aligned(AT_ONCE, sizeof(double), &failed)
+    sweep.right = <double*>aligned(AT_ONCE, sizeof(double), &failed)
+    sweep.faded = <Mark**>aligned(AT_ONCE, sizeof(Mark*), &failed)
     return -1 if failed else 0
 
 
 cdef void dispose_sweep(Sweep* sweep) noexcept nogil:
     free(sweep.course)
+    free(sweep.score)
     free(sweep.sum)
-    free(sweep.faded)
+    free(sweep.engagement)
+    free(sweep.momentum)
     free(sweep.picked)
+    free(sweep.byte)
+    free(sweep.age)
+    free(sweep.which)
+    free(sweep.left)
+    free(sweep.right)
+    free(sweep.faded)
+    free(sweep.fasts)
+    free(sweep.slows)
     free(sweep.marks)
     free(sweep.taken)
     free(sweep.paces)
@@ -33,14 +51,17 @@ cdef class Sweeper:
     cdef Scorer scorer
     cdef Grid grid
     cdef double* tables
+    cdef Rate* rates
     cdef bint stopped
     cdef object kept
 
     def __cinit__(self):
         self.tables = NULL
+        self.rates = NULL
 
     def __dealloc__(self):
         free(self.tables)
+        free(self.rates)
 
     def count(self, int64_t[::1] rows):
         """Set each contact's number of rows: of the instants from its first event (excluded ones aside) on."""
@@ -163,10 +184,25 @@ cdef class Sweeper:
         self.stopped = True
 
 
+cdef Rate rate_of(Grid* grid, double* table, int64_t span, double inverse) noexcept nogil:
+    """What is left after some instants; `inverse` 0: all."""
+    cdef Rate rate
+    cdef int64_t i
+    if table[0] == 0:
+        for i in range(min(<int64_t>STEPS, grid.count)):
+            table[i] = fading(i * grid.every, span, inverse)
+    rate.table = table
+    rate.span = <double>span
+    rate.inverse = inverse
+    rate.every = grid.every
+    return rate
+
+
 def sweeper(Scorer scorer not None, const int64_t[::1] at, int64_t every):
     """Attach a scorer to ascending instants, `every` microseconds apart (0: at any distances)."""
     cdef Sweeper self = Sweeper.__new__(Sweeper)
     cdef const Plan* plan = &scorer.plan
+    cdef const RuleSpec* rule
     cdef Grid* grid = &self.grid
     cdef int64_t r, i
     cdef double* table
@@ -179,20 +215,30 @@ def sweeper(Scorer scorer not None, const int64_t[::1] at, int64_t every):
     grid.count = at.shape[0]
     grid.at = &at[0] if at.shape[0] else NULL
     grid.every = every
-    if every:
+    if every and grid.count:
         grid.inverse = 1.0 / <double>every
-        self.tables = <double*>calloc((plan.families + 1) * TILE, sizeof(double))
-        if self.tables is NULL:
+        # by family, those of no decay first; then the momentum's
+        table = self.tables = <double*>calloc((plan.families + 6) * STEPS, sizeof(double))
+        self.rates = <Rate*>calloc(plan.rules + 2, sizeof(Rate))
+        if self.tables is NULL or self.rates is NULL:
             raise MemoryError
+        table += 3 * STEPS
         for r in range(plan.rules):
-            if plan.rule[r].decay == HALF_LIFE:
-                table = self.tables + (plan.rule[r].family - HALF_LIFE_FAMILIES) * TILE
-                for i in range(min(<int64_t>TILE, grid.count)):
-                    table[i] = fading(i * every, plan.rule[r].span, plan.rule[r].inverse)
-        table = self.tables + plan.families * TILE
-        for i in range(min(<int64_t>TILE, grid.count)):
+            rule = plan.rule + r
+            if rule.decay == HALF_LIFE:
+                self.rates[r] = rate_of(
+                    grid, table + (1 + rule.family - HALF_LIFE_FAMILIES) * STEPS, rule.span, rule.inverse
+                )
+            else:
+                self.rates[r] = rate_of(grid, table, 1, 0.0)
+        self.rates[plan.rules] = rate_of(grid, self.tables, plan.fast, plan.fast_inverse)
+        self.rates[plan.rules + 1] = rate_of(grid, self.tables + STEPS, plan.slow, plan.slow_inverse)
+        grid.rate = self.rates
+        grid.fast = self.rates + plan.rules
+        grid.slow = grid.fast + 1
+        table = self.tables + 2 * STEPS
+        for i in range(min(<int64_t>STEPS, grid.count)):
             run = <double>(i * every)
             table[i] = ek_power(run / <double>plan.fast - run / <double>plan.slow)
-        grid.power = self.tables
         grid.drift = table
     return self

@@ -33,8 +33,8 @@ MOST_NARROW = 127
 ROW_BYTES = 8 + 3 * 8 + 3
 """What a row takes beside its key."""
 EMPTY_TEXT = (np.zeros(1, np.int64), np.empty(0, np.uint8))
-EVENT_COST = 4
-"""What an event costs beside what an instant does, to deal out contacts to threads."""
+EVENT_COST, CONTACT_COST = 5, 32
+"""What an event and a contact cost, as rows, to deal out contacts to threads."""
 
 
 @define(kw_only=True)
@@ -234,7 +234,7 @@ def _edges(events: Events, starts: NDArray[np.int64], parts: int) -> list[int]:
     count = len(starts) - 1
     if parts == 1 or count < 2:
         return [0, count]
-    ends = starts[1:] + EVENT_COST * events.starts[1:]
+    ends = starts[1:] + EVENT_COST * events.starts[1:] + CONTACT_COST * np.arange(1, count + 1)
     cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts, side="right")
     return sorted({0, count, *cuts.tolist()})
 
@@ -249,11 +249,11 @@ def _columns(plan: Plan, events: Events, rows: Rows) -> dict[str, Out]:
         key = Out(kind="integer", values=rows.key.view(np.uint64) if unsigned else rows.key, like=like)
     return {
         events.mapping.contact: key,
-        "at": Out(kind="instant", values=rows.at, aware=events.aware),
-        "score": Out(kind="float", values=rows.score),
-        "engagement": Out(kind="float", values=rows.engagement),
-        "level": Out(kind="category", values=rows.level, categories=list(LEVELS)),
-        "half": Out(kind="category", values=rows.half, categories=["prospect", "customer"]),
+        "at": Out(kind="instant", values=rows.at, aware=events.aware, whole=True),
+        "score": Out(kind="float", values=rows.score, whole=True),
+        "engagement": Out(kind="float", values=rows.engagement, whole=True),
+        "level": Out(kind="category", values=rows.level, categories=list(LEVELS), whole=True),
+        "half": Out(kind="category", values=rows.half, categories=["prospect", "customer"], whole=True),
         "phase": Out(kind="category", values=rows.phase, categories=list(plan.phase_names)),
         "momentum": Out(kind="float", values=rows.momentum),
     }

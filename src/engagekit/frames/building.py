@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,6 +19,9 @@ from engagekit.frames.kept import Foreign, KeyType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+MOST_MET = 256
+"""What a code of one byte can tell apart."""
 
 
 def build(kind: str, columns: Mapping[str, Out], base: Frame | None = None) -> Any:
@@ -133,14 +137,18 @@ def _pandas_like(series: Any, dtype: Any) -> Any:
 def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
     import polars as pl
 
-    # few texts in many rows: views of the few
     few = {name: column for name, column in columns.items() if column.of is not None}
-    rest = {name: column for name, column in columns.items() if column.of is None}
-    result = pl.DataFrame(ArrowColumns(rest)) if rest else pl.DataFrame()
+    words = {name: column for name, column in columns.items() if column.kind == "category"}
+    words = {name: column for name, column in words.items() if column.nulls() is None}
+    rest = {name: column for name, column in columns.items() if name not in few and name not in words}
+    made = pl.DataFrame(ArrowColumns(rest)).to_dict() if rest else {}
     for name, column in few.items():
+        # few texts in many rows: views of the few
         texts = pl.DataFrame(ArrowColumns({name: attrs.evolve(column, of=None)})).get_column(name)
         assert column.of is not None
-        result.insert_column(list(columns).index(name), texts.gather(pl.Series(column.of.view(np.uint32))))
+        made[name] = texts[pl.Series(column.of.view(np.uint32))]
+    made |= _polars_categories(words)
+    result = pl.DataFrame([made[name] for name in columns])
     for place, column in enumerate(columns.values()):
         if column.like is not None and result.dtypes[place] != column.like.dtype:
             plain = result.to_series(place)
@@ -148,6 +156,45 @@ def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
             if cast.null_count() == plain.null_count():
                 result.replace_column(place, cast)
     return result if base is None else base.native.hstack(result)
+
+
+def _polars_categories(columns: Mapping[str, Out]) -> dict[str, Any]:
+    """Return categoricals without gaps: rows take a category from a table; Arrow's is read word by word.
+
+    Narrow ones take theirs together, from a table of all that may meet.
+    """
+    import polars as pl
+
+    narrow = {name: column for name, column in columns.items() if column.values.dtype == np.int8}
+    if prod(len(column.categories or ()) for column in narrow.values()) > MOST_MET:
+        narrow = {}
+    made: dict[str, Any] = {}
+    for name, column in columns.items():
+        if name not in narrow:
+            codes = column.values.view(np.uint8 if column.values.dtype == np.int8 else np.uint32)
+            made[name] = pl.Series(name, column.categories, dtype=pl.Categorical)[pl.Series(codes)]
+    if narrow:
+        made |= _polars_met(narrow)
+    return made
+
+
+def _polars_met(columns: Mapping[str, Out]) -> dict[str, Any]:
+    """Return categoricals that are few enough for a code of all of them together."""
+    import polars as pl
+
+    tables: list[Any] = []
+    met: NDArray[np.uint8] | None = None
+    each = 1
+    whole = prod(len(column.categories or ()) for column in columns.values())
+    for name, column in columns.items():
+        words = column.categories or []
+        codes = column.values.view(np.uint8)
+        met = codes.copy() if met is None else np.add(met, codes * np.uint8(each), out=met)
+        spread_out = [words[place // each % len(words)] for place in range(whole)]
+        tables.append(pl.Series(name, spread_out, dtype=pl.Categorical))
+        each *= len(words)
+    found: dict[str, Any] = pl.DataFrame(tables)[pl.Series(met)].to_dict()
+    return found
 
 
 def _pyarrow(columns: Mapping[str, Out], base: Frame | None) -> Any:

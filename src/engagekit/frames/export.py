@@ -43,6 +43,8 @@ class Out:
         The type of a caller's column (`Frame.like`) that the column takes, where nothing is lost.
     of
         Of text as offsets and bytes: each row's place (int32) among them, where few texts fill many rows.
+    whole
+        Whether it is known that nothing is null, so that no null is looked for.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Out:
     aware: bool = False
     like: KeyType | None = None
     of: NDArray[np.int32] | None = None
+    whole: bool = False
 
     @property
     def rows(self) -> int:
@@ -68,9 +71,12 @@ class Out:
 
     def nulls(self) -> NDArray[np.bool_] | None:
         """Return the mask of all nulls, or None when there are none."""
+        if self.whole:
+            return None
         null = self.null
         if self.kind == "category":
-            null = self.values < 0 if null is None else null | (self.values < 0)
+            if len(self.values) and self.values.min() < 0:
+                null = self.values < 0 if null is None else null | (self.values < 0)
         elif self.kind == "float" and len(self.values) and np.isnan(self.values.min()):
             null = np.isnan(self.values) if null is None else null | np.isnan(self.values)
         elif self.kind == "text" and not isinstance(self.values, tuple):
