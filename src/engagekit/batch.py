@@ -14,6 +14,7 @@ from engagekit.coding import Coder, no_instants
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, key_name
 from engagekit.errors import EventsError, in_all
 from engagekit.events import Events, Mapped, read
+from engagekit.explain import Origin
 from engagekit.frames import Frame, Out, build, frame_of
 from engagekit.instants import EPOCH, microseconds_of, now, refuse_out_of_range
 from engagekit.model import Absence, Model, Repeat, Rule
@@ -69,14 +70,18 @@ def score(
     duplicates, later = dropped(coded, asked.jobs)
     customers_known = bool((asked.jobs.since != NO_INSTANT).any())
     noted = notes(plan, coded, instant=asked.instant, customers_known=customers_known)
-    if coded is not events:
-        coded.release()
     columns = result_columns(plan, coded, numbers.columns, numbers.channels, rows)
     key = coded.mapping.contact
     refuse_collision(key, asked.base, columns)
     if asked.base is None:
         columns = {key: ids_out(coded, asked.contacts, rows), **columns}
     tally = numbers.tally[0]
+    kind = asked.base.kind if asked.base else kind_of(coded)
+    origin = None
+    if coded.disk is None:
+        if coded is not events:
+            coded.detach()
+        origin = Origin(model=model, events=coded, jobs=asked.jobs, rows=rows)
     return Scores(
         model=model,
         at=_at(asked.instant, coded),
@@ -91,9 +96,11 @@ def score(
         ),
         key=key,
         columns=columns,
-        kind=asked.base.kind if asked.base else kind_of(coded),
+        kind=kind,
         base=asked.base,
         notes=noted,
+        origin=origin,
+        contacts=asked.contacts,
     )
 
 

@@ -109,7 +109,15 @@ def attach(plan: Plan, events: Events) -> _core.Scorer:
     )
 
 
-def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool) -> Numbers:
+def run(
+    plan: Plan,
+    events: Events,
+    jobs: Jobs,
+    *,
+    threads: int | None,
+    sums: bool,
+    scorer: _core.Scorer | None = None,
+) -> Numbers:
     """Score jobs.
 
     Parameters
@@ -120,11 +128,13 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
         How many threads; None: as many as there are cores, where that pays.
     sums
         Whether S(r) is asked for; if not, the next change is.
+    scorer
+        Plan and events brought together, where that was done already.
     """
     if events.disk is not None:
         with closing(events):
             return _run_on_disk(plan, events, jobs, threads=threads, sums=sums)
-    scorer = attach(plan, events)
+    scorer = attach(plan, events) if scorer is None else scorer
     numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
     parts = thread_count(threads, len(jobs.contacts))
     of_events = np.append(np.diff(events.starts), 0)

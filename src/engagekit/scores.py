@@ -14,13 +14,16 @@ from engagekit import _core
 from engagekit.errors import EngagekitError, EventsError, StateError
 from engagekit.events import Events
 from engagekit.frames import Frame, Out, arrow_stream, build, frame_of, to_arrow
+from engagekit.keys import Keys
 from engagekit.model import Model
 from engagekit.plan import LEVELS, Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from engagekit.comparison import Comparison, Side
     from engagekit.contacts import Contacts
+    from engagekit.explain import Explanation, Origin
 
 NEVER = np.iinfo(np.int64).min
 
@@ -97,6 +100,8 @@ class Scores:
         kind: str,
         base: Frame | None = None,
         notes: Sequence[str] = (),
+        origin: Origin | None = None,
+        contacts: Contacts | None = None,
     ) -> None:
         self.model = model
         self.at = at
@@ -106,6 +111,8 @@ class Scores:
         self._columns = dict(columns)
         self._kind = kind
         self._base = base
+        self._origin = origin
+        self._contacts = contacts
         self._frame: Any = None
 
     @property
@@ -162,9 +169,95 @@ class Scores:
         own = self._all({self.key, "at"})
         return _arrays({name: out for name, out in own.items() if out.kind != "other"})
 
+    def _keys(self) -> Keys:
+        if self._base is None:
+            return Keys(self._columns[self.key], self.key)
+        return Keys.of(self._base, self.key)
+
+    def explain(self, contact: Any, events: bool = False, *, at: Any = None) -> Explanation:
+        """Explain a contact's score: what each rule adds to it, or each event.
+
+        Parameters
+        ----------
+        contact
+            An id, of the key's kind.
+        events
+            Whether there is a row for each event, instead of one for each rule.
+        at
+            Of scores at a frame of instants: which of the contact's instants is meant.
+
+        Returns
+        -------
+        Explanation
+            Its `frame` is of the caller's kind. Nothing stands in it for a contact that no rule has matched
+            an event of, such as one of the contacts table alone.
+
+        Raises
+        ------
+        EventsError
+            If there is no such contact (the nearest ids are named), it is of another kind than the key, or
+            has several instants.
+        StateError
+            If the scores have no events any more: they were loaded, pickled or copied, or made of a stream
+            that memory should not hold.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> times = np.array(["2026-01-01", "2026-01-31"], "datetime64[us]")
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
+        >>> scores = model.score({"contact": [7, 7], "type": ["visit"] * 2, "time": times}, at="2026-01-31")
+        >>> scores.explain(7).frame["contribution"].tolist(), scores.explain(7).score
+        ([3.0], 3.0)
+        """
+        from engagekit.explain import explain
+
+        return explain(
+            self._origin, self._keys(), self._columns, contact, events=events, at=at, kind=self._kind
+        )
+
+    def compare(self, other: Scores) -> Comparison:
+        """Compare these scores with others, of another model or another instant: who changes, and why.
+
+        Parameters
+        ----------
+        other
+            Scores of the same contacts, or of some of them; with the same key.
+
+        Returns
+        -------
+        Comparison
+            From these scores (before) to the other ones (after).
+
+        Raises
+        ------
+        EventsError
+            If the keys differ in name or kind, or a contact has several rows.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> times = np.array(["2026-01-01"], "datetime64[us]")
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
+        >>> events = ek.Events({"contact": [7], "type": ["visit"], "time": times})
+        >>> found = model.score(events, at="2026-01-01").compare(model.score(events, at="2026-03-01"))
+        >>> found.moves["level"]
+        {('low', 'none'): 1}
+        """
+        from engagekit.comparison import compare
+
+        if not isinstance(other, Scores):
+            raise EventsError(f"compare: expected Scores, got {type(other).__name__}")
+        return compare(self._side(), other._side(), kind=self._kind)
+
+    def _side(self) -> Side:
+        from engagekit.comparison import Side
+
+        return Side(model=self.model, at=self.at, keys=self._keys(), table=self._columns, origin=self._origin)
+
     def __getstate__(self) -> dict[str, Any]:
-        # The frame is built again from the columns when it is asked for.
-        return {**self.__dict__, "_frame": None}
+        # The frame is built again from the columns when it is asked for; events are too many to go along.
+        return {**self.__dict__, "_frame": None, "_origin": None, "_contacts": None}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the table to Parquet, CSV or JSON lines, by the file's ending; needs pyarrow.
