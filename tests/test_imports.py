@@ -44,9 +44,10 @@ ARROWS: dict[str, set[str]] = {
         "summary", "tables",
     },
     "comparison": {"errors", "frames", "running", "keys", "explain", "summary", "tables"},
+    "rollup": {"errors", "model", "plan", "frames", "coding", "contacts", "keys"},
     "scores": {
-        "errors", "model", "plan", "frames", "events", "datafiles", "keys", "explain", "comparison",
-        "summary", "_core",
+        "errors", "model", "plan", "frames", "events", "contacts", "datafiles", "keys", "explain",
+        "comparison", "rollup", "summary", "_core",
     },
     "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
     "batch": {

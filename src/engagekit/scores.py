@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from engagekit.comparison import Comparison, Side
     from engagekit.contacts import Contacts
     from engagekit.explain import Explanation, Origin
+    from engagekit.model import Scale
+    from engagekit.rollup import Weight
 
 NEVER = np.iinfo(np.int64).min
 
@@ -249,6 +251,72 @@ class Scores:
         if not isinstance(other, Scores):
             raise EventsError(f"compare: expected Scores, got {type(other).__name__}")
         return compare(self._side(), other._side(), kind=self._kind)
+
+    def rollup(
+        self,
+        by: str,
+        how: str = "sum",
+        *,
+        weight: Weight | None = None,
+        contacts: Any = None,
+        unknown: Any = None,
+        scale: Scale | None = None,
+    ) -> Any:
+        """Roll the scores of those who belong together up into one: contacts into accounts.
+
+        Parameters
+        ----------
+        by
+            Who belongs together: a column of the contacts table (integers or text), or of the scores.
+        how
+            ``"sum"``, ``"mean"``, ``"max"`` (the most engaged counts), ``"top3"`` (the sum of the three best)
+            or ``"weighted"`` (a mean by `weight`).
+        weight
+            A column of numbers of at least 0; or a column and the weights of its values, such as
+            ``{"role": {"buyer": 3, "user": 0.5}}``, where what is not listed counts 1.
+        contacts
+            The contacts table; None: the one that was scored with.
+        unknown
+            The account of those of whom none is known; None: that is an error.
+        scale
+            The accounts' scale; None: that of the model.
+
+        Returns
+        -------
+        frame
+            Of the caller's kind, the highest score first: the account (named as `by`), ``contacts`` (how
+            many), ``active`` (how many of these have a level above none), ``score``, ``engagement``,
+            ``level``, ``last_event`` (the newest activity), ``top_contact`` and ``top_score``.
+
+        Raises
+        ------
+        EventsError
+            If a column is missing, has a null, or holds weights that are none; if a scored contact is not in
+            the table, or has several rows.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=20, decay="none")])
+        >>> times = np.array(["2026-01-31"] * 3, "datetime64[us]")
+        >>> events = {"contact": ["ann", "bob", "bob"], "type": ["visit"] * 3, "time": times}
+        >>> people = {"contact": ["ann", "bob", "cleo"], "account": ["Acme", "Acme", "Zeta"]}
+        >>> accounts = model.score(events, at="2026-01-31", contacts=people).rollup("account", "mean")
+        >>> accounts["account"].tolist(), accounts["score"].tolist(), accounts["top_contact"].tolist()
+        (['Acme', 'Zeta'], [30.0, 0.0], ['bob', 'cleo'])
+        """
+        from engagekit.contacts import single
+        from engagekit.rollup import People, rollup
+
+        known = None if self._contacts is None else self._contacts.frame
+        people = People(
+            keys=self._keys(),
+            table=self._all(),
+            attributes=known if contacts is None else single(contacts, "contacts"),
+            model=self.model,
+            kind=self._kind,
+        )
+        return rollup(people, by, how, weight=weight, unknown=unknown, scale=scale)
 
     def _side(self) -> Side:
         from engagekit.comparison import Side
