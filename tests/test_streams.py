@@ -604,7 +604,7 @@ def test_command_line_leaves_no_reader(files, folder, tmp_path, capsys):
 @pytest.mark.usefixtures("on_disk")
 def test_bars(files, monkeypatch, capsys):
     """With progress a bar of the reading and one of the scoring are shown on standard error."""
-    from engagekit.cli import score_files
+    from engagekit.cli.reading import score_files
 
     score_files(MODEL, [files], at="latest", progress=True)
     shown = capsys.readouterr().err

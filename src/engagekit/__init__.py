@@ -34,7 +34,9 @@ from engagekit.model.reactions import Trigger
 from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
 
 if TYPE_CHECKING:
+    from engagekit.comparison import Comparison
     from engagekit.events import Events
+    from engagekit.explain import Explanation
     from engagekit.scores import Scores
 
 __version__ = "0.1.0"
@@ -43,6 +45,7 @@ __all__ = [
     "Absence",
     "Amount",
     "Channel",
+    "Comparison",
     "Content",
     "Criterion",
     "Decay",
@@ -50,6 +53,7 @@ __all__ = [
     "Events",
     "EventsError",
     "Exclude",
+    "Explanation",
     "Fit",
     "Lifecycle",
     "Limit",
@@ -72,7 +76,12 @@ __all__ = [
 
 
 # A model is declared without NumPy; what holds data is loaded, and NumPy with it, when it is first used.
-_LOADED_ON_USE = {"Events": "engagekit.events", "Scores": "engagekit.scores"}
+_LOADED_ON_USE = {
+    "Comparison": "engagekit.comparison",
+    "Events": "engagekit.events",
+    "Explanation": "engagekit.explain",
+    "Scores": "engagekit.scores",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -200,7 +200,9 @@ cdef class Scorer:
                             continue
                         if sums is not None:
                             into = &sums[0, j]
-                        upto = self.plan.events if j + 1 < last and at[j + 1] == at[j] else 0
+                        upto = 0
+                        if j + 1 < last and at[j + 1] == at[j] and contacts[j + 1] == contacts[j] + 1:
+                            upto = self.plan.events
                         score_one(
                             &self.plan, &scratch, contacts[j], at[j], since[j], ahead, upto, &row, &channels[0, j],
                             jobs, into, &tally[0] if counted[j] else &aside,

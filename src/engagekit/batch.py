@@ -15,6 +15,7 @@ from engagekit.columns import Column
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, column_in, key_name
 from engagekit.errors import EventsError, in_all
 from engagekit.events import CONTENT, Events, Mapped, read
+from engagekit.explain import Origin
 from engagekit.frames import Frame, Out, build, frame_of
 from engagekit.instants import EPOCH, microseconds_of, now, refuse_out_of_range
 from engagekit.leads import Rows, leads_of, seen
@@ -78,8 +79,6 @@ def score(
     duplicates, later = dropped(coded, asked.jobs)
     customers_known = bool((asked.jobs.since != NO_INSTANT).any())
     noted = notes(plan, coded, instant=asked.instant, customers_known=customers_known)
-    if coded is not events:
-        coded.release()
     columns = result_columns(plan, coded, numbers.columns, numbers.channels, rows)
     key = coded.mapping.contact
     if leads is not None:
@@ -88,6 +87,12 @@ def score(
     if asked.base is None:
         columns = {key: ids_out(coded, asked.contacts, rows), **columns}
     tally = numbers.tally[0]
+    kind = asked.base.kind if asked.base else kind_of(coded)
+    origin = None
+    if coded.disk is None:
+        if coded is not events:
+            coded.detach()
+        origin = Origin(model=model, events=coded, jobs=asked.jobs, rows=rows)
     return Scores(
         model=model,
         at=_at(asked.instant, coded),
@@ -102,9 +107,11 @@ def score(
         ),
         key=key,
         columns=columns,
-        kind=asked.base.kind if asked.base else kind_of(coded),
+        kind=kind,
         base=asked.base,
         notes=noted,
+        origin=origin,
+        contacts=asked.contacts,
     )
 
 

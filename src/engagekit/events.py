@@ -376,6 +376,11 @@ class Events:
         if self.disk is not None:
             self.disk.close()
 
+    def detach(self) -> None:
+        """Let go of the caller's frame; what was read of it remains, and no column can be read any more."""
+        self.source, self.order = None, None
+        self._frames.clear()
+
     def release(self) -> None:
         """Let go of the events; contacts, types and counts, all that a result still asks for, remain."""
         self.times, self.types = np.empty(0, np.int64), np.empty(0, np.uint8)

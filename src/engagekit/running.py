@@ -146,7 +146,15 @@ def attach(plan: Plan, events: Events, matched: Match | None = None) -> _core.Sc
     )
 
 
-def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool) -> Numbers:
+def run(
+    plan: Plan,
+    events: Events,
+    jobs: Jobs,
+    *,
+    threads: int | None,
+    sums: bool,
+    scorer: _core.Scorer | None = None,
+) -> Numbers:
     """Score jobs.
 
     Parameters
@@ -157,12 +165,14 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
         How many threads; None: as many as there are cores, where that pays.
     sums
         Whether S(r) is asked for; if not, the next change is.
+    scorer
+        Plan and events brought together, where that was done already and nobody asks for what sales said.
     """
     if events.disk is not None:
         with closing(events):
             return _run_on_disk(plan, events, jobs, threads=threads, sums=sums)
-    matched = match(plan, events)
-    scorer = attach(plan, events, matched)
+    matched = match(plan, events) if scorer is None else None
+    scorer = attach(plan, events, matched) if scorer is None else scorer
     numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
     parts = thread_count(threads, len(jobs.contacts))
     of_events = np.append(np.diff(events.starts), 0)
@@ -185,7 +195,7 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
             hear(starts, contacts, at, order, first, last)
         return tally
 
-    heard = numbers.heard
+    heard = None if matched is None else numbers.heard
     contents = np.empty(0, np.int32) if heard is None else _contents(plan, events)
 
     def hear(
@@ -196,7 +206,7 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
         first: int,
         last: int,
     ) -> None:
-        assert heard is not None
+        assert heard is not None and matched is not None
         given = (matched.verdicts, contents, starts, contacts, at, places, first, last)
         _core.hear_of(scorer, *given, heard.rejected, heard.said, heard.had)
 

@@ -14,13 +14,18 @@ from engagekit import _core
 from engagekit.errors import EngagekitError, EventsError, StateError
 from engagekit.events import Events
 from engagekit.frames import Frame, Out, arrow_stream, build, frame_of, to_arrow
+from engagekit.keys import Keys
 from engagekit.model import Model
 from engagekit.plan import LEVELS, Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from engagekit.comparison import Comparison, Side
     from engagekit.contacts import Contacts
+    from engagekit.explain import Explanation, Origin
+    from engagekit.model import Scale
+    from engagekit.rollup import Weight
 
 NEVER = np.iinfo(np.int64).min
 
@@ -97,6 +102,8 @@ class Scores:
         kind: str,
         base: Frame | None = None,
         notes: Sequence[str] = (),
+        origin: Origin | None = None,
+        contacts: Contacts | None = None,
     ) -> None:
         self.model = model
         self.at = at
@@ -106,6 +113,8 @@ class Scores:
         self._columns = dict(columns)
         self._kind = kind
         self._base = base
+        self._origin = origin
+        self._contacts = contacts
         self._frame: Any = None
 
     @property
@@ -162,9 +171,161 @@ class Scores:
         own = self._all({self.key, "at"})
         return _arrays({name: out for name, out in own.items() if out.kind != "other"})
 
+    def _keys(self) -> Keys:
+        if self._base is None:
+            return Keys(self._columns[self.key], self.key)
+        return Keys.of(self._base, self.key)
+
+    def explain(self, contact: Any, events: bool = False, *, at: Any = None) -> Explanation:
+        """Explain a contact's score: what each rule adds to it, or each event.
+
+        Parameters
+        ----------
+        contact
+            An id, of the key's kind.
+        events
+            Whether there is a row for each event, instead of one for each rule.
+        at
+            Of scores at a frame of instants: which of the contact's instants is meant.
+
+        Returns
+        -------
+        Explanation
+            Its `frame` is of the caller's kind. Nothing stands in it for a contact that no rule has matched
+            an event of, such as one of the contacts table alone.
+
+        Raises
+        ------
+        EventsError
+            If there is no such contact (the nearest ids are named), it is of another kind than the key, or
+            has several instants.
+        StateError
+            If the scores have no events any more: they were loaded, pickled or copied, or made of a stream
+            that memory should not hold.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> times = np.array(["2026-01-01", "2026-01-31"], "datetime64[us]")
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
+        >>> scores = model.score({"contact": [7, 7], "type": ["visit"] * 2, "time": times}, at="2026-01-31")
+        >>> scores.explain(7).frame["contribution"].tolist(), scores.explain(7).score
+        ([3.0], 3.0)
+        """
+        from engagekit.explain import explain
+
+        return explain(
+            self._origin, self._keys(), self._columns, contact, events=events, at=at, kind=self._kind
+        )
+
+    def compare(self, other: Scores) -> Comparison:
+        """Compare these scores with others, of another model or another instant: who changes, and why.
+
+        Parameters
+        ----------
+        other
+            Scores of the same contacts, or of some of them; with the same key.
+
+        Returns
+        -------
+        Comparison
+            From these scores (before) to the other ones (after).
+
+        Raises
+        ------
+        EventsError
+            If the keys differ in name or kind, or a contact has several rows.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> times = np.array(["2026-01-01"], "datetime64[us]")
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
+        >>> events = ek.Events({"contact": [7], "type": ["visit"], "time": times})
+        >>> found = model.score(events, at="2026-01-01").compare(model.score(events, at="2026-03-01"))
+        >>> found.moves["level"]
+        {('low', 'none'): 1}
+        """
+        from engagekit.comparison import compare
+
+        if not isinstance(other, Scores):
+            raise EventsError(f"compare: expected Scores, got {type(other).__name__}")
+        return compare(self._side(), other._side(), kind=self._kind)
+
+    def rollup(
+        self,
+        by: str,
+        how: str = "sum",
+        *,
+        weight: Weight | None = None,
+        contacts: Any = None,
+        unknown: Any = None,
+        scale: Scale | None = None,
+    ) -> Any:
+        """Roll the scores of those who belong together up into one: contacts into accounts.
+
+        Parameters
+        ----------
+        by
+            Who belongs together: a column of the contacts table (integers or text), or of the scores.
+        how
+            ``"sum"``, ``"mean"``, ``"max"`` (the most engaged counts), ``"top3"`` (the sum of the three best)
+            or ``"weighted"`` (a mean by `weight`).
+        weight
+            A column of numbers of at least 0; or a column and the weights of its values, such as
+            ``{"role": {"buyer": 3, "user": 0.5}}``, where what is not listed counts 1.
+        contacts
+            The contacts table; None: the one that was scored with.
+        unknown
+            The account of those of whom none is known; None: that is an error.
+        scale
+            The accounts' scale; None: that of the model.
+
+        Returns
+        -------
+        frame
+            Of the caller's kind, the highest score first: the account (named as `by`), ``contacts`` (how
+            many), ``active`` (how many of these have a level above none), ``score``, ``engagement``,
+            ``level``, ``last_event`` (the newest activity), ``top_contact`` and ``top_score``.
+
+        Raises
+        ------
+        EventsError
+            If a column is missing, has a null, or holds weights that are none; if a scored contact is not in
+            the table, or has several rows.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=20, decay="none")])
+        >>> times = np.array(["2026-01-31"] * 3, "datetime64[us]")
+        >>> events = {"contact": ["ann", "bob", "bob"], "type": ["visit"] * 3, "time": times}
+        >>> people = {"contact": ["ann", "bob", "cleo"], "account": ["Acme", "Acme", "Zeta"]}
+        >>> accounts = model.score(events, at="2026-01-31", contacts=people).rollup("account", "mean")
+        >>> accounts["account"].tolist(), accounts["score"].tolist(), accounts["top_contact"].tolist()
+        (['Acme', 'Zeta'], [30.0, 0.0], ['bob', 'cleo'])
+        """
+        from engagekit.contacts import single
+        from engagekit.rollup import People, rollup
+
+        known = None if self._contacts is None else self._contacts.frame
+        people = People(
+            keys=self._keys(),
+            table=self._all(),
+            attributes=known if contacts is None else single(contacts, "contacts"),
+            model=self.model,
+            kind=self._kind,
+        )
+        return rollup(people, by, how, weight=weight, unknown=unknown, scale=scale)
+
+    def _side(self) -> Side:
+        from engagekit.comparison import Side
+
+        return Side(model=self.model, at=self.at, keys=self._keys(), table=self._columns, origin=self._origin)
+
     def __getstate__(self) -> dict[str, Any]:
-        # The frame is built again from the columns when it is asked for.
-        return {**self.__dict__, "_frame": None}
+        # The frame is built again from the columns when it is asked for; events are too many to go along.
+        return {**self.__dict__, "_frame": None, "_origin": None, "_contacts": None}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the table to Parquet, CSV or JSON lines, by the file's ending; needs pyarrow.

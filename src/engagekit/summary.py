@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 import numpy as np
+
+from engagekit.tables import aligned, figure, html_table, paragraph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,12 +61,12 @@ def summary(
     """
     blocks = [_title(columns, model, at, stats), "\n".join(_noted(notes))]
     if len(columns["score"]):
-        blocks.append(_aligned(_counts(columns, model), right=range(2, 7)))
+        blocks.append(aligned(_counts(columns, model), right=range(2, 7)))
         blocks.append("\n".join(_leads(columns, model)))
     blocks.append(_uncounted(stats, at))
     if top > 0 and len(columns["score"]):
         people = _strongest(columns, key=key, at=at, top=top)
-        told = _aligned(_told(people, key), right=_paces(people)) if people else ""
+        told = aligned(_told(people, key), right=_paces(people)) if people else ""
         blocks.append(f"The strongest:\n\n{told}" if people else NOBODY)
     return "\n\n".join(block for block in blocks if block)
 
@@ -81,16 +82,16 @@ def summary_html(
     top: int = 10,
 ) -> str:
     """Describe scores as `summary` does, in HTML: escaped, without scripts, with styles only in its tags."""
-    parts = [_paragraph(_title(columns, model, at, stats)), *map(_paragraph, _noted(notes))]
+    parts = [paragraph(_title(columns, model, at, stats)), *map(paragraph, _noted(notes))]
     if len(columns["score"]):
-        parts.append(_html_table(_counts(columns, model), "Contacts by phase and level", right=range(2, 7)))
-        parts += map(_paragraph, _leads(columns, model))
+        parts.append(html_table(_counts(columns, model), "Contacts by phase and level", right=range(2, 7)))
+        parts += map(paragraph, _leads(columns, model))
     if uncounted := _uncounted(stats, at):
-        parts.append(_paragraph(uncounted))
+        parts.append(paragraph(uncounted))
     if top > 0 and len(columns["score"]):
         people = _strongest(columns, key=key, at=at, top=top)
-        table = _html_table(_told(people, key), "The strongest", right=_paces(people)) if people else ""
-        parts.append(table or _paragraph(NOBODY))
+        table = html_table(_told(people, key), "The strongest", right=_paces(people)) if people else ""
+        parts.append(table or paragraph(NOBODY))
     return f"<div>{''.join(parts)}</div>"
 
 
@@ -222,13 +223,13 @@ class _Person:
     def points(self) -> str:
         """Where the points come from."""
         if self.top_channel is None:
-            return _points(self.score)
+            return figure(self.score)
         channel = printable(self.top_channel)
-        top, whole = _points(self.top_points), _points(self.score)
+        top, whole = figure(self.top_points), figure(self.score)
         if top == whole:
             return f"all from {channel}, {whole}"
         if self.top_points > self.score:
-            return f"{channel} {top}, less {_points(self.top_points - self.score)}"
+            return f"{channel} {top}, less {figure(self.top_points - self.score)}"
         return f"{channel} {top} of {whole}"
 
     @property
@@ -244,13 +245,6 @@ class _Person:
         phases = self.next_phase is not None and self.next_phase != self.phase
         what = f"phase {printable(str(self.next_phase))}" if phases else f"level {self.next_level}"
         return f"{what}, {self.next_day if self.next_days >= 2 else 'in ' + _span(self.next_days)}"
-
-
-def _points(points: float) -> str:
-    if 0 < abs(points) < 0.05:
-        return np.format_float_positional(points, 1, fractional=False, trim="-")
-    text = f"{points + 0.0:,.1f}" if abs(points) < 10 else f"{points:,.0f}"
-    return text.removesuffix(".0")
 
 
 def _span(days: float) -> str:
@@ -327,45 +321,3 @@ def _paces(people: Sequence[_Person]) -> range:
     """Give the column of the table that holds the momenta."""
     place = 4 + len(people[0].leads)
     return range(place, place + 1)
-
-
-def _aligned(rows: Sequence[Sequence[str]], right: range = range(0)) -> str:
-    """Set rows in columns two spaces apart."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(widths[column]) if column in right else cell.ljust(widths[column])
-            for column, cell in enumerate(row)
-        ).rstrip()
-        for row in rows
-    )
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
-
-
-def _html_table(rows: Sequence[Sequence[str]], caption: str, right: range) -> str:
-    return (
-        '<table style="border-collapse:collapse;margin:1em 0;font-variant-numeric:tabular-nums">'
-        '<caption style="caption-side:top;text-align:left;padding:0.3em 0.6em;font-weight:bold">'
-        f"{escape(caption)}</caption>{''.join(_html_rows(rows, right))}</table>"
-    )
-
-
-def _html_rows(rows: Sequence[Sequence[str]], right: range) -> Iterator[str]:
-    for number, row in enumerate(rows):
-        cells = (_html_cell(cell, not number, column in right) for column, cell in enumerate(row))
-        yield f"<tr>{''.join(cells)}</tr>"
-
-
-def _html_cell(text: str, heads: bool, to_the_right: bool) -> str:
-    style = f"text-align:{'right' if to_the_right else 'left'};white-space:nowrap;padding:0.2em 0.6em"
-    tag, scope = ("th", ' scope="col"') if heads else ("td", "")
-    if heads:
-        style += ";font-weight:bold;border-bottom:1px solid"
-    # Figure spaces are as wide as digits, so that what is set right among them stays so.
-    shown = escape(text.rstrip()).replace("  ", "\u2007\u2007")
-    if shown.startswith(" "):
-        shown = "\u2007" + shown[1:]
-    return f'<{tag}{scope} style="{style}">{shown}</{tag}>'

@@ -4,11 +4,13 @@ from engagekit.frames.building import build
 from engagekit.frames.columns import RawColumn, Text
 from engagekit.frames.export import ArrowColumns, Out, arrow_stream, to_arrow
 from engagekit.frames.frame import Frame
+from engagekit.frames.kept import KeyType
 from engagekit.frames.reading import frame_of, frames_of
 
 __all__ = [
     "ArrowColumns",
     "Frame",
+    "KeyType",
     "Out",
     "RawColumn",
     "Text",
