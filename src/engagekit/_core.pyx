@@ -3,7 +3,7 @@
 It imports nothing of the package and knows neither frames nor models: the Python layer above casts and checks, so that
 the loops here may take clean input for granted. Four seams, one part each:
 
-coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`) -> accumulating
+coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`, `_apart.pxi`) -> accumulating
 (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`); `_scatter.pxi` takes the rows of a stream apart
 before they are grouped, `_plan.pxi` has what all share, `_simd.h` the vectors, `_scorer.pxi` is their face to Python. Many
 instants of one contact are swept (`_course.pxi`, `_sweep.pxi`), all contacts at the same ones (`_sweeper.pxi`) or each at
@@ -37,6 +37,7 @@ include "_strings.pxi"
 include "_texts.pxi"
 include "_words.pxi"
 include "_group.pxi"
+include "_apart.pxi"
 include "_scatter.pxi"
 include "_plan.pxi"
 include "_gather.pxi"

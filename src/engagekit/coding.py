@@ -66,9 +66,10 @@ class Coder:
         self._unsigned = False
         self._negative = False
         self._ids: _core.IntegerIds | _core.TextIds = _core.IntegerIds()
+        self._known: NDArray[np.int64] | None = None  # ids by code that no table has yet
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._ids) if self._known is None else len(self._known)
 
     def _where(self) -> str:
         return self.what + self.place
@@ -123,6 +124,15 @@ class Coder:
         if insert and rows.signed:
             self._unsigned, self._negative = self._unsigned or unsigned, self._negative or not unsigned
         return out
+
+    def adopt(self, ids: NDArray[np.int64], *, unsigned: bool) -> None:
+        """Take over distinct integers by code, of a coder that has seen none; `unsigned` ones as their bits.
+
+        They come into the table when somebody first asks for one of them.
+        """
+        self.kind, self._known = "integer", ids
+        if len(ids) and int(ids.min()) < 0:
+            self._unsigned, self._negative = unsigned, not unsigned
 
     def refuse_beside(self, other: Coder) -> None:
         """Refuse ids that one table of integers could not hold beside another's."""
@@ -212,9 +222,15 @@ class Coder:
     def forget(self) -> None:
         """Drop the ids; those to come are still to be of the same kind."""
         self._ids = _core.TextIds() if self.kind == "text" else _core.IntegerIds()
+        self._known = None
 
     @property
     def _integer_ids(self) -> _core.IntegerIds:
+        known = self._known
+        if known is not None:
+            ids = _core.IntegerIds()
+            code_rows([Integers(ids, known, None, np.empty(len(known), np.int32))], insert=True, threads=1)
+            self._ids, self._known = ids, None
         assert isinstance(self._ids, _core.IntegerIds)
         return self._ids
 
@@ -239,8 +255,11 @@ class Coder:
 
     def integers(self) -> NDArray[Any]:
         """Return the ids by code, int64 or (where one is above 2^63 - 1) uint64."""
-        out = np.empty(len(self), np.int64)
-        self._integer_ids.export(out)
+        if self._known is not None:
+            out = self._known.copy()
+        else:
+            out = np.empty(len(self), np.int64)
+            self._integer_ids.export(out)
         return out.view(np.uint64) if self._unsigned else out
 
     def buffers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
