@@ -352,3 +352,19 @@ def test_adopted_ids_beside_others() -> None:
     assert coder.code(above, insert=False).tolist() == [-1]
     with pytest.raises(EventsError, match="within 64 bits"):
         coder.code(above)
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_words_known_from_the_start(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all words have appeared soon, threads look up the rest; the first row beyond the words is named."""
+    monkeypatch.setattr(waves, "STRETCH", STRETCH)
+    index = np.random.default_rng(3).integers(0, 5, 1_000).astype(np.int8)
+    words = pa.array(list("abcde"))
+    rows = pa.DictionaryArray.from_arrays(pa.array(index), words)
+    coder = Coder("ids")
+    codes = coder.code(frame_of(pa.table({"id": rows})).column("id"), threads=threads)
+    assert codes.tolist() == oracle({}, index.tolist())
+    index[[700, 990]] = 9
+    broken = pa.DictionaryArray.from_arrays(pa.array(index), words, safe=False)
+    with pytest.raises(EventsError, match=r"row 700: .* got 9"):
+        Coder("ids").code(frame_of(pa.table({"id": broken})).column("id"), threads=threads)

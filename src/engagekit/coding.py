@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from engagekit import _core
+from engagekit import _core, waves
 from engagekit.errors import EventsError
 from engagekit.frames import RawColumn, Text
-from engagekit.threads import cores
+from engagekit.threads import cores, even, in_parts
 from engagekit.waves import Integers, Rows, Texts, code_rows, text_rows
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Words:
         self.codes = _core.WordCodes(text.rows)
         self.out = np.empty(text.rows, np.int32)
         self.rows: _core.TextRows | None = None
+        self.known = 0
 
 
 class Coder:
@@ -162,7 +163,7 @@ class Coder:
                 if text.layout == "objects":
                     self._objects(text, part, insert, first_row + row)
                 else:
-                    words = self._dictionary(text, part, insert, first_row + row, words)
+                    words = self._dictionary(text, part, insert, first_row + row, words, threads)
                 row += text.rows
         return out
 
@@ -175,19 +176,34 @@ class Coder:
                 f"({_wrong(text.objects[bad])})"
             )
 
-    def _dictionary(self, text: Text, out: Codes, insert: bool, first_row: int, words: Words | None) -> Words:
+    def _dictionary(
+        self, text: Text, out: Codes, insert: bool, first_row: int, words: Words | None, threads: int = 1
+    ) -> Words:
         """Code rows by the array of their dictionary's words; return it, for the next chunk may share it."""
         assert text.indices is not None and text.dictionary is not None
         if words is None or not words.text.is_same(text.dictionary):
             words = Words(text.dictionary)
         fresh = np.empty(min(text.rows, text.dictionary.rows), np.int64)
-        given = (text.indices, text.validity, text.bit_offset, out, 0, text.rows)
+        given = (text.indices, text.validity, text.bit_offset, out)
+        first = min(text.rows, waves.STRETCH) if threads > 1 else text.rows
+        by_index = words.codes
+
+        def look(lo: int, hi: int) -> None:
+            by_index.code(*given, lo, hi, 0, fresh)
+
         try:
-            count = words.codes.code(*given, len(self), fresh)
-            if count and not words.codes.settle(
-                fresh[:count], self._words(words, fresh[:count], insert, first_row)
-            ):
-                words.codes.code(*given, 0, fresh)
+            for lo, hi in ((0, first), (first, text.rows)):
+                if words.known == text.dictionary.rows:  # nothing is fresh: any number of threads may look up
+                    parts = min(threads, 1 + (hi - lo) // waves.STRETCH)
+                    edges = [lo + edge for edge in even(hi - lo, parts)]
+                    in_parts(look, edges)
+                    continue
+                count = words.codes.code(*given, lo, hi, len(self), fresh)
+                words.known += count
+                if count and not words.codes.settle(
+                    fresh[:count], self._words(words, fresh[:count], insert, first_row)
+                ):
+                    look(lo, hi)
         except IndexError as error:
             row = error.args[0]
             raise EventsError(
