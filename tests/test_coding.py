@@ -356,7 +356,7 @@ def test_adopted_ids_beside_others() -> None:
 
 @pytest.mark.parametrize("threads", THREADS)
 def test_words_known_from_the_start(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where all words have appeared soon, threads look up the rest; the first row beyond the words is named."""
+    """Where all words appeared soon, threads look up the rest; the first row beyond the words is named."""
     monkeypatch.setattr(waves, "STRETCH", STRETCH)
     index = np.random.default_rng(3).integers(0, 5, 1_000).astype(np.int8)
     words = pa.array(list("abcde"))

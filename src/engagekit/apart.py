@@ -140,7 +140,7 @@ def _coded(
     apart: _core.Apart, count: int, found: int, parts: int, threads: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]]:
     """Give contacts their codes; return by code where they will begin and where they do, and their ids."""
-    starts, begins, ids = np.zeros(found + 1, np.int64), np.empty(found, np.uint32), np.empty(found, np.int64)
+    starts, begins, ids = np.zeros(found + 1, np.int64), np.zeros(found, np.uint32), np.empty(found, np.int64)
     seen = np.zeros(count // 64 + 1, np.uint64)
     before = np.empty(len(seen), np.uint32)
     for first, last in pairwise(
