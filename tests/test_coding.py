@@ -327,3 +327,44 @@ def test_many_rows_of_a_polars_categorical(threads: int) -> None:
             frame = pl.DataFrame({"c": series})
             assert codes(coder, frame, threads) == oracle(known, series.cast(pl.String).to_list())
             assert coder.strings() == list(known)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_adopted_ids(dtype: Any) -> None:
+    """Ids that were numbered elsewhere are known, pickled or not, and come before those that follow."""
+    ids = np.array([7, 3, 2**63 + 1 if dtype == np.uint64 else -5], dtype)
+    more = frame_of({"id": np.array([3, 11, ids[2]], dtype)}).column("id")
+    for pickled in (False, True):
+        coder = Coder("ids")
+        coder.adopt(ids.view(np.int64), unsigned=dtype == np.uint64)
+        coder = pickle.loads(pickle.dumps(coder)) if pickled else coder
+        assert (len(coder), coder.integers().tolist()) == (3, ids.tolist())
+        assert coder.code(more, insert=False).tolist() == [1, -1, 2]
+        assert coder.code(more).tolist() == [1, 3, 2]
+        assert coder.integers().tolist() == [*ids.tolist(), 11]
+
+
+def test_adopted_ids_beside_others() -> None:
+    """Adopted ids that are negative are no bits of unsigned ones, and none of these may follow."""
+    coder = Coder("ids")
+    coder.adopt(np.array([-1]), unsigned=False)
+    above = frame_of({"id": np.array([2**64 - 1], np.uint64)}).column("id")
+    assert coder.code(above, insert=False).tolist() == [-1]
+    with pytest.raises(EventsError, match="within 64 bits"):
+        coder.code(above)
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_words_known_from_the_start(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all words appeared soon, threads look up the rest; the first row beyond the words is named."""
+    monkeypatch.setattr(waves, "STRETCH", STRETCH)
+    index = np.random.default_rng(3).integers(0, 5, 1_000).astype(np.int8)
+    words = pa.array(list("abcde"))
+    rows = pa.DictionaryArray.from_arrays(pa.array(index), words)
+    coder = Coder("ids")
+    codes = coder.code(frame_of(pa.table({"id": rows})).column("id"), threads=threads)
+    assert codes.tolist() == oracle({}, index.tolist())
+    index[[700, 990]] = 9
+    broken = pa.DictionaryArray.from_arrays(pa.array(index), words, safe=False)
+    with pytest.raises(EventsError, match=r"row 700: .* got 9"):
+        Coder("ids").code(frame_of(pa.table({"id": broken})).column("id"), threads=threads)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import engagekit as ek
+from engagekit import apart
 from engagekit.errors import EventsError
 
 AT = "2026-01-02"
@@ -170,3 +171,47 @@ def test_nulls_in_chunks(kind, name, bad, said):
     columns = {"contact": [7, 8, 7, 8], "type": ["x"] * 4, "time": TIMES.tolist(), name: bad}
     with pytest.raises(EventsError, match=f"^{re.escape(said)}$"):
         ek.Events(in_chunks(kind, **columns))
+
+
+def long_log(dtype=np.int64, count=3_000):
+    """Make rows of some contacts, two of them with ids of opposite signs as bits."""
+    rng = np.random.default_rng(5)
+    own = np.append(rng.integers(0, 2**50, 200), [2**63 - 1, 0]).astype(dtype)
+    own[0] = 2**63 + 5 if dtype == np.uint64 else -5
+    return {
+        "contact": own[(rng.random(count) ** 3 * len(own)).astype(int)],
+        "type": rng.choice(["visit", "demo", "mail"], count),
+        "time": rng.integers(0, 10**6, count).astype("datetime64[s]").astype("datetime64[us]"),
+    }
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+@pytest.mark.parametrize("cuts", [[], [1_000], [0, 500, 2_999]])
+def test_rows_taken_apart(dtype, cuts, monkeypatch):
+    """Many rows, taken apart before their ids are coded, give the events that a table of ids gives."""
+    log = long_log(dtype)
+    edges = [0, *cuts, len(log["time"])]
+    table = pa.concat_tables(
+        pa.table({name: values[lo:hi] for name, values in log.items()}) for lo, hi in pairwise(edges)
+    )
+    plain = ek.Events(log)
+    monkeypatch.setattr(apart, "LEAST", 1)
+    for made in (ek.Events(log), ek.Events(table), ek.Events(iter([log]))):
+        assert (made.contacts.integers() == plain.contacts.integers()).all()
+        assert made.contacts.integers().dtype == dtype
+        for name in ("starts", "times", "types", "order"):
+            assert (getattr(made, name) == getattr(plain, name)).all()
+
+
+def test_rows_taken_apart_in_a_stream(monkeypatch):
+    """The ids of a first frame are coded when another follows."""
+    log = long_log()
+    parts = [{name: values[lo:hi] for name, values in log.items()} for lo, hi in [(0, 900), (900, 3_000)]]
+    plain = ek.Events(log)
+    monkeypatch.setattr(apart, "LEAST", 1)
+    made = ek.Events(iter(parts))
+    assert (made.contacts.integers() == plain.contacts.integers()).all()
+    assert (made.times == plain.times).all()
+    mixed = [parts[0], {**parts[1], "contact": ["a"] * 2_100}]
+    with pytest.raises(EventsError, match="ids of one kind"):
+        ek.Events(iter(mixed))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engagekit import grouping
+from engagekit import apart, grouping
 from engagekit.errors import EventsError
 
 WIDTHS = [3, 300, 70_000]
@@ -62,3 +62,77 @@ def test_too_many_rows(monkeypatch):
             numbered=False,
             rising=True,
         )
+
+
+KINDS_OF_IDS = st.one_of(
+    st.integers(0, 40),
+    st.integers(0, 2**16).map(lambda i: i << 24),
+    st.integers(-(2**63), 2**63 - 1),
+    st.sampled_from([0, -1, 2**63 - 1, -(2**63), 7]),
+)
+
+
+@st.composite
+def logs(draw):
+    """Draw rows by id: few ids or many, one of them busier than the others, in clusters or not."""
+    distinct = np.array(draw(st.lists(KINDS_OF_IDS, min_size=1, max_size=200, unique=True)), np.int64)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    ids = distinct[rng.integers(0, len(distinct), draw(st.integers(1, 900)))]
+    ids[rng.random(len(ids)) < draw(st.sampled_from([0.0, 0.3, 1.0]))] = distinct[0]
+    if draw(st.booleans()):
+        ids.sort()
+    return ids, rng.integers(-5, 5, len(ids)), rng.integers(0, 3, len(ids))
+
+
+def ids_by_python(ids, times, *, rising):
+    """Group rows by contact the obvious way."""
+    rows = {}
+    for row, contact in enumerate(ids.tolist()):
+        rows.setdefault(contact, []).append(row)
+    if not rising:
+        rows = {contact: sorted(own, key=lambda row: times[row]) for contact, own in rows.items()}
+    starts = [0]
+    for own in rows.values():
+        starts.append(starts[-1] + len(own))
+    return list(rows), starts, [row for own in rows.values() for row in own]
+
+
+@given(
+    logs(), st.sampled_from(WIDTHS), st.sampled_from([1, 2, 3, 8]), st.booleans(), st.booleans(), st.data()
+)
+def test_any_ids(log, kinds, threads, numbered, rising, data):
+    """Ids are numbered in order of first appearance and rows grouped, in any number of parts and blocks."""
+    ids, times, types = log
+    cuts = [sorted(data.draw(st.lists(st.integers(0, len(ids)), max_size=3))) for _ in range(2)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apart, "PART", data.draw(st.sampled_from([1, 20, 400])))
+        patch.setattr(apart, "STEP", data.draw(st.sampled_from([7, 10_000])))
+        patch.setattr(grouping, "SMALL", 1)
+        made, distinct = grouping.group_ids(
+            np.split(ids, cuts[0]),
+            np.split(times, cuts[1]),
+            grouping.narrow(types.copy(), kinds),
+            numbered=numbered,
+            rising=rising,
+            threads=threads,
+        )
+    names, starts, order = ids_by_python(ids, times, rising=rising)
+    assert distinct.tolist() == names
+    assert made.starts.tolist() == starts
+    assert made.times.tolist() == times[order].tolist()
+    assert made.types.tolist() == types[order].tolist()
+    assert (made.order.tolist() if numbered else made.order) == (order if numbered else None)
+
+
+@pytest.mark.parametrize("stride", [1, 2**8, 2**20, 2**32 + 2**8, 2**47])
+def test_ids_in_even_steps(stride):
+    """Ids that share their lowest or their uppermost bits are apart like any others."""
+    ids = (np.arange(100_000, dtype=np.int64) % 60_000) * stride
+    made, distinct = grouping.group_ids(
+        [ids], [np.arange(100_000)], np.zeros(100_000, np.uint8), numbered=True, rising=True, threads=2
+    )
+    assert (distinct == ids[:60_000]).all()
+    assert (np.diff(made.starts) == np.repeat([2, 1], [40_000, 20_000])).all()
+    assert made.order is not None
+    assert (made.order == made.times).all()
+    assert (ids[made.order] == np.repeat(distinct, np.diff(made.starts))).all()

@@ -101,6 +101,7 @@ def place_rows(
 def sort_times(
     starts: _Array, first: int, last: int, times: _Array, types: _Array, rows: _Array | None
 ) -> None: ...
+def bits_before(seen: _Array, before: _Array) -> int: ...
 def places(codes: _Array, starts: _Array, out: _Array) -> None: ...
 def scatter(values: _Array, places: _Array, out: _Array) -> None: ...
 def fingerprints(starts: _Array, data: _Array, secrets: _Array, out: _Array) -> None: ...
@@ -116,6 +117,52 @@ def exclude(
     classes: _Array,
     gone: _Array,
 ) -> None: ...
+
+@final
+class Bench:
+    """What one thread needs to settle parts."""
+
+@final
+class Apart:
+    """Rows taken apart by contact, part by part in order, and at last contact by contact."""
+
+    def __new__(
+        cls,
+        least: int,
+        most: int,
+        bits: int,
+        blocks: int,
+        tags: _Array,
+        times: _Array,
+        types: _Array,
+        rows: _Array | None,
+        numbered: bool,
+    ) -> Apart: ...
+    def count(self, block: int, ids: _Array) -> None: ...
+    def lay(self) -> list[int]: ...
+    def spread(self, block: int, ids: _Array, times: _Array, types: _Array, first: int) -> None: ...
+    def settle(self, bench: Bench, part: int) -> int: ...
+    def mark(self, seen: _Array, first: int, last: int) -> None: ...
+    def enter(
+        self,
+        seen: _Array,
+        before: _Array,
+        first: int,
+        last: int,
+        counts: _Array,
+        begins: _Array,
+        ids: _Array,
+    ) -> None: ...
+    def gather(
+        self,
+        starts: _Array,
+        begins: _Array,
+        first: int,
+        last: int,
+        times: _Array,
+        types: _Array,
+        rows: _Array | None,
+    ) -> None: ...
 
 @final
 class Scorer:

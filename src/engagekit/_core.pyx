@@ -3,7 +3,7 @@
 It imports nothing of the package and knows neither frames nor models: the Python layer above casts and checks, so that
 the loops here may take clean input for granted. Four seams, one part each:
 
-coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`) -> accumulating
+coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`, `_apart.pxi`) -> accumulating
 (`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`), both contact by contact or, where that
 is possible, many side by side (`_crowd.pxi`, `_crowd.h`); `_scatter.pxi` takes the rows of a stream apart
 before they are grouped, `_plan.pxi` has what all share, `_simd.h` the vectors, `_scorer.pxi` is their face to Python. Many
@@ -39,6 +39,7 @@ include "_strings.pxi"
 include "_texts.pxi"
 include "_words.pxi"
 include "_group.pxi"
+include "_apart.pxi"
 include "_scatter.pxi"
 include "_plan.pxi"
 include "_gather.pxi"

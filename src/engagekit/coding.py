@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from engagekit import _core
+from engagekit import _core, waves
 from engagekit.errors import EventsError
 from engagekit.frames import RawColumn, Text
-from engagekit.threads import cores
+from engagekit.threads import cores, even, in_parts
 from engagekit.waves import Integers, Rows, Texts, code_rows, text_rows
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Words:
         self.codes = _core.WordCodes(text.rows)
         self.out = np.empty(text.rows, np.int32)
         self.rows: _core.TextRows | None = None
+        self.known = 0
 
 
 class Coder:
@@ -66,9 +67,10 @@ class Coder:
         self._unsigned = False
         self._negative = False
         self._ids: _core.IntegerIds | _core.TextIds = _core.IntegerIds()
+        self._known: NDArray[np.int64] | None = None  # ids by code that no table has yet
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._ids) if self._known is None else len(self._known)
 
     def _where(self) -> str:
         return self.what + self.place
@@ -124,6 +126,15 @@ class Coder:
             self._unsigned, self._negative = self._unsigned or unsigned, self._negative or not unsigned
         return out
 
+    def adopt(self, ids: NDArray[np.int64], *, unsigned: bool) -> None:
+        """Take over distinct integers by code, of a coder that has seen none; `unsigned` ones as their bits.
+
+        They come into the table when somebody first asks for one of them.
+        """
+        self.kind, self._known = "integer", ids
+        if len(ids) and int(ids.min()) < 0:
+            self._unsigned, self._negative = unsigned, not unsigned
+
     def refuse_beside(self, other: Coder) -> None:
         """Refuse ids that one table of integers could not hold beside another's."""
         if (self._unsigned or other._unsigned) and (self._negative or other._negative):
@@ -152,7 +163,7 @@ class Coder:
                 if text.layout == "objects":
                     self._objects(text, part, insert, first_row + row)
                 else:
-                    words = self._dictionary(text, part, insert, first_row + row, words)
+                    words = self._dictionary(text, part, insert, first_row + row, words, threads)
                 row += text.rows
         return out
 
@@ -165,19 +176,34 @@ class Coder:
                 f"({_wrong(text.objects[bad])})"
             )
 
-    def _dictionary(self, text: Text, out: Codes, insert: bool, first_row: int, words: Words | None) -> Words:
+    def _dictionary(
+        self, text: Text, out: Codes, insert: bool, first_row: int, words: Words | None, threads: int = 1
+    ) -> Words:
         """Code rows by the array of their dictionary's words; return it, for the next chunk may share it."""
         assert text.indices is not None and text.dictionary is not None
         if words is None or not words.text.is_same(text.dictionary):
             words = Words(text.dictionary)
         fresh = np.empty(min(text.rows, text.dictionary.rows), np.int64)
-        given = (text.indices, text.validity, text.bit_offset, out, 0, text.rows)
+        given = (text.indices, text.validity, text.bit_offset, out)
+        first = min(text.rows, waves.STRETCH) if threads > 1 else text.rows
+        by_index = words.codes
+
+        def look(lo: int, hi: int) -> None:
+            by_index.code(*given, lo, hi, 0, fresh)
+
         try:
-            count = words.codes.code(*given, len(self), fresh)
-            if count and not words.codes.settle(
-                fresh[:count], self._words(words, fresh[:count], insert, first_row)
-            ):
-                words.codes.code(*given, 0, fresh)
+            for lo, hi in ((0, first), (first, text.rows)):
+                if words.known == text.dictionary.rows:  # nothing is fresh: any number of threads may look up
+                    parts = min(threads, 1 + (hi - lo) // waves.STRETCH)
+                    edges = [lo + edge for edge in even(hi - lo, parts)]
+                    in_parts(look, edges)
+                    continue
+                count = words.codes.code(*given, lo, hi, len(self), fresh)
+                words.known += count
+                if count and not words.codes.settle(
+                    fresh[:count], self._words(words, fresh[:count], insert, first_row)
+                ):
+                    look(lo, hi)
         except IndexError as error:
             row = error.args[0]
             raise EventsError(
@@ -212,9 +238,15 @@ class Coder:
     def forget(self) -> None:
         """Drop the ids; those to come are still to be of the same kind."""
         self._ids = _core.TextIds() if self.kind == "text" else _core.IntegerIds()
+        self._known = None
 
     @property
     def _integer_ids(self) -> _core.IntegerIds:
+        known = self._known
+        if known is not None:
+            ids = _core.IntegerIds()
+            code_rows([Integers(ids, known, None, np.empty(len(known), np.int32))], insert=True, threads=1)
+            self._ids, self._known = ids, None
         assert isinstance(self._ids, _core.IntegerIds)
         return self._ids
 
@@ -239,8 +271,11 @@ class Coder:
 
     def integers(self) -> NDArray[Any]:
         """Return the ids by code, int64 or (where one is above 2^63 - 1) uint64."""
-        out = np.empty(len(self), np.int64)
-        self._integer_ids.export(out)
+        if self._known is not None:
+            out = self._known.copy()
+        else:
+            out = np.empty(len(self), np.int64)
+            self._integer_ids.export(out)
         return out.view(np.uint64) if self._unsigned else out
 
     def buffers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

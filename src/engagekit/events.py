@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import define
 
-from engagekit import _core, partitions
+from engagekit import _core, apart, partitions
 from engagekit.coding import MOST_SIGNED, Coder, Codes, described, no_instants, of_stream
 from engagekit.columns import Column, Pieces, alone
 from engagekit.errors import EventsError, in_all
 from engagekit.frames import Frame, RawColumn, frames_of
-from engagekit.grouping import group, narrow
+from engagekit.grouping import group, group_ids, narrow
 from engagekit.instants import EARLIEST, LATEST, refuse_out_of_range
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ class Events:
         pieces = {name: Pieces(mapping.column(name)) for name in (*(wanted or ()), *optional)}
         twins = Pieces(mapping.value) if mapping.id is not None else None
         codes: list[Codes] = []
+        bare: list[RawColumn] = []  # ids that need no codes if no other frame follows
         type_codes: list[NDArray[Any]] = []
         times: list[NDArray[np.int64]] = []
         id_codes: list[Codes] = []
@@ -154,6 +155,9 @@ class Events:
             self.disk.take(codes, type_codes, times, ids=None if twins is None else (ids, id_codes))
 
         for number, whole in enumerate(named_frames(source, "events")):
+            if bare:
+                codes.append(np.concatenate([self.contacts.code(piece) for piece in bare]))
+                bare.clear()
             if held > most and spill:
                 self._take(pieces, last)
                 store()
@@ -163,7 +167,9 @@ class Events:
                 coder.place = of_stream(number)
             self.source = self.source or whole
             frame = whole if wanted is None else self._narrowed(whole, wanted)
-            codes.append(_whole(self.contacts, frame, mapping.contact, self.rows))
+            bare += [] if number else _bare(frame, mapping.contact)
+            if not bare:
+                codes.append(_whole(self.contacts, frame, mapping.contact, self.rows))
             some = _whole(types, frame, mapping.type, self.rows, text=True)
             type_codes.append(narrow(some, len(types)))
             del some
@@ -192,14 +198,26 @@ class Events:
             store()
             return
         # each thing only now, and each list emptied, so that little is held at once
-        grouped = group(
-            _joined(codes, np.int32),
-            times,
-            narrow(_joined(type_codes, np.uint8), len(self.types_by_code)),
-            contacts=len(self.contacts),
-            numbered=numbered,
-            rising=self._rising,
-        )
+        narrowed = narrow(_joined(type_codes, np.uint8), len(self.types_by_code))
+        if bare:
+            own = [piece.values for piece in bare if piece.values is not None]
+            grouped, distinct = group_ids(
+                [np.ascontiguousarray(values.view(np.int64)) for values in own],
+                times,
+                narrowed,
+                numbered=numbered,
+                rising=self._rising,
+            )
+            self.contacts.adopt(distinct, unsigned=own[0].dtype == np.uint64)
+        else:
+            grouped = group(
+                _joined(codes, np.int32),
+                times,
+                narrowed,
+                contacts=len(self.contacts),
+                numbered=numbered,
+                rising=self._rising,
+            )
         self.starts, self.times, self.types, self.order = grouped
         self._take(pieces, last)
         self._columns.update({name: pieces.pop(name).column(self._numbers()) for name in list(pieces)})
@@ -480,6 +498,13 @@ def _pieces(frame: Frame, name: str) -> list[RawColumn]:
         return [piece for piece in frame.pieces(name) if piece.rows]
     except EventsError:
         return [_column(frame, name)]  # which names the row in the whole column
+
+
+def _bare(frame: Frame, name: str) -> list[RawColumn]:
+    """Return a long column of integers without nulls as it lies; nothing where it is something else."""
+    pieces = _pieces(frame, name) if frame.rows >= apart.LEAST else []
+    plain = all(piece.kind == "integer" and piece.null is None for piece in pieces)
+    return pieces if plain and len({piece.dtype for piece in pieces}) == 1 else []
 
 
 def _whole(coder: Coder, frame: Frame, name: str, first_row: int, *, text: bool = False) -> Codes:

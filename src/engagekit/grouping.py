@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from engagekit import _core
+from engagekit import _core, apart
 from engagekit.coding import Codes
 from engagekit.errors import EventsError
 from engagekit.threads import cores, even, in_parts
@@ -74,22 +74,66 @@ def group(
     ([0, 2, 3], [20, 30, 10], [2, 0, 1])
     """
     count = len(codes)
-    if count > MOST_ROWS:
-        raise EventsError(f"events: expected at most {MOST_ROWS:,} rows at once, got {count:,}")
+    _refuse_more(count)
     # each block counts contacts for itself: the memory for that must not come near that of the rows
     edges = even(count, min(threads or cores(), 1 + count // (SMALL + 2 * contacts)))
     starts = np.empty(contacts + 1, np.int64)
     made = np.empty(count, np.int64), np.empty(count, types.dtype)
     order = np.empty(count, np.uint32) if numbered else None
     _place(codes, times, types, edges, starts, *made, order)
-
-    def in_order(first: int, last: int) -> None:
-        _core.sort_times(starts, first, last, *made, order)
-
+    grouped = Grouped(starts, *made, order)
     if not rising:
-        inner = np.searchsorted(starts, edges[1:-1])
-        in_parts(in_order, sorted({0, contacts, *inner.tolist()}) if contacts else [0, 0])
-    return Grouped(starts, *made, order)
+        _in_order(grouped, edges)
+    return grouped
+
+
+def group_ids(
+    ids: Sequence[NDArray[np.int64]],
+    times: Sequence[NDArray[np.int64]],
+    types: NDArray[Any],
+    *,
+    numbered: bool,
+    rising: bool,
+    threads: int | None = None,
+) -> tuple[Grouped, NDArray[np.int64]]:
+    """Group rows by contact as `group` does, with ids in place of codes, which they are given on the way.
+
+    There is at least one row; the memory of the types is taken for the grouped ones.
+
+    Returns
+    -------
+    grouped, distinct
+        The rows, and the contacts' ids in order of first appearance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ids, times, types = np.array([9, 5, 9]), np.array([30, 10, 20]), np.array([0, 1, 0], np.uint8)
+    >>> one, distinct = group_ids([ids], [times], types, numbered=False, rising=False)
+    >>> distinct.tolist(), one.starts.tolist(), one.times.tolist()
+    ([9, 5], [0, 2, 3], [20, 30, 10])
+    """
+    _refuse_more(len(types))
+    made = apart.regroup(ids, times, types, numbered=numbered, threads=threads)
+    grouped = Grouped(made.starts, made.times, made.types, made.order)
+    if not rising:
+        _in_order(grouped, even(len(types), min(threads or cores(), 1 + len(types) // SMALL)))
+    return grouped, made.ids
+
+
+def _refuse_more(count: int) -> None:
+    if count > MOST_ROWS:
+        raise EventsError(f"events: expected at most {MOST_ROWS:,} rows at once, got {count:,}")
+
+
+def _in_order(grouped: Grouped, edges: list[int]) -> None:
+    """Sort each contact's rows by time, where they are not."""
+    contacts = len(grouped.starts) - 1
+    inner = np.searchsorted(grouped.starts, edges[1:-1])
+    in_parts(
+        lambda first, last: _core.sort_times(grouped.starts, first, last, *grouped[1:]),
+        sorted({0, contacts, *inner.tolist()}) if contacts else [0, 0],
+    )
 
 
 def _place(
