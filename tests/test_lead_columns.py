@@ -94,6 +94,21 @@ def test_grades_are_given_from_their_bounds_on():
     assert list(only(scores, "grade").values()) == ["poor", "poor", "good", "good", "best"]
 
 
+@pytest.mark.parametrize(("points", "rest"), [(29, 71), (58, 42), (7, 93), (0.07, 0.93), (35.1, 64.9)])
+def test_whole_percents_reach_their_bound(points, rest):
+    """29 of 100 points reach a grade's bound of 29, though 0.29 times 100 is less."""
+    criteria = [
+        {"name": "a", "where": {"n": {"ge": 1}}, "points": points},
+        {"name": "b", "where": {"n": {"ge": 2}}, "points": rest},
+    ]
+    bound = points * 100 / (points + rest)
+    fit = {"criteria": criteria, "grades": {"met": bound, "missed": 0}}
+    contacts = pl.DataFrame({"contact": ["a", "b"], "n": [1, 2]})
+    scores = model_of(fit=fit).score(events_of(("a", "look", 0)), at=day(1), contacts=contacts)
+    assert only(scores, "grade") == {"a": "met", "b": "met"}
+    assert only(scores, "fit")["b"] == 100.0
+
+
 def test_ratings():
     """The rating is the grade and the level's number."""
     names = ["none", "low", "medium", "high"]

@@ -43,7 +43,7 @@ def content(**keys):
         ),
         (
             {"fit": {"criteria": [{**BUDGET, "points": 1e308}, {**BUDGET, "name": "b", "points": 1e308}]}},
-            ["fit.criteria: the points add up to more than a double can hold"],
+            ["fit.criteria: the points in percent add up to more than a double can hold"],
         ),
         (
             {"fit": {"criteria": [BUDGET, BUDGET]}},
