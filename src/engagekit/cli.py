@@ -435,7 +435,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--contacts",
         metavar="FILE",
-        help="a file of contacts: all of them get a row; may have customer_since and attributes",
+        help="a file of contacts, of the same kinds: all of them get a row; may have customer_since",
     )
     add("-o", "--output", metavar="OUT", help="where to write the full table: .parquet, .csv or .jsonl")
     add("--top", type=_count, default=10, metavar="N", help="how many of the strongest to show (default 10)")
