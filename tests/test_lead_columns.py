@@ -477,6 +477,15 @@ def test_saved_and_loaded(tmp_path):
         assert rows_of(again.frame)[0]["rating"] == "A3"
 
 
+def test_features_and_history_know_no_leads():
+    """`features` and `history` give what they give of a model without a lead side."""
+    model = model_of(fit={"criteria": [BIG]}, qualification=SALES, contents=MATRIX)
+    plain = ek.Model.from_dict({"rules": RULES, "scale": {"linear": 80}})
+    events = events_of(("a", "look", 0), ("a", "accepted", 1), ("b", "cart", 0), content=["web", None, None])
+    assert model.features(events, at=day(2)).equals(plain.features(events, at=day(2)))
+    assert model.history(events, at=[day(1), day(2)]).equals(plain.history(events, at=[day(1), day(2)]))
+
+
 def test_the_summary_counts_leads():
     """A summary has a line for each lead column, and what the strongest are rated, in text and HTML."""
     model = model_of(fit={"criteria": [BIG]}, qualification=SALES, contents=MATRIX)
