@@ -293,6 +293,17 @@ def test_named_things_merge():
     ]
 
 
+def test_a_fit_whose_criteria_are_all_removed_is_none():
+    """`remove` takes away the fit of a preset with the last of its criteria, and no other way empties one."""
+    names = [criterion.name for criterion in ek.presets.load("b2b_leads").fit.criteria]
+    assert ek.Model.from_dict({"extends": "b2b_leads", "remove": names}).fit is None
+    rest = ek.Model.from_dict({"extends": "b2b_leads", "remove": names[1:]}).fit
+    assert [criterion.name for criterion in rest.criteria] == names[:1]
+    own = {"criteria": [BUDGET]}
+    assert ek.Model.from_dict({"extends": "b2b_leads", "remove": names, "fit": own}).fit == ek.Fit(**own)
+    assert "fit.criteria" in faults_of(fit={"criteria": []})[0]
+
+
 def test_an_overlay_that_meets_nothing():
     """A criterion that overlays none says so, and which one was probably meant."""
     with pytest.raises(ek.ModelError, match="mean") as raised:
