@@ -10,6 +10,7 @@ import pytest
 from shapes import rows_of
 
 import engagekit as ek
+from engagekit import partitions
 
 DAY = timedelta(days=1)
 BEGIN = datetime(2026, 1, 1)
@@ -388,6 +389,22 @@ def test_events_need_no_content():
         assert only(model.score(source, at=day(1)), "content") == {"a": "web", "b": "special"}
     assert only(model.score(ek.Events(events.drop("content")), at=day(1)), "content")["a"] == "special"
     assert only(model.score(ek.Events(events), at=day(1)), "content")["a"] == "web"
+
+
+def test_a_stream_on_disk_needs_no_content(monkeypatch):
+    """Nor do the frames of a stream that memory should not hold, be it some of them or all."""
+    monkeypatch.setattr(partitions, "HELD", 0)
+    monkeypatch.setattr(partitions, "BLOCK", 0)
+    model = model_of(contents=MATRIX)
+    events = events_of(
+        ("a", "look", 0), ("b", "look", 0), ("a", "look", 1), content=["special"] * 2 + ["web"]
+    )
+    bare = events.drop("content")
+    some = only(model.score(iter([bare[:1], events[1:2], bare[2:]]), at=day(1)), "content")
+    assert some == {"a": "special", "b": "web"}
+    others = only(model.score(iter([events[:1], bare[1:2], events[2:]]), at=day(1)), "content")
+    assert others == {"a": "plain", "b": "special"}
+    assert only(model.score(iter([bare[:1], bare[1:]]), at=day(1)), "content")["a"] == "special"
 
 
 def test_a_content_column_that_is_asked_for_must_be_there():
