@@ -8,6 +8,7 @@ from functools import cache
 UNITS = {"us": 1, "ms": 10**3, "s": 10**6, "min": 60 * 10**6, "h": 3600 * 10**6}
 UNITS |= {"d": 24 * UNITS["h"], "w": 7 * 24 * UNITS["h"]}
 DAY = UNITS["d"]
+INSTANTS = ("time", "first_event", "last_event", "next_change")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,7 +62,7 @@ def test_holds(name, operator, operand, row):
         return is_null(value) == operand
     if is_null(value):
         return False
-    if name == "time":
+    if name in INSTANTS:
         operand = [instant(o) for o in operand] if isinstance(operand, list) else instant(operand)
     return {
         "eq": lambda: value == operand,

@@ -77,12 +77,11 @@ def fits(draw):
 def qualifications(names):
     """Draw a qualification by events of any type."""
     return st.fixed_dictionaries(
-        {"mql_min_engagement": st.sampled_from([0, 1.5, 20, 50])},
+        {"mql_min_engagement": st.sampled_from([1.5, 20, 50, 0]), "rejected_on": types(names)},
         optional={
             "mql_min_fit": st.sampled_from([0, 10, 33.3, 60]),
             "accepted_on": types(names),
             "qualified_on": types(names),
-            "rejected_on": types(names),
             "recycle_after": st.sampled_from(["1us", "12h", "7d", "30d", "400d"]),
         },
     )
@@ -114,20 +113,23 @@ def lead_cases(draw, max_contacts=4):
     if personas:
         leaves.append(OF_LEADS["persona"])
     phases = sorted({phase["name"] for phase in model.get("phases", ())}) or ["sales", "nurture", "exit"]
-    content = st.fixed_dictionaries(
-        {"phase": st.sampled_from(phases)},
-        optional={
-            "channel": st.sampled_from(sorted({rule.get("channel", "other") for rule in rules})),
-            "where": wheres(st.one_of(leaves)),
-            "appeal": st.sampled_from(["rational", "emotional"]),
-            **({"persona": st.sampled_from([p["name"] for p in personas])} if personas else {}),
-            **({"intent": st.sampled_from([*intents, "unclear"])} if intents else {}),
-        },
+    phases = draw(st.lists(st.sampled_from(phases), min_size=1, max_size=2, unique=True))
+    extra = {
+        "channel": st.sampled_from(sorted({rule.get("channel", "other") for rule in rules})),
+        "where": wheres(st.one_of(leaves)),
+        "appeal": st.sampled_from(["rational", "emotional"]),
+        **({"persona": st.sampled_from([p["name"] for p in personas])} if personas else {}),
+        **({"intent": st.sampled_from([*intents, "unclear"])} if intents else {}),
+    }
+    # Few fields each, so that several match and the order in which they are tried matters.
+    one = st.sampled_from(sorted(extra)).flatmap(lambda name: extra[name].map(lambda value: {name: value}))
+    content = st.tuples(st.sampled_from(phases), st.lists(one, max_size=2)).map(
+        lambda drawn: {"phase": drawn[0]} | {k: v for part in drawn[1] for k, v in part.items()}
     )
     matrix = draw(st.lists(content, max_size=len(IDS)))
     model |= {"personas": personas} if personas else {}
-    model |= {"contents": [{"id": id} | c for id, c in zip(IDS, matrix, strict=False)]} if matrix else {}
-    brought = st.sampled_from([None, None, *IDS, "another"])
+    model |= {"contents": [{"id": name} | c for name, c in zip(IDS, matrix, strict=False)]} if matrix else {}
+    brought = st.sampled_from([*[None] * 9, *IDS, "another"])
     events = [event | {"content": draw(brought)} for event in case.events]
     attributes = st.fixed_dictionaries({name: st.sampled_from(VALUES[name]) for name in ATTRIBUTES})
     contacts = None

@@ -1,4 +1,4 @@
-"""The lead side against its slow, obvious twin: any model and contacts, one instant or many, memory or disk."""
+"""The lead side against its slow, obvious twin: any model and contacts, one instant or many, on disk too."""
 
 import math
 

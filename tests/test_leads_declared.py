@@ -43,7 +43,7 @@ def content(**keys):
         ),
         (
             {"fit": {"criteria": [{**BUDGET, "points": 1e308}, {**BUDGET, "name": "b", "points": 1e308}]}},
-            ["fit.criteria: the points add up to more than a double can hold"],
+            ["fit.criteria: the points in percent add up to more than a double can hold"],
         ),
         (
             {"fit": {"criteria": [BUDGET, BUDGET]}},
@@ -291,6 +291,17 @@ def test_named_things_merge():
     assert resolved({**above, "remove": ["odl"]}, Parent()).faults == [
         "remove[0]: nothing named 'odl' is taken over, did you mean \"old\"?"
     ]
+
+
+def test_a_fit_whose_criteria_are_all_removed_is_none():
+    """`remove` takes away the fit of a preset with the last of its criteria, and no other way empties one."""
+    names = [criterion.name for criterion in ek.presets.load("b2b_leads").fit.criteria]
+    assert ek.Model.from_dict({"extends": "b2b_leads", "remove": names}).fit is None
+    rest = ek.Model.from_dict({"extends": "b2b_leads", "remove": names[1:]}).fit
+    assert [criterion.name for criterion in rest.criteria] == names[:1]
+    own = {"criteria": [BUDGET]}
+    assert ek.Model.from_dict({"extends": "b2b_leads", "remove": names, "fit": own}).fit == ek.Fit(**own)
+    assert "fit.criteria" in faults_of(fit={"criteria": []})[0]
 
 
 def test_an_overlay_that_meets_nothing():

@@ -88,13 +88,13 @@ def test_columns(preset: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*FILES, ROOT / "examples" / "models" / "grocery.toml"], ids=lambda path: path.stem
+    "path", [*FILES, *sorted((ROOT / "examples" / "models").glob("*.toml"))], ids=lambda path: path.stem
 )
 def test_numbers_have_reasons(path: Path) -> None:
     """Every number of points, every cap and every bound of a phase says why it is what it is."""
     lines = path.read_text("utf-8").splitlines()
     numbers = [line for line in lines if re.match(r"(points|cap|amount|levels|scale|momentum) = ", line)]
-    assert len(numbers) >= 8
+    assert len(numbers) >= 6
     assert [line for line in numbers if not re.search(r"# \w", line)] == []
 
 

@@ -60,6 +60,11 @@ class Leads:
     contacts
         The contacts table; None: nothing is known of anybody.
 
+    Attributes
+    ----------
+    fit, fit_known
+        Of each row of the table; None without a table or a fit.
+
     Raises
     ------
     EventsError
@@ -69,12 +74,12 @@ class Leads:
     def __init__(self, model: Model, contacts: Contacts | None) -> None:
         self._model = model
         self._contacts = contacts
-        self._fit: NDArray[np.float64] | None = None
-        self._fit_known: NDArray[np.float64] | None = None
+        self.fit: NDArray[np.float64] | None = None
+        self.fit_known: NDArray[np.float64] | None = None
         if contacts is not None:
             contacts.refuse_missing(_askers(model))
             if model.fit is not None:
-                self._fit, self._fit_known = fit_of(model.fit, contacts)
+                self.fit, self.fit_known = fit_of(model.fit, contacts)
 
     def columns(self, columns: Mapping[str, Out], rows: Rows) -> dict[str, Out]:
         """Add the model's columns to those of a result.
@@ -110,7 +115,7 @@ class Leads:
     def _rated(self, found: dict[str, Out], rows: Rows) -> NDArray[np.float64]:
         """Add fit, grade and rating, and return the fit, NaN where nothing is known."""
         count = len(rows.at)
-        fit, known = (_of_rows(each, rows.known, count) for each in (self._fit, self._fit_known))
+        fit, known = (_of_rows(each, rows.known, count) for each in (self.fit, self.fit_known))
         if self._model.fit is not None:
             ranked = self._model.fit.ranked
             bounds = np.array([bound for _, bound in reversed(ranked)])
@@ -177,7 +182,8 @@ def fit_of(fit: Fit, contacts: Contacts) -> tuple[NDArray[np.float64], NDArray[n
         earned += np.where(truth(criterion.where, column, count, told), criterion.points, 0.0)
         if criterion.points > 0:
             known += np.where(_is_known(criterion, column, count), criterion.points, 0.0)
-    return 100.0 * (np.clip(earned, 0.0, most) / most), np.minimum(known / most, 1.0)
+    # first times 100: 29 of 100 points are a fit of 29, and 100 * 0.29 is not
+    return np.minimum(100.0 * np.clip(earned, 0.0, most) / most, 100.0), np.minimum(known / most, 1.0)
 
 
 def stages_of(

@@ -97,7 +97,9 @@ def _names(plan: Plan, selectors: Iterable[Selector]) -> list[str]:
 def _unmatched(plan: Plan, wanted: Sequence[Collection[str]], events: Events) -> Iterator[str]:
     """Name what nothing matches though a type that nothing reads looks like what it asks for."""
     known = {name for names in wanted for name in names}
-    for group in (plan.passive, plan.customer_on, plan.ends_on, *(one for x in plan.excluded for one in x)):
+    verdicts = (group for _, group in plan.verdicts)
+    excluded = (one for both in plan.excluded for one in both)
+    for group in (plan.passive, plan.customer_on, plan.ends_on, *verdicts, *excluded):
         known.update(selector.type for selector in group)
     unread = [name for name in events.types_by_code if name not in known]
     if not unread:

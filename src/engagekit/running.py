@@ -66,7 +66,7 @@ class Heard:
         if model.qualification is None and not model.contents:
             return None
         return cls(
-            rejected=np.zeros(count, np.int64),
+            rejected=np.full(count, np.iinfo(np.int64).min),
             said=np.zeros(count, np.uint8),
             had=np.zeros((count, (len(model.contents) + 63) // 64), np.uint64),
         )
@@ -182,7 +182,7 @@ def run(
         tally = np.zeros(1, TALLY)
         given = (jobs.contacts, jobs.at, jobs.since, jobs.counted, first, last, not sums)
         scorer.run(*given, *into, tally)
-        if heard is not None:
+        if heeds:
             each = np.arange(len(jobs.contacts) + 1)
             hear(each, jobs.contacts, jobs.at, each, first, last)
         return tally
@@ -191,12 +191,13 @@ def run(
         tally = np.zeros(1, TALLY)
         given = (scorer, starts, contacts, at, since, order, first, last)
         _core.score_rows(*given, *into, tally)
-        if heard is not None:
+        if heeds:
             hear(starts, contacts, at, order, first, last)
         return tally
 
     heard = None if matched is None else numbers.heard
     contents = np.empty(0, np.int32) if heard is None else _contents(plan, events)
+    heeds = heard is not None and bool(plan.verdicts or len(contents))
 
     def hear(
         starts: NDArray[np.int64],

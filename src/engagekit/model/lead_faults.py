@@ -87,8 +87,8 @@ def _fit_faults(fit: object) -> Iterator[str]:
     numbers = [value for value in points if isinstance(value, float)]
     if len(numbers) == len(points) and not any(value > 0 for value in numbers):
         yield "fit.criteria: expected at least one criterion with positive points"
-    if not isfinite(sum(abs(value) for value in numbers if isfinite(value))):
-        yield "fit.criteria: the points add up to more than a double can hold"
+    if not isfinite(100 * sum(abs(value) for value in numbers if isfinite(value))):
+        yield "fit.criteria: the points in percent add up to more than a double can hold"
 
 
 def _content_faults(

@@ -315,7 +315,8 @@ class Model(Declared):
             instants): then one result a row, its other columns kept.
         contacts
             A frame with the key (named as in the events, or ``contact``) and attributes: a timestamp
-            `customer_since` makes a customer. Contacts without events get a row too.
+            `customer_since` makes a customer; fit, personas and contents ask for others. Contacts without
+            events get a row too.
         threads
             How many threads score; None: as many as there are cores. The numbers do not depend on it.
         contact, type, time, value, id, unit
