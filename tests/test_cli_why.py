@@ -139,7 +139,8 @@ def test_columns_are_mapped(run: Out) -> None:
     Path("e.csv").write_text("who,what,when,spent,row\n7,order,1767225600,60,a\n7,order,1767225600,60,a\n")
     code, out, _ = run(
         "explain", "e.csv", "--model", "shop.toml", "--contact", "7", "--at", "latest",
-        "--contact-column", "who", "--type", "what", "--time", "when", "--value", "spent", "--id", "row", "--unit", "s",
+        "--contact-column", "who", "--type", "what", "--time", "when", "--value", "spent", "--id", "row",
+        "--unit", "s",
     )  # fmt: skip
     assert code == 0 and "who 7 at 2026-01-01 00:00 UTC: a score of 60" in out
 

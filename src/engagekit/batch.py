@@ -80,8 +80,8 @@ def score(
     origin = None
     if coded.disk is None:
         if coded is not events:
-            coded.detach()
-        origin = Origin(model=model, events=coded, jobs=asked.jobs, rows=rows)
+            coded.detach(ids="contact" in model.fields)
+        origin = Origin.of(model, coded, asked.jobs, rows)
     return Scores(
         model=model,
         at=_at(asked.instant, coded),

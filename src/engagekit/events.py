@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,35 @@ class Mapped:
     def column(self, name: str) -> str:
         """Return the column that `contact`, `type`, `time` or `value` stands for, any other name as it is."""
         return str(getattr(self, name)) if name in DEFAULTS else name
+
+
+class Ids:
+    """The contacts' ids by code, without the table that finds them; what events ask of a `Coder`."""
+
+    def __init__(self, coder: Any, *, kept: bool) -> None:
+        self.kind = coder.kind
+        self._count = len(coder)
+        self._values: Any = (
+            None if not kept else coder.integers() if coder.kind == "integer" else coder.buffers()
+        )
+
+    def __len__(self) -> int:
+        return self._count
+
+    def integers(self) -> Any:
+        """Return the ids, where they are integers."""
+        return self._values
+
+    def buffers(self) -> Any:
+        """Return the ids, where they are text, as offsets and UTF-8 bytes."""
+        return self._values
+
+    def strings(self) -> list[str]:
+        """Return the ids as text."""
+        if self.kind == "integer":
+            return [str(value) for value in self._values.tolist()]
+        starts, data = (part.tolist() for part in self._values)
+        return [bytes(data[first:last]).decode() for first, last in pairwise(starts)]
 
 
 class Events:
@@ -115,7 +145,7 @@ class Events:
 
     def _read(self, source: Any, mapping: Mapped, wanted: list[str] | None, *, spill: bool = False) -> None:
         self.mapping = mapping
-        self.contacts = Coder(f"events column {mapping.contact!r}")
+        self.contacts: Any = Coder(f"events column {mapping.contact!r}")
         types = Coder(f"events column {mapping.type!r}")
         ids = Coder(f"events column {mapping.id!r}")
         self._lock = RLock()
@@ -351,10 +381,14 @@ class Events:
         if self.disk is not None:
             self.disk.close()
 
-    def detach(self) -> None:
-        """Let go of the caller's frame; what was read of it remains, and no column can be read any more."""
+    def detach(self, *, ids: bool) -> None:
+        """Let go of the caller's frame and of the table of ids; what was read for a model remains.
+
+        No column can be read any more, and the contacts' `ids` themselves only if they are asked for here.
+        """
         self.source, self.order = None, None
         self._frames.clear()
+        self.contacts = Ids(self.contacts, kept=ids)
 
     def release(self) -> None:
         """Let go of the events; contacts, types and counts, all that a result still asks for, remain."""
