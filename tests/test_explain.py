@@ -314,11 +314,18 @@ def test_conditions_on_the_contact_are_explained(ids):
     own = ek.Rule(name="own", on="x", points=50, decay="none", where=ek.field("contact") == ids[2])
     weighed = ek.Rule(name="all", on="x", points=1, decay="none", weights={"contact": {str(ids[0]): 3}})
     scores = ek.Model(rules=[own, weighed]).score(events, at=DAY)
-    assert [scores.explain(each).score for each in ids] == [3.0, 1.0, 51.0]
-    assert [sum(row["contribution"] for row in rows(scores.explain(each))) for each in ids] == [
-        3.0,
-        1.0,
-        51.0,
-    ]
+    for each, points in zip(ids, (3.0, 1.0, 51.0), strict=True):
+        assert scores.explain(each).score == points
+        assert total(rows(scores.explain(each)), "contribution") == points
     found = scores.compare(ek.Model(rules=[weighed]).score(events, at=DAY))
     assert [(row["contact"], row["rule"]) for row in rows_of(found.frame)] == [(ids[2], "own")]
+
+
+def test_conditions_on_nobody():
+    """Without any event there is nobody to explain, whatever a model asks of contacts."""
+    rule = ek.Rule(name="own", on="visit", points=50, where=ek.field("contact") == "ann")
+    empty = ek.Model(rules=[rule]).score(EVENTS.head(0), at=DAY)
+    full = ek.Model(rules=[rule]).score(EVENTS, at=DAY)
+    assert (empty.compare(empty).contacts, full.compare(empty).gone) == (0, 2)
+    with pytest.raises(ek.EventsError, match=r"contact 'ann': not among the scores$"):
+        empty.explain("ann")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from attrs import define
 
 from engagekit import _core, partitions
-from engagekit.coding import MOST_SIGNED, Coder, Codes, described, no_instants, of_stream
+from engagekit.coding import MOST_SIGNED, Coder, Codes, Ids, described, no_instants, of_stream
 from engagekit.columns import Column, Pieces, alone
 from engagekit.errors import EventsError, in_all
 from engagekit.frames import Frame, RawColumn, frames_of
@@ -57,35 +56,6 @@ class Mapped:
     def column(self, name: str) -> str:
         """Return the column that `contact`, `type`, `time` or `value` stands for, any other name as it is."""
         return str(getattr(self, name)) if name in DEFAULTS else name
-
-
-class Ids:
-    """The contacts' ids by code, without the table that finds them; what events ask of a `Coder`."""
-
-    def __init__(self, coder: Any, *, kept: bool) -> None:
-        self.kind = coder.kind
-        self._count = len(coder)
-        self._values: Any = (
-            None if not kept else coder.integers() if coder.kind == "integer" else coder.buffers()
-        )
-
-    def __len__(self) -> int:
-        return self._count
-
-    def integers(self) -> Any:
-        """Return the ids, where they are integers."""
-        return self._values
-
-    def buffers(self) -> Any:
-        """Return the ids, where they are text, as offsets and UTF-8 bytes."""
-        return self._values
-
-    def strings(self) -> list[str]:
-        """Return the ids as text."""
-        if self.kind == "integer":
-            return [str(value) for value in self._values.tolist()]
-        starts, data = (part.tolist() for part in self._values)
-        return [bytes(data[first:last]).decode() for first, last in pairwise(starts)]
 
 
 class Events:
