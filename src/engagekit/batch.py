@@ -20,8 +20,9 @@ from engagekit.instants import EPOCH, microseconds_of, now, refuse_out_of_range
 from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.notes import notes
 from engagekit.plan import lower
+from engagekit.results import ids_out, result_columns, taken
 from engagekit.running import Jobs, Numbers, dropped, run, thread_count
-from engagekit.scores import Scores, Stats, ids_out, result_columns, taken
+from engagekit.scores import Scores, Stats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
