@@ -305,3 +305,27 @@ def test_representations_are_short_and_escaped():
     assert "\x1b" not in repr(whole)
     shown = whole._repr_html_()
     assert "<b>" not in shown and "<i>" not in shown and "&lt;b&gt;11" in shown
+
+
+@pytest.mark.parametrize("ids", [["ann", "bob", "été"], [7, -8, 2**62]])
+def test_conditions_on_the_contact_are_explained(ids):
+    """A rule that asks who it is finds the same contact again when a score is explained or compared."""
+    events = {"contact": ids, "type": ["x"] * 3, "time": [DAY] * 3}
+    own = ek.Rule(name="own", on="x", points=50, decay="none", where=ek.field("contact") == ids[2])
+    weighed = ek.Rule(name="all", on="x", points=1, decay="none", weights={"contact": {str(ids[0]): 3}})
+    scores = ek.Model(rules=[own, weighed]).score(events, at=DAY)
+    for each, points in zip(ids, (3.0, 1.0, 51.0), strict=True):
+        assert scores.explain(each).score == points
+        assert total(rows(scores.explain(each)), "contribution") == points
+    found = scores.compare(ek.Model(rules=[weighed]).score(events, at=DAY))
+    assert [(row["contact"], row["rule"]) for row in rows_of(found.frame)] == [(ids[2], "own")]
+
+
+def test_conditions_on_nobody():
+    """Without any event there is nobody to explain, whatever a model asks of contacts."""
+    rule = ek.Rule(name="own", on="visit", points=50, where=ek.field("contact") == "ann")
+    empty = ek.Model(rules=[rule]).score(EVENTS.head(0), at=DAY)
+    full = ek.Model(rules=[rule]).score(EVENTS, at=DAY)
+    assert (empty.compare(empty).contacts, full.compare(empty).gone) == (0, 2)
+    with pytest.raises(ek.EventsError, match=r"contact 'ann': not among the scores$"):
+        empty.explain("ann")

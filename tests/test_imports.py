@@ -48,15 +48,16 @@ ARROWS: dict[str, set[str]] = {
         "summary", "tables",
     },
     "comparison": {"errors", "frames", "running", "keys", "explain", "summary", "tables"},
+    "results": {"errors", "plan", "frames", "events", "_core"},
     "rollup": {"errors", "model", "plan", "frames", "coding", "contacts", "keys"},
     "scores": {
-        "errors", "model", "plan", "frames", "events", "contacts", "datafiles", "keys", "explain",
-        "comparison", "rollup", "summary", "_core",
+        "errors", "model", "frames", "contacts", "datafiles", "keys", "explain", "comparison", "results",
+        "rollup", "summary",
     },
     "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
     "batch": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts", "explain",
-        "leads", "notes", "running", "scores", "streams",
+        "leads", "notes", "results", "running", "scores", "streams",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",

@@ -22,8 +22,9 @@ from engagekit.leads import Rows, leads_of, seen
 from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.notes import notes
 from engagekit.plan import lower
+from engagekit.results import ids_out, result_columns, taken
 from engagekit.running import Jobs, Numbers, dropped, run, thread_count
-from engagekit.scores import Scores, Stats, ids_out, result_columns, taken
+from engagekit.scores import Scores, Stats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,8 +92,8 @@ def score(
     origin = None
     if coded.disk is None:
         if coded is not events:
-            coded.detach()
-        origin = Origin(model=model, events=coded, jobs=asked.jobs, rows=rows)
+            coded.detach(ids="contact" in model.fields)
+        origin = Origin.of(model, coded, asked.jobs, rows)
     return Scores(
         model=model,
         at=_at(asked.instant, coded),

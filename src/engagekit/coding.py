@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -284,6 +284,39 @@ class Coder:
         starts, data = np.empty(len(ids) + 1, np.int64), np.empty(ids.size, np.uint8)
         ids.export(starts, data)
         return starts, data
+
+
+class Ids:
+    """The contacts' ids by code, without the table that finds them; what events ask of a `Coder`."""
+
+    def __init__(self, coder: Coder, *, kept: bool) -> None:
+        self.kind = coder.kind
+        self._count = len(coder)
+        self._values: Any = None
+        if kept and coder.kind is not None:
+            self._values = coder.integers() if coder.kind == "integer" else coder.buffers()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def integers(self) -> NDArray[Any]:
+        """Return the ids by code, where they are integers."""
+        values: NDArray[Any] = self._values
+        return values
+
+    def buffers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return the ids by code, where they are text, as offsets and UTF-8 bytes."""
+        starts, data = self._values
+        return starts, data
+
+    def strings(self) -> list[str]:
+        """Return the ids by code as text."""
+        if self._values is None:
+            return []
+        if self.kind == "integer":
+            return [str(value) for value in self._values.tolist()]
+        starts, data = (part.tolist() for part in self._values)
+        return [bytes(data[first:last]).decode() for first, last in pairwise(starts)]
 
 
 NOUNS = {"integer": "integers", "float": "numbers", "boolean": "flags", "instant": "instants", "text": "text"}

@@ -10,7 +10,7 @@ import numpy as np
 from attrs import define
 
 from engagekit import _core, apart, partitions
-from engagekit.coding import MOST_SIGNED, Coder, Codes, described, no_instants, of_stream
+from engagekit.coding import MOST_SIGNED, Coder, Codes, Ids, described, no_instants, of_stream
 from engagekit.columns import Column, Pieces, alone
 from engagekit.errors import EventsError, in_all
 from engagekit.frames import Frame, RawColumn, frames_of
@@ -125,7 +125,7 @@ class Events:
         spill: bool = False,
     ) -> None:
         self.mapping = mapping
-        self.contacts = Coder(f"events column {mapping.contact!r}")
+        self.contacts: Any = Coder(f"events column {mapping.contact!r}")
         types = Coder(f"events column {mapping.type!r}")
         ids = Coder(f"events column {mapping.id!r}")
         self._lock = RLock()
@@ -394,10 +394,14 @@ class Events:
         if self.disk is not None:
             self.disk.close()
 
-    def detach(self) -> None:
-        """Let go of the caller's frame; what was read of it remains, and no column can be read any more."""
+    def detach(self, *, ids: bool) -> None:
+        """Let go of the caller's frame and of the table of ids; what was read for a model remains.
+
+        No column can be read any more, and the contacts' `ids` themselves only if they are asked for here.
+        """
         self.source, self.order = None, None
         self._frames.clear()
+        self.contacts = Ids(self.contacts, kept=ids)
 
     def release(self) -> None:
         """Let go of the events; contacts, types and counts, all that a result still asks for, remain."""

@@ -7,16 +7,13 @@ from datetime import datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from attrs import asdict, define, evolve
 
-from engagekit import _core
 from engagekit.errors import EngagekitError, EventsError, StateError
-from engagekit.events import Events
 from engagekit.frames import Frame, Out, arrow_stream, build, frame_of, to_arrow
 from engagekit.keys import Keys
 from engagekit.model import Model
-from engagekit.plan import LEVELS, Plan
+from engagekit.results import outs_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +23,6 @@ if TYPE_CHECKING:
     from engagekit.explain import Explanation, Origin
     from engagekit.model import Scale
     from engagekit.rollup import Weight
-
-NEVER = np.iinfo(np.int64).min
 
 
 @define(frozen=True, kw_only=True)
@@ -401,98 +396,3 @@ def _arrays(columns: Mapping[str, Out]) -> dict[str, NDArray[Any]]:
     plain = {name: evolve(out, like=None) for name, out in columns.items()}
     arrays: dict[str, NDArray[Any]] = build("dict", plain)
     return arrays
-
-
-def taken(values: NDArray[Any], rows: NDArray[np.int64] | None) -> NDArray[Any]:
-    """Return some of the values, by place; None: all, as they are."""
-    return values if rows is None else values[rows]
-
-
-def result_columns(
-    plan: Plan,
-    events: Events,
-    numbers: Mapping[str, NDArray[Any]],
-    channels: NDArray[np.float64],
-    rows: NDArray[np.int64] | None,
-) -> dict[str, Out]:
-    """Name the kernel's numbers as the result's columns, the key aside: of the jobs `rows` (None: of all)."""
-
-    def number(values: NDArray[np.float64]) -> Out:
-        return Out(kind="float", values=taken(values, rows))
-
-    def instant(name: str) -> Out:
-        values = taken(numbers[name], rows)
-        null = values == NEVER
-        return Out(kind="instant", values=values, null=null if null.any() else None, aware=events.aware)
-
-    def category(name: str, names: Sequence[str]) -> Out:
-        return Out(kind="category", values=taken(numbers[name], rows), categories=list(names))
-
-    return {
-        "score": number(numbers["score"]),
-        "engagement": number(numbers["engagement"]),
-        "level": category("level", LEVELS),
-        "half": category("half", ("prospect", "customer")),
-        "phase": category("phase", plan.phase_names),
-        "momentum": number(numbers["momentum"]),
-        "next_change": instant("next_change"),
-        "next_level": category("next_level", LEVELS),
-        "next_phase": category("next_phase", plan.phase_names),
-        "events": Out(kind="integer", values=taken(numbers["events"], rows)),
-        "first_event": instant("first_event"),
-        "last_event": instant("last_event"),
-        "last_type": category("last_type", events.types_by_code),
-        "silent_days": number(numbers["silent_days"]),
-        "top_channel": category("top_channel", plan.channels),
-        **{f"channel_{name}": number(channels[c]) for c, name in enumerate(plan.channels)},
-    }
-
-
-def ids_out(events: Events, contacts: Contacts | None, rows: NDArray[np.int64] | None) -> Out:
-    """Give the key of the result's rows, in the caller's own type.
-
-    Rows are codes of the events' contacts (None: all of them); beyond them, places among the contacts
-    table's rows that no event knows.
-    """
-    known = len(events.contacts)
-    like = events.source.like(events.mapping.contact)
-    unknown = np.flatnonzero(contacts.codes < 0) if contacts is not None else np.empty(0, np.int64)
-    coders = [events.contacts] if contacts is None else [events.contacts, contacts.coder]
-    kind = next((coder.kind for coder in coders if coder.kind is not None), "text")
-    if rows is None:
-        whole = events.contacts.integers() if kind == "integer" else events.contacts.buffers()
-        return Out(kind="integer" if kind == "integer" else "text", values=whole, like=like)
-    index = rows.copy()
-    if len(unknown):
-        index[rows >= known] = known + unknown[rows[rows >= known] - known]
-    if kind == "integer":
-        pieces = [coder.integers() for coder in coders if coder.kind is not None]
-        if len({piece.dtype for piece in pieces}) > 1:
-            pieces = [piece.astype(np.uint64) for piece in pieces]
-        return Out(kind="integer", values=np.concatenate(pieces)[index], like=like)
-    starts, data = np.zeros(1, np.int64), np.empty(0, np.uint8)
-    for coder in coders:
-        if coder.kind is not None:
-            more, bytes_ = coder.buffers()
-            starts, data = np.concatenate([starts[:-1], more + starts[-1]]), np.concatenate([data, bytes_])
-    taken = np.empty(len(index) + 1, np.int64)
-    content = _core.take_text(starts, data, index, taken)
-    return Out(kind="text", values=(taken, np.frombuffer(content, np.uint8)), like=like)
-
-
-def outs_of(frame: Frame, names: Collection[str] | None = None) -> dict[str, Out]:
-    """Return a frame's columns, or some of them, as result columns; what we cannot read stays as it is."""
-    return {name: _out_of(frame, name) for name in frame.names if names is None or name in names}
-
-
-def _out_of(frame: Frame, name: str) -> Out:
-    try:
-        column = frame.column(name)
-    except EventsError:  # an instant of the caller's that 64-bit microseconds cannot hold
-        return Out(kind="other", values=frame.foreign(name))
-    if column.kind == "other":
-        return Out(kind="other", values=frame.foreign(name))
-    if column.kind == "text":
-        strings = np.array([string for text in column.text for string in text.strings()], object)
-        return Out(kind="text", values=strings)
-    return Out(kind=column.kind, values=column.values, null=column.null, aware=column.aware)

@@ -57,7 +57,7 @@ def _compare(options: argparse.Namespace) -> None:
     if options.output is not None:
         about = {"fingerprints": [model.fingerprint, other.fingerprint]}
         datafiles.write(options.output, found.frame, about)
-        print(f"\nAll {len(found):,} rows are in {options.output}")
+        given.tell_rows(len(found), options.output)
 
 
 def compare_files(

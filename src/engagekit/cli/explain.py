@@ -49,7 +49,7 @@ def _explain(options: argparse.Namespace) -> None:
     if options.output is not None:
         about = {"fingerprint": model.fingerprint, "contact": whole.contact, "at": whole.at.isoformat()}
         datafiles.write(options.output, whole.frame, about)
-        print(f"\nAll {len(whole):,} rows are in {options.output}")
+        given.tell_rows(len(whole), options.output)
 
 
 def explain_in_files(

@@ -62,6 +62,11 @@ def _check(output: str, inputs: Sequence[str]) -> None:
         raise EventsError(f"{output}: is also an input; name another file after -o")
 
 
+def tell_rows(count: int, output: str) -> None:
+    """Say where the full table lies."""
+    print(f"\nThe full table, {count:,} row{'' if count == 1 else 's'}, is in {output}")
+
+
 def instant(text: str) -> datetime | Literal["latest"] | None:
     """Read an instant; None: now."""
     if text == "latest":

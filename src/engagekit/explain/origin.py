@@ -34,6 +34,12 @@ class Origin:
     rows: NDArray[np.int64] | None
     """The jobs of the result's rows; None: all, as they are."""
 
+    @classmethod
+    def of(cls, model: Model, events: Events, jobs: Jobs, rows: NDArray[np.int64] | None) -> Origin:
+        """Remember where scores come from; of columns of one value that value."""
+        jobs = evolve(jobs, at=_alike(jobs.at), since=_alike(jobs.since))
+        return cls(model=model, events=events, jobs=jobs, rows=rows)
+
     @property
     def plan(self) -> Plan:
         """The model as the kernel has it."""
@@ -45,11 +51,17 @@ class Origin:
         return evolve(
             self.jobs,
             contacts=self.jobs.contacts[jobs],
-            at=self.jobs.at[jobs],
-            since=self.jobs.since[jobs],
+            at=np.ascontiguousarray(self.jobs.at[jobs]),
+            since=np.ascontiguousarray(self.jobs.since[jobs]),
             counted=np.zeros(len(jobs), np.uint8),
             mixed=False,
         )
+
+
+def _alike(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    if len(values) and values[0] == values[-1] and bool((values == values[0]).all()):
+        return np.broadcast_to(values[:1].copy(), len(values))
+    return values
 
 
 class OneContact(Events):
