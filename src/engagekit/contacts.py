@@ -25,11 +25,13 @@ NO_INSTANT = np.iinfo(np.int64).max
 
 def key_name(frame: Frame, events: Events, what: str) -> str:
     """Return the name of a table's key: as in the events, or ``contact``."""
-    for name in (events.mapping.contact, "contact"):
+    keys = dict.fromkeys((events.mapping.contact, "contact"))
+    for name in keys:
         if name in frame.names:
             return name
     names = ", ".join(repr(name) for name in frame.names[:20])
-    raise EventsError(f"{what}: expected a column {events.mapping.contact!r} or 'contact', got {names}")
+    expected = " or ".join(repr(name) for name in keys)
+    raise EventsError(f"{what}: expected a column {expected}, got {names}")
 
 
 def codes_of(column: RawColumn, coder: Coder, *, insert: bool, what: str, rows: int) -> Codes:
