@@ -84,10 +84,10 @@ class Contacts:
 
     def __init__(self, source: Any, events: Events) -> None:
         self.frame = single(source, "contacts")
-        key = key_name(self.frame, events, "contacts")
-        self.what = f"contacts column {key!r}"
+        self.key = key_name(self.frame, events, "contacts")
+        self.what = f"contacts column {self.key!r}"
         self._attributes: dict[str, Column] = {}
-        column = self.frame.column(key)
+        column = self.frame.column(self.key)
         self.coder = Coder(self.what)
         own = codes_of(column, self.coder, insert=True, what=self.what, rows=self.frame.rows)
         repeated = own != np.arange(len(own))
