@@ -27,6 +27,13 @@ def renamed(**names):
     return {names.get(name, name): column for name, column in EVENTS.items()}
 
 
+@pytest.mark.parametrize(("name", "keys"), [("contact", "'contact'"), ("user", "'user' or 'contact'")])
+def test_a_contacts_table_without_key(name, keys):
+    """The names that the key may have are told, each once."""
+    text = told(renamed(contact=name), contacts={"id": ["ann"]}, contact=name)
+    assert text == f"contacts: expected a column {keys}, got 'id'"
+
+
 @pytest.mark.parametrize("source", [dict, lambda frame: iter([frame]), pd.DataFrame, pl.LazyFrame])
 def test_missing_columns_are_told_at_once(source):
     """All the mapped columns that are missing are named, and how to name one's own."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from sources import Capsule, contents
 
+import engagekit as ek
 from engagekit.frames import Out, build, frame_of, frames_of
 
 CONNECTION = duckdb.connect()
@@ -222,3 +223,19 @@ def test_keys_with_gaps() -> None:
     )
     assert key_of(pd.DataFrame({"k": pd.Categorical(["a"])}), out)["k"].dtype == "category"
     assert key_of({"k": np.array(["a"])}, out)["k"].tolist() == ["a", None]
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("ids", [[20, 7], ["ann", "bob"]], ids=["integers", "text"])
+def test_without_events_the_key_is_like_the_contacts_tables(frame: Any, ids: list[Any]) -> None:
+    """An empty table's column may have any type: the key has that of the contacts table."""
+    model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=1)])
+    contacts = frame({"user": ids})
+    scores = model.score(frame({"user": [], "type": [], "time": []}), contacts=contacts, contact="user").frame
+    assert scores["user"].to_numpy().tolist() == ids
+    assert str(type_of(scores, "user")) == str(type_of(contacts, "user"))
+
+
+def type_of(frame: Any, name: str) -> Any:
+    """Return the type of a column."""
+    return frame[name].type if isinstance(frame, pa.Table) else frame[name].dtype

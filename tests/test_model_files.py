@@ -121,7 +121,7 @@ def test_the_deepest_condition_can_be_read_again(tmp_path):
 
 
 def test_a_saved_file_reads_as_one_would_write_it(tmp_path):
-    """The TOML of a model has sections for lists and one line for everything in them."""
+    """The TOML of a model has sections for lists, in tables too, and one line for everything in them."""
     model = MODEL.evolve(
         name='a "b"\n',
         channels={"other": {"cap": 40}},
@@ -141,6 +141,10 @@ def test_a_saved_file_reads_as_one_would_write_it(tmp_path):
                 "decay": {"half_life": "2w"},
             },
         ],
+        fit={
+            "criteria": [{"name": "size", "points": 2, "where": {"employees": {"ge": 50}}}],
+            "grades": {"good one": 50, "D": 0},
+        },
     )
     model.save(tmp_path / "model.toml")
     assert (
@@ -166,6 +170,14 @@ points = -6
 where = { url = { contains = "/pricing" }, any = [{ vip = { eq = true } }, { n = { in = [1, 2.5] } }] }
 decay = { half_life = "14d" }
 amount = {}
+
+[fit]
+grades = { "good one" = 50, D = 0 }
+
+[[fit.criteria]]
+name = "size"
+where = { employees = { ge = 50 } }
+points = 2
 """
     )
 

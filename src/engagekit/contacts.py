@@ -25,11 +25,13 @@ NO_INSTANT = np.iinfo(np.int64).max
 
 def key_name(frame: Frame, events: Events, what: str) -> str:
     """Return the name of a table's key: as in the events, or ``contact``."""
-    for name in (events.mapping.contact, "contact"):
+    keys = dict.fromkeys((events.mapping.contact, "contact"))
+    for name in keys:
         if name in frame.names:
             return name
     names = ", ".join(repr(name) for name in frame.names[:20])
-    raise EventsError(f"{what}: expected a column {events.mapping.contact!r} or 'contact', got {names}")
+    expected = " or ".join(repr(name) for name in keys)
+    raise EventsError(f"{what}: expected a column {expected}, got {names}")
 
 
 def codes_of(column: RawColumn, coder: Coder, *, insert: bool, what: str, rows: int) -> Codes:
@@ -82,10 +84,10 @@ class Contacts:
 
     def __init__(self, source: Any, events: Events) -> None:
         self.frame = single(source, "contacts")
-        key = key_name(self.frame, events, "contacts")
-        self.what = f"contacts column {key!r}"
+        self.key = key_name(self.frame, events, "contacts")
+        self.what = f"contacts column {self.key!r}"
         self._attributes: dict[str, Column] = {}
-        column = self.frame.column(key)
+        column = self.frame.column(self.key)
         self.coder = Coder(self.what)
         own = codes_of(column, self.coder, insert=True, what=self.what, rows=self.frame.rows)
         repeated = own != np.arange(len(own))

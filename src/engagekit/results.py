@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import evolve
 
 from engagekit import _core
 from engagekit.errors import EventsError
@@ -74,6 +75,9 @@ def ids_out(events: Events, contacts: Contacts | None, rows: NDArray[np.int64] |
     """
     known = len(events.contacts)
     like = events.source.like(events.mapping.contact)
+    if contacts is not None and not known and contacts.frame.kind == events.source.kind:
+        # Without a single id a column is of whatever type its library gives to nothing.
+        like = evolve(contacts.frame.like(contacts.key), connection=like.connection)
     unknown = np.flatnonzero(contacts.codes < 0) if contacts is not None else np.empty(0, np.int64)
     coders = [events.contacts] if contacts is None else [events.contacts, contacts.coder]
     kind = next((coder.kind for coder in coders if coder.kind is not None), "text")

@@ -1,7 +1,7 @@
 """The TOML that a saved model is written in: as one would write it, in the order of the model."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -12,7 +12,8 @@ _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': 
 def toml_text(table: Mapping[str, Any]) -> str:
     """Write a table of text, numbers, booleans, lists and tables.
 
-    Lists of tables and tables of tables become sections, everything in them stands on one line.
+    Lists of tables, tables of tables and tables with lists of tables become sections, everything in them
+    stands on one line.
 
     Examples
     --------
@@ -25,22 +26,38 @@ def toml_text(table: Mapping[str, Any]) -> str:
     <BLANKLINE>
     """
     sections = {key: value for key, value in table.items() if _is_section(value)}
-    lines = [f"{_key(key)} = {_value(value)}" for key, value in table.items() if key not in sections]
+    lines = [*_lines((key, value) for key, value in table.items() if key not in sections)]
     for key, value in sections.items():
-        lines += _section(key, value)
+        lines += _section(_key(key), value)
     return "\n".join([*lines, ""]).lstrip("\n")
 
 
 def _is_section(value: object) -> bool:
-    entries = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return bool(entries) and all(isinstance(entry, Mapping) for entry in entries)
+    if not isinstance(value, Mapping):
+        return _are_tables(value)
+    entries = list(value.values())
+    return _are_tables(entries) or any(map(_are_tables, entries))
+
+
+def _are_tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
 
 
 def _section(name: str, value: Any) -> Iterator[str]:
-    header = f"\n[{_key(name)}]" if isinstance(value, Mapping) else f"\n[[{_key(name)}]]"
-    for body in [value] if isinstance(value, Mapping) else value:
-        yield header
-        yield from (f"{_key(key)} = {_value(entry)}" for key, entry in body.items())
+    if isinstance(value, Mapping):
+        inner = {key: entry for key, entry in value.items() if _are_tables(entry)}
+        yield f"\n[{name}]"
+        yield from _lines((key, entry) for key, entry in value.items() if key not in inner)
+        for key, entries in inner.items():
+            yield from _section(f"{name}.{_key(key)}", entries)
+    else:
+        for entry in value:
+            yield f"\n[[{name}]]"
+            yield from _lines(entry.items())
+
+
+def _lines(pairs: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    return (f"{_key(key)} = {_value(value)}" for key, value in pairs)
 
 
 def _key(key: str) -> str:
