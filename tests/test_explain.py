@@ -154,6 +154,20 @@ def test_absences_and_repeats_have_a_date_and_a_type():
     ]
 
 
+def test_repetitions_use_up_their_events():
+    """Of five alike within the span three make a repetition and two are left, each value of `by` apart."""
+    often = ek.Repeat(name="often", on="x", n=3, within="7d", points=5, decay="none", by="place")
+    model = ek.Model(rules=[ek.Rule(name="never", on="never", points=1)], repeats=[often])
+    days = [dt.datetime(2026, 1, 1 + day) for day in (0, 1, 2, 3, 4, 4, 5, 6)]
+    places = ["a", "a", "a", "a", "b", "a", "b", "b"]
+    events = pl.DataFrame({"contact": [7] * 8, "type": ["x"] * 8, "time": days, "place": places})
+    scores = model.score(events, at=DAY)
+    found = scores.explain(7, events=True).frame
+    assert (found["time"].to_list(), scores.explain(7).score) == ([days[2], days[7]], 10.0)
+    six = pl.concat([events, events.head(1).with_columns(time=pl.lit(days[6]))])
+    assert model.score(six, at=DAY).explain(7, events=True).frame.height == 3
+
+
 def test_contacts_without_events_are_empty():
     """Of a contact of the contacts table alone, or with future events alone, nothing is said, at score 0."""
     people = pl.DataFrame({"contact": ["cleo", "ann", "bob"]})

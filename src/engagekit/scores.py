@@ -73,6 +73,12 @@ class Scores:
     key
         The name of the key column.
 
+    Notes
+    -----
+    To be explained later, scores keep the events as they were coded, about nine bytes an event and the
+    columns that the model reads, and the contacts table; the frame of events itself can go. A file, a pickle
+    and a copy leave the events behind. Scores of events that memory should not hold have none.
+
     Examples
     --------
     >>> import engagekit as ek, numpy as np
