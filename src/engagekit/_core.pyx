@@ -4,10 +4,10 @@ It imports nothing of the package and knows neither frames nor models: the Pytho
 the loops here may take clean input for granted. Four seams, one part each:
 
 coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`) -> accumulating
-(`_gather.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`, `_wavering.pxi`); `_scatter.pxi` takes the rows
-of a stream apart before they are grouped, `_plan.pxi` has what all share, `_simd.h` the vectors, `_scorer.pxi` is their
-face to Python. Many instants of one contact are swept (`_course.pxi`, `_sweep.pxi`), all contacts at the same ones
-(`_sweeper.pxi`) or each at its own (`_rows.pxi`).
+(`_gather.pxi`, `_reading.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`, `_wavering.pxi`);
+`_scatter.pxi` takes the rows of a stream apart before they are grouped, `_plan.pxi` has what all share, `_simd.h` the
+vectors, `_scorer.pxi` is their face to Python. Many instants of one contact are swept (`_course.pxi`, `_sweep.pxi`),
+all contacts at the same ones (`_sweeper.pxi`) or each at its own (`_rows.pxi`).
 """
 
 cimport cython
@@ -43,6 +43,7 @@ include "_gather.pxi"
 include "_curve.pxi"
 include "_falling.pxi"
 include "_wavering.pxi"
+include "_reading.pxi"
 include "_score.pxi"
 include "_scorer.pxi"
 include "_course.pxi"
