@@ -356,6 +356,10 @@ cdef int64_t march(
     cdef int64_t begun = scratch.evaluations
     cdef double near
     cdef bint phases = active and not ended
+    lo = wander(plan, scratch, upto, half, ended, active, now)
+    if lo != INT64_MAX or scratch.raised or scratch.stopped[0]:
+        return lo
+    step = upto - a.time
     while a.time < upto:
         if interrupted(scratch, 64):
             return NEVER

@@ -1,6 +1,10 @@
 # Gathering: the matched events of the rules that need order (limits, absences, repeats) or their events one by one
 # (ramps and windows), and exclusions. One contact at a time, its events in order of time.
 
+cdef enum:
+    SILENT = 4          # the role of an `after` that no `unless` followed in time
+
+
 cdef int by_value_and_time(const void* left, const void* right) noexcept nogil:
     """By `by`, time, then the larger |raw|, then the larger raw: the order in which a limit counts."""
     cdef const Entry* a = <const Entry*>left
@@ -83,6 +87,37 @@ cdef int64_t mature(const RuleSpec* rule, Entry* entries, int64_t n) noexcept no
     return m
 
 
+cdef int64_t mature_in_time(const RuleSpec* rule, Entry* entries, int64_t n) noexcept nogil:
+    """As `mature`, of entries in order of time, which that of its matched events is too; -1, and nothing done, where
+    another order comes cheaper.
+
+    Cost: for each `after` the entries of the time it waits, some at most.
+    """
+    cdef int64_t i, j, m = 0, patience = 64 + 16 * n
+    for i in range(n):
+        if not entries[i].role & ON:
+            continue
+        j = i + 1
+        while j < n and entries[j].time - entries[i].time <= rule.within:
+            if entries[j].by == entries[i].by and entries[j].role & UNLESS and entries[j].time > entries[i].time:
+                break
+            j += 1
+        patience -= j - i
+        if patience < 0:
+            for j in range(i):
+                entries[j].role &= ON | UNLESS
+            return -1
+        if j == n or entries[j].time - entries[i].time > rule.within:
+            entries[i].role |= SILENT
+    for i in range(n):
+        if entries[i].role & SILENT:
+            entries[m].by = -1
+            entries[m].time = entries[i].time + rule.within
+            entries[m].raw = rule.points
+            m += 1
+    return m
+
+
 cdef int64_t recur(const RuleSpec* rule, Entry* entries, int64_t n, int64_t* stack) noexcept nogil:
     """Turn the events of a repeat (by `by` and time) into its matched events; returns how many.
 
@@ -147,54 +182,68 @@ cdef void sort_entries(Entry* entries, int64_t n, bint by) noexcept nogil:
         entries[j] = entry
 
 
-cdef void collect(const Plan* plan, int64_t lo, int64_t hi, Scratch* scratch) noexcept nogil:
-    """Find the events from `lo` to `hi` that listed rules read, rule by rule in order: `scratch.hit_listed`.
-
-    Cost: one look at each event, and what is found; rules without any cost nothing.
-    """
-    cdef int64_t i, j, l, n = 0, wanted, first = 0
-    cdef int32_t k
+cdef void note_hits(
+    const Plan* plan, int64_t first, int64_t last, const int32_t* listed, int64_t i, Scratch* scratch
+) noexcept nogil:
+    """Note that the listed rules `listed[first]` ... `listed[last - 1]` read event `i`."""
+    cdef int64_t j, l, place, wanted = scratch.noted + last - first
     cdef void* moved
-    scratch.hit_listed_count = 0
-    for i in range(lo, hi):
-        k = code_at(plan.event_class, plan.class_width, i)
-        if k < 0 or plan.listed_start[k] == plan.listed_start[k + 1]:
-            continue
-        wanted = n + plan.listed_start[k + 1] - plan.listed_start[k]
-        if wanted > scratch.hits_room:
-            moved = larger(scratch.hits, &scratch.hits_room, wanted, sizeof(Hit))
-            if moved is NULL:
-                scratch.failed = True
-                break
-            scratch.hits = <Hit*>moved
-            moved = realloc(scratch.hit_events, scratch.hits_room * sizeof(int64_t))
-            if moved is NULL:
-                scratch.failed = True
-                break
-            scratch.hit_events = <int64_t*>moved
-        for j in range(plan.listed_start[k], plan.listed_start[k + 1]):
-            l = plan.listed_of[j]
-            if scratch.hit_count[l] == 0:
-                # kept in order: few rules are hit, and mostly those that were hit before
-                wanted = scratch.hit_listed_count
-                while wanted > 0 and scratch.hit_listed[wanted - 1] > l:
-                    scratch.hit_listed[wanted] = scratch.hit_listed[wanted - 1]
-                    wanted -= 1
-                scratch.hit_listed[wanted] = <int32_t>l
-                scratch.hit_listed_count += 1
-            scratch.hit_count[l] += 1
-            scratch.hits[n].event = i
-            scratch.hits[n].listed = <int32_t>l
-            n += 1
+    if wanted > scratch.hits_room:
+        moved = larger(scratch.hits, &scratch.hits_room, wanted, sizeof(Hit))
+        if moved is NULL:
+            scratch.failed = True
+            return
+        scratch.hits = <Hit*>moved
+        moved = realloc(scratch.hit_events, scratch.hits_room * sizeof(int64_t))
+        if moved is NULL:
+            scratch.failed = True
+            return
+        scratch.hit_events = <int64_t*>moved
+    for j in range(first, last):
+        l = listed[j]
+        if scratch.hit_count[l] == 0:
+            # kept in order: few rules are hit, and mostly those that were hit before
+            place = scratch.hit_listed_count
+            while place > 0 and scratch.hit_listed[place - 1] > l:
+                scratch.hit_listed[place] = scratch.hit_listed[place - 1]
+                place -= 1
+            scratch.hit_listed[place] = <int32_t>l
+            scratch.hit_listed_count += 1
+        scratch.hit_count[l] += 1
+        scratch.hits[scratch.noted].event = i
+        scratch.hits[scratch.noted].listed = <int32_t>l
+        scratch.noted += 1
+
+
+cdef void part_hits(Scratch* scratch) noexcept nogil:
+    """Take what was noted apart by rule, in order: `scratch.hit_listed`. Cost: what was noted."""
+    cdef int64_t j, l, first = 0
     for j in range(scratch.hit_listed_count):
         l = scratch.hit_listed[j]
         scratch.hit_start[l] = first
         first += scratch.hit_count[l]
         scratch.hit_count[l] = 0
-    for j in range(n):
+    for j in range(scratch.noted):
         l = scratch.hits[j].listed
         scratch.hit_events[scratch.hit_start[l] + scratch.hit_count[l]] = scratch.hits[j].event
         scratch.hit_count[l] += 1
+
+
+cdef void collect(const Plan* plan, int64_t lo, int64_t hi, Scratch* scratch) noexcept nogil:
+    """Find the events from `lo` to `hi` that listed rules read, rule by rule in order: `scratch.hit_listed`.
+
+    Cost: one look at each event, and what is found; rules without any cost nothing.
+    """
+    cdef int64_t i
+    cdef int32_t k
+    scratch.hit_listed_count = scratch.noted = 0
+    for i in range(lo, hi):
+        k = code_at(plan.event_class, plan.class_width, i)
+        if k >= 0 and plan.listed_start[k] < plan.listed_start[k + 1]:
+            note_hits(plan, plan.listed_start[k], plan.listed_start[k + 1], plan.listed_of, i, scratch)
+            if scratch.failed:
+                return
+    part_hits(scratch)
 
 
 cdef void collect_one(const Plan* plan, int64_t l, int64_t lo, int64_t hi, Scratch* scratch) noexcept nogil:
@@ -251,11 +300,14 @@ cdef int64_t gather(const Plan* plan, int64_t l, Scratch* scratch, int64_t* null
         entries[j].role = role[code_at(plan.event_class, plan.class_width, i)]
         entries[j].raw = raw_points(plan, rule, i, null_amounts) if rule.kind == RULE else 0.0
     if rule.kind == ABSENCE:
-        if by is not NULL:
-            sort_entries(entries, n, True)
-        n = mature(rule, entries, n)
-        if by is not NULL:
-            sort_entries(entries, n, False)
+        j = mature_in_time(rule, entries, n) if by is not NULL else -1
+        if j < 0:
+            if by is not NULL:
+                sort_entries(entries, n, True)
+            j = mature(rule, entries, n)
+            if by is not NULL:
+                sort_entries(entries, j, False)
+        n = j
     elif rule.kind == REPEAT:
         if n > scratch.stack_room:
             moved = larger(scratch.stack, &scratch.stack_room, n, sizeof(int64_t))

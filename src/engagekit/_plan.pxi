@@ -149,6 +149,18 @@ cdef extern from "_crowd.h" nogil:
         double slow_span
         int linear
 
+cdef struct Steps:          # by class: the rules that take each event as it comes, and those that need all of them
+    const int32_t* start    # classes + 1, into `rule`
+    const int32_t* rule     # plain ones, and those that count no more of a bucket than their limit
+    const int32_t* first    # classes + 1: the first of them, or the rule beyond the last
+    const int32_t* listed_start     # classes + 1, into `listed`
+    const int32_t* listed
+    const uint8_t* work     # classes + 1
+
+cdef struct Streak:         # the events of a rule that share a bucket of its limit
+    int64_t first
+    int64_t count
+
 cdef struct Plan:
     int64_t rules
     int64_t listed
@@ -199,6 +211,7 @@ cdef struct Plan:
     const void* event_class
     int32_t class_width
     const int32_t* type_rank
+    Steps steps
 
 cdef struct Sum:            # Neumaier's compensated sum
     double value
@@ -211,6 +224,17 @@ cdef struct Window:         # the decay of some grouped events in a row, each by
     int64_t* time           # of the last few events, which are copied
     int32_t* rule
     double* weight          # times the points, which those of the momentum are too, where they are positive
+    double* fast
+    double* slow
+
+cdef struct Pane:           # the decay of some grouped events in a row, each by the first rule of its class
+    int64_t first
+    int64_t last
+    int64_t at
+    int64_t* age
+    int32_t* rule
+    uint8_t* work
+    double* weight
     double* fast
     double* slow
 
@@ -276,6 +300,8 @@ cdef struct Scratch:
     Sum* sums                   # rules + 1; zero between jobs
     uint8_t* seen               # rules + 1, in whole words: the rules that any event came to; zero between jobs
     Window window
+    Pane pane
+    Streak* streaks             # by listed rule
     Queue queue
     bint far                    # all paces are taken event by event: their sums at the job's instant vanish
     bint gained
@@ -288,6 +314,7 @@ cdef struct Scratch:
     int64_t* hit_count          # zero between jobs
     int32_t* hit_listed         # the listed rules with hits
     int64_t hit_listed_count
+    int64_t noted               # of `hits`
     double* x                   # of the live rules
     double* was
     double* faded

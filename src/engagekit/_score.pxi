@@ -102,146 +102,6 @@ cdef void add_lean(
     scratch.slow = slow
 
 
-cdef void flush(const Plan* plan, Scratch* scratch) noexcept nogil:
-    """Give the queue's events their decay and add them up."""
-    cdef Queue* queue = &scratch.queue
-    cdef int64_t i, n = queue.count
-    queue.count = 0
-    for i in range(n, (n + 7) & ~7):
-        queue.age[i] = 0
-        queue.rule[i] = <int32_t>plan.rules
-    ek_fade_by(queue.age, queue.rule, n, plan.span, plan.inverse, queue.weight)
-    if not scratch.far:
-        ek_fade_pace(queue.age, n, <double>plan.fast, <double>plan.slow, queue.fast, queue.slow)
-    for i in range(n):
-        add(scratch.sums + queue.rule[i], queue.raw[i] * queue.weight[i])
-        if not scratch.far and queue.raw[i] > 0:
-            scratch.fast += queue.raw[i] * queue.fast[i]
-            scratch.slow += queue.raw[i] * queue.slow[i]
-
-
-cdef inline void push(const Plan* plan, Scratch* scratch, int64_t r, int64_t time, double raw, int64_t at) noexcept nogil:
-    """Queue a matched event of rule `r` (beyond the last: one whose sum is taken elsewhere)."""
-    cdef Queue* queue = &scratch.queue
-    if raw > 0:
-        scratch.gained = True
-        if scratch.far:
-            keep_pace(plan, &scratch.pace, time, raw)
-    queue.age[queue.count] = at - time
-    queue.rule[queue.count] = <int32_t>r
-    queue.raw[queue.count] = raw
-    queue.count += 1
-    if queue.count == AT_ONCE:
-        flush(plan, scratch)
-
-
-cdef void take_part(const Plan* plan, Scratch* scratch, const Entry* entries, int64_t n, int64_t l, int64_t at) noexcept nogil:
-    """Add the matched events of listed rule `l` (in order of time) to its sum, its parts and the futures."""
-    cdef int64_t r = plan.listed_rule[l], j
-    cdef const RuleSpec* rule = plan.rule + r
-    cdef bint parted = rule.decay >= LINEAR
-    cdef Part* part
-    cdef Future* future
-    cdef void* moved
-    if parted and scratch.parts_count + n > scratch.parts_room:
-        moved = larger(scratch.parts, &scratch.parts_room, scratch.parts_count + n, sizeof(Part))
-        if moved is NULL:
-            scratch.failed = True
-            return
-        scratch.parts = <Part*>moved
-    scratch.part_first[l] = scratch.part_upto[l] = scratch.part_end[l] = scratch.parts_count
-    for j in range(n):
-        if entries[j].time <= at:
-            push(plan, scratch, plan.rules if parted else r, entries[j].time, entries[j].raw, at)
-        else:
-            if scratch.futures_count == scratch.futures_room:
-                moved = larger(scratch.futures, &scratch.futures_room, scratch.futures_count + n, sizeof(Future))
-                if moved is NULL:
-                    scratch.failed = True
-                    return
-                scratch.futures = <Future*>moved
-            future = scratch.futures + scratch.futures_count
-            future.time = entries[j].time
-            future.raw = entries[j].raw
-            future.rule = <int32_t>r
-            scratch.futures_count += 1
-        if parted:
-            if at - entries[j].time >= rule.span:
-                continue
-            part = scratch.parts + scratch.parts_count
-            part.time = entries[j].time
-            part.raw = entries[j].raw
-            scratch.parts_count += 1
-            scratch.part_end[l] = scratch.parts_count
-            if part.time <= at:
-                scratch.part_upto[l] = scratch.parts_count
-    scratch.seen[r] = 1
-    scratch.base_time[r] = at
-    if parted:
-        rest_sums(rule, scratch, l, at)
-
-
-cdef struct Facts:          # what a contact's events say beside points
-    int64_t first_customer
-    int64_t last_customer
-    int64_t last_end
-    bint present
-
-
-cdef inline void notice(const Plan* plan, int64_t i, Row* row) noexcept nogil:
-    """Take the activity that event `i` is."""
-    cdef int32_t type = code_at(plan.type, plan.type_width, i)
-    if row.events == 0:
-        row.first_event = plan.time[i]
-    if row.last_event != plan.time[i] or row.events == 0 or plan.type_rank[type] > plan.type_rank[row.last_type]:
-        row.last_type = type
-    row.last_event = plan.time[i]
-    row.events += 1
-
-
-cdef void read_all(
-    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t at, Row* row, Facts* facts, Tally* tally
-) noexcept nogil:
-    """Read the events of any plan: activity, lifecycle and the points of every rule, listed ones last."""
-    cdef int64_t i, j, r, l, n, since = lo
-    cdef int32_t k
-    cdef uint8_t flags
-    for i in range(lo, hi):
-        if i - since == AT_ONCE:
-            since = i
-            if interrupted(scratch, AT_ONCE):
-                return
-        k = code_at(plan.event_class, plan.class_width, i)
-        if k < 0:
-            tally.excluded += 1
-            continue
-        facts.present = True
-        flags = plan.flags[k]
-        if not flags & READ:
-            tally.unmatched += 1
-        if flags & ACTIVITY:
-            notice(plan, i, row)
-        if flags & CUSTOMER_ON:
-            if facts.first_customer == INT64_MAX:
-                facts.first_customer = plan.time[i]
-            facts.last_customer = plan.time[i]
-        if flags & ENDS_ON:
-            facts.last_end = plan.time[i]
-        for j in range(plan.plain_start[k], plan.plain_start[k + 1]):
-            r = plan.plain_rule[j]
-            scratch.seen[r] = 1
-            push(plan, scratch, r, plan.time[i], raw_points(plan, plan.rule + r, i, &tally.null_amounts), at)
-    if plan.listed:
-        collect(plan, lo, hi, scratch)
-        for j in range(scratch.hit_listed_count):
-            l = scratch.hit_listed[j]
-            n = gather(plan, l, scratch, &tally.null_amounts)
-            if scratch.failed or interrupted(scratch, n):
-                return
-            take_part(plan, scratch, scratch.entries, n, l, at)
-    flush(plan, scratch)
-
-
 cdef void read_lean(
     const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, Row* row, double* plain,
     int64_t stride
@@ -466,7 +326,7 @@ cdef void score_one(
                 k = code_at(plan.event_class, plan.class_width, i)
                 scratch.seen[plan.lean_rule[k if k >= 0 else plan.classes]] = 1
         else:
-            read_all(plan, scratch, lo, hi, at, row, &facts, tally)
+            read_all(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &facts, tally)
     if scratch.failed or scratch.raised or scratch.stopped[0]:
         return
     settle(plan, scratch, at)
@@ -475,7 +335,7 @@ cdef void score_one(
         memset(&again, 0, sizeof(Tally))
         scratch.far = True
         forget(plan, scratch, row, &facts)
-        read_all(plan, scratch, lo, hi, at, row, &facts, &again)
+        read_all(plan, scratch, lo, hi, hi, at, row, &facts, &again)
         if scratch.failed or scratch.raised or scratch.stopped[0]:
             return
         settle(plan, scratch, at)

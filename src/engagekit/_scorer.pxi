@@ -32,6 +32,7 @@ cdef class Scorer:
     cdef list kept
     cdef const int32_t** codes
     cdef const double** amounts
+    cdef void* steps
     cdef int32_t* lean_rule
     cdef int32_t* listed_start
     cdef int32_t* listed_of
@@ -46,6 +47,7 @@ cdef class Scorer:
         free(self.plan.bound)
         free(self.codes)
         free(self.amounts)
+        free(self.steps)
         free(self.lean_rule)
         free(self.listed_start)
         free(self.listed_of)
@@ -65,6 +67,13 @@ cdef class Scorer:
         scratch.window.weight = <double*>aligned(AT_ONCE, sizeof(double), &failed)
         scratch.window.fast = <double*>aligned(AT_ONCE, sizeof(double), &failed)
         scratch.window.slow = <double*>aligned(AT_ONCE, sizeof(double), &failed)
+        scratch.pane.age = <int64_t*>aligned(AT_ONCE, sizeof(int64_t), &failed)
+        scratch.pane.rule = <int32_t*>aligned(AT_ONCE, sizeof(int32_t), &failed)
+        scratch.pane.work = <uint8_t*>aligned(AT_ONCE, 1, &failed)
+        scratch.pane.weight = <double*>aligned(AT_ONCE, sizeof(double), &failed)
+        scratch.pane.fast = <double*>aligned(AT_ONCE, sizeof(double), &failed)
+        scratch.pane.slow = <double*>aligned(AT_ONCE, sizeof(double), &failed)
+        scratch.streaks = <Streak*>aligned(plan.listed, sizeof(Streak), &failed)
         scratch.queue.age = <int64_t*>aligned(AT_ONCE, sizeof(int64_t), &failed)
         scratch.queue.rule = <int32_t*>aligned(AT_ONCE, sizeof(int32_t), &failed)
         scratch.queue.raw = <double*>aligned(AT_ONCE, sizeof(double), &failed)
@@ -106,6 +115,13 @@ cdef class Scorer:
         free(scratch.window.weight)
         free(scratch.window.fast)
         free(scratch.window.slow)
+        free(scratch.pane.age)
+        free(scratch.pane.rule)
+        free(scratch.pane.work)
+        free(scratch.pane.weight)
+        free(scratch.pane.fast)
+        free(scratch.pane.slow)
+        free(scratch.streaks)
         free(scratch.queue.age)
         free(scratch.queue.rule)
         free(scratch.queue.raw)
@@ -299,6 +315,9 @@ cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
         self.lean_rule[plan.classes + 1 + k] = self.lean_rule[min(k, plan.classes)]
     plan.rule_of_byte = self.lean_rule + plan.classes + 1
     self.listed_start[plan.classes] = <int32_t>n
+    self.steps = lay_steps(plan, &plan.steps)
+    if self.steps is NULL:
+        raise MemoryError
 
 
 cdef void set_up(Scorer self) except *:

@@ -164,7 +164,7 @@ def lower(model: Model) -> Plan:
     sources: list[Rule | Absence | Repeat] = [*model.rules, *model.absences, *model.repeats]
     sources.sort(key=lambda source: channels.index(source.channel))
     selectors = _Selectors(model.signals)
-    amounts, codes, spans = _Names(), _Names(), _Names()
+    amounts, codes = _Names(), _Names()
     weights: list[tuple[int, Mapping[str, float]]] = []
     rules = np.zeros(len(sources), RULE)
     matches: list[tuple[Selector, ...]] = []
@@ -179,7 +179,6 @@ def lower(model: Model) -> Plan:
         spec["inverse"] = 1 / spec["span"] if spec["span"] else 0.0
         spec["half"] = HALVES[source.half]
         spec["channel"] = channels.index(source.channel)
-        spec["family"] = _family(decay, spans)
         spec["by"] = spec["amount"] = -1
         spec["intent"] = -1 if source.intent is None else intents.index(source.intent)
         spec["amount_scale"], spec["amount_max"] = 1.0, np.inf
@@ -228,7 +227,7 @@ def lower(model: Model) -> Plan:
         phases=phases,
         excludes=excludes,
         channel_caps=np.array([_cap(model, name) for name in channels]),
-        families=2 + len(spans.items),
+        families=_families(rules),
         listed=listed.astype(np.int32),
         matches=tuple(matches),
         unless=unless,
@@ -256,10 +255,13 @@ def _verdicts(model: Model, selectors: _Selectors) -> tuple[tuple[int, tuple[Sel
     return tuple((flag, selectors.of(types)) for flag, types in said if types)
 
 
-def _family(decay: Decay, spans: _Names) -> int:
-    if decay.kind == "half_life":
-        return 2 + spans.place(decay.span)
-    return 1 if decay.kind == "linear" else 0
+def _families(rules: np.ndarray) -> int:
+    """Number the terms that fade alike, half-lives from the longest on; return how many there are."""
+    fading = rules["decay"] == DECAYS["half_life"]
+    spans = np.unique(rules["span"][fading])
+    rules["family"] = rules["decay"] == DECAYS["linear"]
+    rules["family"][fading] = 1 + len(spans) - np.searchsorted(spans, rules["span"][fading])
+    return 2 + len(spans)
 
 
 def _cap(model: Model, channel: str) -> float:
