@@ -77,7 +77,7 @@ def _first(events: Events) -> int:
 
 @lru_cache(maxsize=64)
 def _wanted(plan: Plan) -> tuple[list[list[str]], dict[str, None]]:
-    """Name the types that each rule asks for, and all of them; kept, for who scores one account does so again."""
+    """Name the types that each rule asks for, and all of them; kept, for small tables come often."""
     wanted = [_names(plan, group) for group in _groups(plan)]
     return wanted, dict.fromkeys(name for names in wanted for name in names)
 

@@ -25,7 +25,8 @@ def add_files(parser: Any, *, model: str = KNOWN) -> None:
     add(
         "--contacts",
         metavar="FILE",
-        help="a file of contacts, of the same kinds: all of them get a row; may have customer_since",
+        help="a file of contacts, of the same kinds: all of them get a row; may have customer_since and "
+        "the attributes that the model asks for",
     )
 
 
