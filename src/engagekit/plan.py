@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from attrs import define
 
-from engagekit.model import Absence, Decay, Exclude, Model, Repeat, Rule, Signal
+from engagekit.model import Absence, Exclude, Model, Repeat, Rule, Signal
 from engagekit.model.conditions import Condition
 
 MICROSECOND = timedelta(microseconds=1)
@@ -256,7 +256,7 @@ def _verdicts(model: Model, selectors: _Selectors) -> tuple[tuple[int, tuple[Sel
 
 
 def _families(rules: np.ndarray) -> int:
-    """Number the terms that fade alike, half-lives from the longest on; return how many there are."""
+    """Give terms that fade alike a number, half-lives from the longest on; return how many there are."""
     fading = rules["decay"] == DECAYS["half_life"]
     spans = np.unique(rules["span"][fading])
     rules["family"] = rules["decay"] == DECAYS["linear"]
