@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from attrs import define
 
-from engagekit.model import Absence, Decay, Exclude, Model, Repeat, Rule, Signal
+from engagekit.model import Absence, Exclude, Model, Repeat, Rule, Signal
 from engagekit.model.conditions import Condition
 
 MICROSECOND = timedelta(microseconds=1)
