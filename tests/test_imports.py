@@ -38,11 +38,15 @@ ARROWS: dict[str, set[str]] = {
     "describe": {"model"},
     "demo": set(),
     "leads": {"model", "plan", "frames", "columns", "matching"},
-    "scores": {"errors", "model", "plan", "frames", "events", "datafiles", "summary", "_core"},
+    "keys": {"errors", "model", "frames", "coding", "_core"},
+    "reacting": {"errors", "instants", "model", "plan", "frames", "coding", "keys"},
+    "scores": {
+        "errors", "model", "plan", "frames", "events", "datafiles", "keys", "reacting", "summary", "_core",
+    },
     "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
     "batch": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts", "leads",
-        "notes", "running", "scores", "streams",
+        "notes", "reacting", "running", "scores", "streams",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
