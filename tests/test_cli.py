@@ -17,7 +17,8 @@ import pytest
 
 import engagekit as ek
 from engagekit import cli, demo
-from engagekit.cli import main, typed_fields
+from engagekit.cli import main, score
+from engagekit.cli.reading import typed_fields
 from engagekit.datafiles.paths import FORMATS
 
 MODEL = """\
@@ -375,7 +376,7 @@ def test_interrupting_ends_quietly(run: Out, monkeypatch: pytest.MonkeyPatch) ->
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "score_files", interrupted)
+    monkeypatch.setattr(score, "score_files", interrupted)
     assert run(*SCORE) == (cli.INTERRUPTED, "", "engagekit: interrupted\n")
 
 

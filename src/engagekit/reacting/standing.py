@@ -146,8 +146,7 @@ def _step(
     if since is None or trigger.cooldown is None:
         flags[armed & ~ready] |= ARMED
         return ready, flags, None
-    # Python's integers: a cooldown may be longer than 64 bits of microseconds
-    cooling = since > max(at - microseconds(trigger.cooldown), NEVER)
+    cooling = since > at - microseconds(trigger.cooldown)
     fires = ready & ~cooling
     flags[armed & ~fires] |= ARMED
     flags[ready & cooling] |= WAITING
