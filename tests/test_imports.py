@@ -52,12 +52,13 @@ ARROWS: dict[str, set[str]] = {
     "rollup": {"errors", "model", "plan", "frames", "coding", "contacts", "keys"},
     "scores": {
         "errors", "model", "frames", "contacts", "datafiles", "keys", "explain", "comparison", "results",
-        "rollup", "summary",
+        "reacting", "rollup", "summary",
     },
+    "reacting": {"errors", "instants", "model", "plan", "frames", "coding", "keys"},
     "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
     "batch": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts", "explain",
-        "leads", "notes", "results", "running", "scores", "streams",
+        "leads", "notes", "reacting", "results", "running", "scores", "streams",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",

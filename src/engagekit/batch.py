@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from attrs import define
 
-from engagekit import streams
+from engagekit import reacting, streams
 from engagekit.coding import Coder, no_instants
 from engagekit.columns import Column
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, column_in, key_name
@@ -18,7 +18,7 @@ from engagekit.events import CONTENT, Events, Mapped, read
 from engagekit.explain import Origin
 from engagekit.frames import Frame, Out, build, frame_of
 from engagekit.instants import EPOCH, microseconds_of, now, refuse_out_of_range
-from engagekit.leads import Rows, leads_of, seen
+from engagekit.leads import Rows, Sight, leads_of, seen
 from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.notes import notes
 from engagekit.plan import lower
@@ -69,6 +69,8 @@ def score(
     asked = _asked(coded, at, contacts)
     try:
         leads = leads_of(model, asked.contacts)
+        if asked.base is None:
+            reacting.refuse_missing(model, asked.contacts)
     except BaseException:
         coded.close()
         raise
@@ -82,11 +84,17 @@ def score(
     noted = notes(plan, coded, instant=asked.instant, customers_known=customers_known)
     columns = result_columns(plan, coded, numbers.columns, numbers.channels, rows)
     key = coded.mapping.contact
-    if leads is not None:
-        columns = leads.columns(columns, _lead_rows(coded, asked, numbers, rows))
+    sight = None
+    if leads is not None or model.triggers:
+        facts = _lead_rows(coded, asked, numbers, rows)
+        columns = columns if leads is None else leads.columns(columns, facts)
+        sight = Sight(columns, facts, asked.contacts)
     refuse_collision(key, asked.base, columns)
+    standing = None
     if asked.base is None:
         columns = {key: ids_out(coded, asked.contacts, rows), **columns}
+        if sight is not None and model.triggers:
+            standing = reacting.first(model, columns, key, sight)
     tally = numbers.tally[0]
     kind = asked.base.kind if asked.base else kind_of(coded)
     origin = None
@@ -113,6 +121,7 @@ def score(
         notes=noted,
         origin=origin,
         contacts=asked.contacts,
+        standing=standing,
     )
 
 

@@ -135,7 +135,7 @@ class Leads:
         self, personas: Sequence[Persona], found: Mapping[str, Out], rows: Rows
     ) -> NDArray[np.int32]:
         """Find the number of the first persona that holds, -1 where none does."""
-        sight = _Sight(found, rows, self._contacts)
+        sight = Sight(found, rows, self._contacts)
         chosen = np.full(len(rows.at), -1, np.int32)
         for number, persona in enumerate(personas):
             holds = sight.of(persona.where, f"persona {persona.name!r}")
@@ -146,7 +146,7 @@ class Leads:
         self, contents: Sequence[Content], found: Mapping[str, Out], rows: Rows
     ) -> NDArray[np.int32]:
         """Find the number of the most specific content that matches and was not had, -1 for none."""
-        sight = _Sight(found, rows, self._contacts)
+        sight = Sight(found, rows, self._contacts)
         chosen = np.full(len(rows.at), -1, np.int32)
         columns = {"phase": "phase", "channel": "top_channel", "persona": "persona", "intent": "intent"}
         for number in sorted(range(len(contents)), key=lambda each: -_specificity(contents[each])):
@@ -209,7 +209,7 @@ def leads_of(model: Model, contacts: Contacts | None) -> Leads | None:
     return Leads(model, contacts) if says else None
 
 
-class _Sight:
+class Sight:
     """The columns that a condition over attributes and results can see."""
 
     def __init__(self, found: Mapping[str, Out], rows: Rows, contacts: Contacts | None) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engagekit.contacts import Contacts
     from engagekit.explain import Explanation, Origin
     from engagekit.model import Scale
+    from engagekit.reacting import Evaluation, Standing
     from engagekit.rollup import Weight
 
 
@@ -105,6 +106,7 @@ class Scores:
         notes: Sequence[str] = (),
         origin: Origin | None = None,
         contacts: Contacts | None = None,
+        standing: Standing | None = None,
     ) -> None:
         self.model = model
         self.at = at
@@ -116,6 +118,7 @@ class Scores:
         self._base = base
         self._origin = origin
         self._contacts = contacts
+        self._standing = standing
         self._frame: Any = None
 
     @property
@@ -324,6 +327,64 @@ class Scores:
 
         return Side(model=self.model, at=self.at, keys=self._keys(), table=self._columns, origin=self._origin)
 
+    def reactions(self, previous: Scores | None) -> Any:
+        """Tell which of the model's triggers fire now, after a previous result.
+
+        What fired stays known to these scores, and `save` keeps it: they can be the `previous` of the next
+        ones, loaded or not. Asking again with the same `previous` gives the same.
+
+        Parameters
+        ----------
+        previous
+            The result of the evaluation before, of the same model, not later than this one. None: there was
+            none; nothing fires, and this one is the base line.
+
+        Returns
+        -------
+        frame
+            Of the caller's kind, a row for each contact and trigger that fires: the key, ``trigger``, ``at``,
+            ``score``, ``engagement``, ``level``, ``phase``, ``previous_phase``, ``momentum``, ``rating``,
+            ``stage``, ``content``; null where the model does not declare it.
+
+        Raises
+        ------
+        ModelError
+            If the model has no triggers.
+        StateError
+            If `previous` is of another model or a later instant, or one of the two has rows at instants of
+            their own.
+        EventsError
+            If the keys differ in name or kind.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> model = ek.Model(
+        ...     rules=[ek.Rule(name="visit", on="visit", points=80)],
+        ...     triggers=[ek.Trigger(name="hot", when=ek.field("engagement") >= 60)],
+        ... )
+        >>> times = np.array(["2026-01-01", "2026-01-03"], "datetime64[us]")
+        >>> events = ek.Events({"contact": ["ann", "bob"], "type": ["visit"] * 2, "time": times})
+        >>> yesterday = model.score(events, at="2026-01-02")
+        >>> fired = model.score(events, at="2026-01-03").reactions(yesterday)
+        >>> fired["contact"].tolist(), fired["trigger"].tolist()
+        (['bob'], ['hot'])
+        """
+        from engagekit.reacting import react
+
+        if previous is not None and not isinstance(previous, Scores):
+            raise EventsError(f"reactions: expected Scores or None, got {type(previous).__name__}")
+        before = None if previous is None else Scores._evaluation(previous)
+        fired, self._standing = react(self._evaluation(), before, kind=self._kind)
+        return fired
+
+    def _evaluation(self) -> Evaluation:
+        from engagekit.reacting import Evaluation
+
+        return Evaluation(
+            model=self.model, at=self.at, key=self.key, columns=self._columns, standing=self._standing
+        )
+
     def __getstate__(self) -> dict[str, Any]:
         # The frame is built again from the columns when it is asked for; events are too many to go along.
         return {**self.__dict__, "_frame": None, "_origin": None, "_contacts": None}
@@ -331,8 +392,9 @@ class Scores:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the table to Parquet, CSV or JSON lines, by the file's ending; needs pyarrow.
 
-        Parquet carries the model, its fingerprint, `at` and the stats in its metadata; CSV and JSON lines
-        have them in a file ``<name>-metadata.json`` beside them (as W3C's CSV on the Web does).
+        Parquet carries the model, its fingerprint, `at`, the stats and what triggers need to know the next
+        time in its metadata; CSV and JSON lines have them in a file ``<name>-metadata.json`` beside them (as
+        W3C's CSV on the Web does).
 
         Parameters
         ----------
@@ -341,6 +403,7 @@ class Scores:
             whole.
         """
         from engagekit import datafiles
+        from engagekit.reacting import kept
 
         metadata = {
             "fingerprint": self.fingerprint,
@@ -350,6 +413,8 @@ class Scores:
             "notes": list(self.notes),
             "model": self.model.to_dict(),
         }
+        if self._standing is not None:
+            metadata["triggers"] = kept(self._standing, self.model)
         datafiles.write(path, self.to_arrow(), metadata)
 
     @classmethod
@@ -362,6 +427,8 @@ class Scores:
             If the file is no saved Scores, damaged, or of a newer version.
         """
         from engagekit import datafiles
+        from engagekit.keys import Keys
+        from engagekit.reacting import restored
 
         table, metadata = datafiles.read_saved(path)
         try:
@@ -381,7 +448,16 @@ class Scores:
         if not whole:
             raise StateError(f"{path}: expected saved scores, got a table and a model that do not fit")
         columns = outs_of(frame_of(table))
-        return cls(model=model, at=at, stats=stats, key=key, columns=columns, kind="pyarrow", notes=notes)
+        standing = None
+        if "triggers" in metadata:
+            try:
+                standing = restored(metadata["triggers"], model, Keys(columns[key], key))
+            except StateError as error:
+                raise StateError(f"{path}: expected saved scores, got some where {error}") from None
+        return cls(
+            model=model, at=at, stats=stats, key=key, columns=columns, kind="pyarrow", notes=notes,
+            standing=standing,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         from engagekit.summary import summary

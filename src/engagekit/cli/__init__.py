@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from engagekit import __version__
-from engagekit.cli import check, compare, example, explain, score
+from engagekit.cli import check, compare, example, explain, react, score
 from engagekit.errors import EngagekitError
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
-COMMANDS = (score, explain, compare, check, example)
+COMMANDS = (score, explain, compare, react, check, example)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -188,7 +188,8 @@ def typed_attributes(model: Model) -> tuple[set[str], set[str]]:
     """
     asking: list[Criterion | Persona | Content] = [*model.personas, *model.contents]
     asking += () if model.fit is None else model.fit.criteria
-    numbers, flags = _typed_by(each.where for each in asking)
+    triggers = [each for trigger in model.triggers for each in trigger.conditions]
+    numbers, flags = _typed_by([*(each.where for each in asking), *triggers])
     return numbers, flags - numbers
 
 

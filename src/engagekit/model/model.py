@@ -508,9 +508,10 @@ class Model(Declared):
 
     @property
     def attributes(self) -> frozenset[str]:
-        """The attributes of a contact that the model reads for its fit, its personas and its contents."""
+        """The attributes of a contact that the model reads: for fit, personas, contents and triggers."""
         asked = [persona.where for persona in self.personas]
         asked += [content.where for content in self.contents if content.where is not None]
+        asked += [each for trigger in self.triggers for each in trigger.conditions]
         named = frozenset[str]().union(*(condition.fields for condition in asked))
         rated = () if self.fit is None else self.fit.criteria
         return (named - {"contact", *self.result_columns}).union(*(each.where.fields for each in rated))

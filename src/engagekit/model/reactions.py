@@ -57,6 +57,11 @@ class Trigger(Declared):
         default=None, converter=as_optional_duration, metadata=OPTIONAL_DURATION
     )
 
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions that are given: `when`, `was`, `until`."""
+        return tuple(each for each in (self.when, self.was, self.until) if each is not None)
+
 
 def as_triggers(values: Iterable[Trigger | Mapping[str, Any]]) -> tuple[Trigger, ...]:
     """Make triggers of their form in a model file."""
