@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from attrs import define
 
-from engagekit.model import Absence, Decay, Exclude, Model, Repeat, Rule, Signal
+from engagekit.model import Absence, Exclude, Model, Repeat, Rule, Signal
 from engagekit.model.conditions import Condition
 
 MICROSECOND = timedelta(microseconds=1)
@@ -239,7 +239,7 @@ def lower(model: Model) -> Plan:
 
 
 def _families(rules: np.ndarray) -> int:
-    """Number the terms that fade alike, half-lives from the longest on; return how many there are."""
+    """Return how many families there are, each rule numbered by its own: half-lives from the longest on."""
     fading = rules["decay"] == DECAYS["half_life"]
     spans = np.unique(rules["span"][fading])
     rules["family"] = rules["decay"] == DECAYS["linear"]
