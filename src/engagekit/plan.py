@@ -256,7 +256,7 @@ def _verdicts(model: Model, selectors: _Selectors) -> tuple[tuple[int, tuple[Sel
 
 
 def _families(rules: np.ndarray) -> int:
-    """Give terms that fade alike a number, half-lives from the longest on; return how many there are."""
+    """Return how many families there are, each rule numbered by its own: half-lives from the longest on."""
     fading = rules["decay"] == DECAYS["half_life"]
     spans = np.unique(rules["span"][fading])
     rules["family"] = rules["decay"] == DECAYS["linear"]
