@@ -168,13 +168,19 @@ cdef class Apart:
 
     def __dealloc__(self):
         cdef int64_t p
-        if self.contacts is not NULL:
+        if self.contacts is not NULL and self.starts is not NULL:
             for p in range(self.parts):
-                free(self.contacts[p])
+                self.let_go(p)
         free(self.contacts)
         free(self.places)
         free(self.starts)
         free(self.sizes)
+
+    cdef void let_go(self, int64_t part) noexcept nogil:
+        """Forget the contacts of a part; those that stand in the place of its tags go with these."""
+        if self.contacts[part] != <Settled*>(self.to.tags + self.starts[part]):
+            free(self.contacts[part])
+        self.contacts[part], self.sizes[part] = NULL, 0
 
     def count(self, int64_t block, const int64_t[::1] ids):
         """Count the rows that some ids of a block bring to each part."""
@@ -291,19 +297,19 @@ cdef class Apart:
             with nogil:
                 done = self.number(bench, lo, n)
                 if done:
-                    found = <Settled*>malloc(bench.count * sizeof(Settled))
-                if found is not NULL:
-                    memcpy(found, bench.found, bench.count * sizeof(Settled))
                     for j in range(bench.count):
-                        found[j].count = bench.counts[j]
+                        bench.found[j].count = bench.counts[j]
                     if bench.count > 1 or self.numbered:        # the rows of one contact are in order
                         done = self.arrange(bench, lo, n)
-                if not done:
-                    free(found)
-                    found = NULL
+                if done:                                        # and nobody asks for the tags any more
+                    found = <Settled*>(self.to.tags + lo)
+                    if bench.count * sizeof(Settled) > n * sizeof(uint64_t):
+                        found = <Settled*>malloc(bench.count * sizeof(Settled))
+                if found is not NULL:
+                    memcpy(found, bench.found, bench.count * sizeof(Settled))
             if found is NULL:
                 raise MemoryError("too many distinct ids")
-            free(self.contacts[part])
+            self.let_go(part)
             self.contacts[part], self.sizes[part] = found, bench.count
         return self.sizes[part]
 
@@ -347,8 +353,7 @@ cdef class Apart:
                     counts[code] = one.count
                     begins[code] = <uint32_t>place
                     place += one.count
-                free(self.contacts[p])
-                self.contacts[p], self.sizes[p] = NULL, 0
+                self.let_go(p)
 
     def gather(
         self, const int64_t[::1] starts, const uint32_t[::1] begins, int64_t first, int64_t last, int64_t[::1] times,

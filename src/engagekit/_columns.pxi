@@ -10,10 +10,10 @@ cdef struct Columns:        # of results, an entry a job
     int64_t* events
     int64_t* first_event
     int64_t* last_event
-    int32_t* level
-    int32_t* half
+    int8_t* level
+    int8_t* half
     int32_t* phase
-    int32_t* next_level
+    int8_t* next_level
     int32_t* next_phase
     int32_t* last_type
     int32_t* top_channel
@@ -32,10 +32,10 @@ cdef inline void store(const Columns* columns, int64_t j, const Row* row, int64_
     columns.events[j] = row.events
     columns.first_event[j] = row.first_event
     columns.last_event[j] = row.last_event
-    columns.level[j] = row.level
-    columns.half[j] = row.half - PROSPECT
+    columns.level[j] = <int8_t>row.level
+    columns.half[j] = <int8_t>(row.half - PROSPECT)
     columns.phase[j] = row.phase
-    columns.next_level[j] = row.next_level
+    columns.next_level[j] = <int8_t>row.next_level
     columns.next_phase[j] = row.next_phase
     columns.last_type[j] = row.last_type
     columns.top_channel[j] = row.top_channel
@@ -59,6 +59,11 @@ cdef int32_t* ints_of(dict arrays, str name) except? NULL:
     return &array[0] if array.shape[0] else NULL
 
 
+cdef int8_t* bytes_of(dict arrays, str name) except? NULL:
+    cdef int8_t[::1] array = arrays[name]
+    return &array[0] if array.shape[0] else NULL
+
+
 cdef Columns columns_of(dict arrays) except *:
     """Find the result columns under their names."""
     cdef Columns columns
@@ -72,10 +77,10 @@ cdef Columns columns_of(dict arrays) except *:
     columns.events = longs_of(arrays, "events")
     columns.first_event = longs_of(arrays, "first_event")
     columns.last_event = longs_of(arrays, "last_event")
-    columns.level = ints_of(arrays, "level")
-    columns.half = ints_of(arrays, "half")
+    columns.level = bytes_of(arrays, "level")
+    columns.half = bytes_of(arrays, "half")
     columns.phase = ints_of(arrays, "phase")
-    columns.next_level = ints_of(arrays, "next_level")
+    columns.next_level = bytes_of(arrays, "next_level")
     columns.next_phase = ints_of(arrays, "next_phase")
     columns.last_type = ints_of(arrays, "last_type")
     columns.top_channel = ints_of(arrays, "top_channel")

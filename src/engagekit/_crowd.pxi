@@ -164,7 +164,9 @@ cdef bint arrived(const Plan* plan, Way* way, const Height* there, int64_t* foun
     return True
 
 
-cdef int64_t find_ways(const Plan* plan, Crowd* crowd, int64_t n, int64_t at, const int64_t* since) noexcept nogil:
+cdef int64_t find_ways(
+    const Plan* plan, Crowd* crowd, int64_t n, int64_t at, const int64_t* since, int64_t step
+) noexcept nogil:
     """Give each lane whose score or momentum meets a bound its way; return how many there are."""
     cdef int64_t k, f, m = 0, end = at + HORIZON if at < LAST_INSTANT - HORIZON else LAST_INSTANT
     cdef ek_crowd* lanes = &crowd.lanes
@@ -172,7 +174,7 @@ cdef int64_t find_ways(const Plan* plan, Crowd* crowd, int64_t n, int64_t at, co
     cdef Way* way
     cdef double ratio, pace
     for k in range(n):
-        if lanes.uneven[k] > 0 or (plan.lifecycle and at < since[k] <= end):
+        if lanes.uneven[k] > 0 or (plan.lifecycle and at < since[k * step] <= end):
             crowd.alone[k] = True
             continue
         way = crowd.ways + m
@@ -200,7 +202,9 @@ cdef int64_t find_ways(const Plan* plan, Crowd* crowd, int64_t n, int64_t at, co
     return m
 
 
-cdef void look_further(const Plan* plan, Crowd* crowd, int64_t n, int64_t at, const int64_t* since) noexcept nogil:
+cdef void look_further(
+    const Plan* plan, Crowd* crowd, int64_t n, int64_t at, const int64_t* since, int64_t step
+) noexcept nogil:
     """Find where each lane's level or phase may change first, all lanes step by step together.
 
     Invariant: ways[i] and the rows of `descent` at i are of one lane; a way that has ended gives its place to the last.
@@ -212,7 +216,7 @@ cdef void look_further(const Plan* plan, Crowd* crowd, int64_t n, int64_t at, co
     cdef Height there
     cdef Way* way
     ek_crowds().bounds(&plan.setting, lanes, n)
-    m = find_ways(plan, crowd, n, at, since)
+    m = find_ways(plan, crowd, n, at, since, step)
     ek_crowds().begin(&plan.setting, descent, m)
     for i in range(m):
         way = crowd.ways + i
@@ -296,13 +300,14 @@ cdef void write_crowd(
     memcpy(columns.last_type + j, crowd.last_type, n * sizeof(int32_t))
     for k in range(n):
         columns.silent_days[j + k] = <double>(at - crowd.last_event[k]) / DAY if crowd.events[k] else NAN
-        columns.level[j + k] = <int32_t>lanes.level[k]
+        columns.level[j + k] = <int8_t>lanes.level[k]
         columns.half[j + k] = 1 if lanes.customer[k] > 0 else 0
         columns.phase[j + k] = <int32_t>lanes.phase[k]
         columns.top_channel[j + k] = <int32_t>lanes.top[k]
         columns.present[j + k] = crowd.events[k] > 0
         columns.next_change[j + k] = NEVER
-        columns.next_level[j + k] = columns.next_phase[j + k] = -1
+        columns.next_level[j + k] = -1
+        columns.next_phase[j + k] = -1
         if isnan(lanes.momentum[k]) and lanes.slow[k] > 0:
             columns.largest[j + k] = INFINITY           # its sums overflow
     for r in range(plan.channels):
@@ -326,7 +331,7 @@ cdef bint vanishes(const Plan* plan, const Scratch* scratch, int64_t lo, int64_t
 
 
 cdef int64_t score_crowd(
-    const Plan* plan, Scratch* scratch, Crowd* crowd, const int64_t* contacts, const int64_t* since,
+    const Plan* plan, Scratch* scratch, Crowd* crowd, const int64_t* contacts, const int64_t* since, int64_t step,
     const uint8_t* counted, int64_t at, int64_t j, int64_t n, bint ahead, int64_t upto, const Columns* columns,
     double* channels, int64_t stride, double* sums, Tally* tally
 ) noexcept nogil:
@@ -334,8 +339,8 @@ cdef int64_t score_crowd(
 
     Invariant: a lane's events are added in their order, so its bits depend on nothing else. Cost: the events, the rules
     times the lanes, and some evaluations of every family for the lanes that meet a bound. Allocates nothing. Up to the
-    event `upto` the same instant is going to be asked for. Rows of `channels` and `sums` (NULL: not asked for) are
-    `stride` apart.
+    event `upto` the same instant is going to be asked for. Entries of `since` are `step` apart, rows of `channels` and
+    `sums` (NULL: not asked for) `stride`.
     """
     cdef ek_crowd* lanes = &crowd.lanes
     cdef const ek_crowd_path* crowds = ek_crowds()
@@ -350,7 +355,7 @@ cdef int64_t score_crowd(
             lo = plan.start[contacts[j + k]]
             end = plan.start[contacts[j + k] + 1]
             hi = upto_instant(plan, lo, end, at)
-        lanes.customer[k] = plan.lifecycle and since[j + k] <= at
+        lanes.customer[k] = plan.lifecycle and since[(j + k) * step] <= at
         lanes.active[k] = hi > lo
         lanes.fast[k] = lanes.slow[k] = lanes.away[k] = 0.0
         crowd.alone[k] = crowd.vanishing[k] = False
@@ -373,7 +378,7 @@ cdef int64_t score_crowd(
     crowds.classify(&plan.setting, lanes, n)
     write_crowd(plan, crowd, columns, j, n, at, stride, channels, sums)
     if ahead:
-        look_further(plan, crowd, n, at, since + j)
+        look_further(plan, crowd, n, at, since + j * step, step)
         crowds.later(&plan.setting, lanes, n)
         crowds.classify(&plan.setting, lanes, n)
     for k in range(n):
@@ -385,7 +390,7 @@ cdef int64_t score_crowd(
             for r in range(plan.rules if sums is not NULL else 0):
                 sums[r * stride + j + k] = 0.0
             score_one(
-                plan, scratch, contacts[j + k], at, since[j + k], ahead, 0, &row, channels + j + k, stride,
+                plan, scratch, contacts[j + k], at, since[(j + k) * step], ahead, 0, &row, channels + j + k, stride,
                 NULL if sums is NULL else sums + j + k, tally if counted[j + k] else &aside,
             )
             if scratch.failed or scratch.raised or scratch.stopped[0]:
@@ -395,13 +400,13 @@ cdef int64_t score_crowd(
             lanes.level[k] != columns.level[j + k] or lanes.phase[k] != columns.phase[j + k]
         ):
             columns.next_change[j + k] = crowd.found[k]
-            columns.next_level[j + k] = <int32_t>lanes.level[k]
+            columns.next_level[j + k] = <int8_t>lanes.level[k]
             columns.next_phase[j + k] = <int32_t>lanes.phase[k]
         elif crowd.found[k] != NEVER or crowd.alone[k]:
-            walk_alone(plan, scratch, crowd, k, at, since[j + k], &row)
+            walk_alone(plan, scratch, crowd, k, at, since[(j + k) * step], &row)
             if scratch.raised or scratch.stopped[0]:
                 return read
             columns.next_change[j + k] = row.next_change
-            columns.next_level[j + k] = row.next_level
+            columns.next_level[j + k] = <int8_t>row.next_level
             columns.next_phase[j + k] = row.next_phase
     return read

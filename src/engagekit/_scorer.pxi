@@ -162,8 +162,8 @@ cdef class Scorer:
     def run(
         self,
         const int64_t[::1] contacts,
-        const int64_t[::1] at,
-        const int64_t[::1] since,
+        const int64_t[:] at,
+        const int64_t[:] since,
         const uint8_t[::1] counted,
         int64_t first,
         int64_t last,
@@ -206,7 +206,8 @@ cdef class Scorer:
                                 n += 1
                             upto = self.plan.events if j + n < last and at[j + n] == at[j] else 0
                             work += 64 * n + score_crowd(
-                                &self.plan, &scratch, crowd, &contacts[0], &since[0], &counted[0], at[j], j, n, ahead,
+                                &self.plan, &scratch, crowd, &contacts[0], &since[0], since.strides[0] // 8, &counted[0], at[j],
+                                j, n, ahead,
                                 upto, &columns, &channels[0, 0], jobs, &sums[0, 0] if sums is not None else NULL,
                                 &tally[0],
                             )

@@ -101,7 +101,8 @@ def regroup(
         np.argsort(-sizes, kind="stable").tolist()
     )  # the largest first, lest one is left for the end
     found = sum(in_parts(lambda *_: _settle(apart, queue), edges, stop=queue.clear))
-    starts, begins, named = _coded(apart, count, found, len(sizes), len(edges) - 1)
+    # nor are the types that were given, until they are written anew
+    starts, begins, named = _coded(apart, types.view(np.uint8), found, len(sizes), len(edges) - 1)
     grouped = made, types
     order = np.empty(count, np.uint32) if numbered else None
 
@@ -137,12 +138,18 @@ def _settle(apart: _core.Apart, queue: deque[int]) -> int:
 
 
 def _coded(
-    apart: _core.Apart, count: int, found: int, parts: int, threads: int
+    apart: _core.Apart, spare: NDArray[np.uint8], found: int, parts: int, threads: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]]:
-    """Give contacts their codes; return by code where they will begin and where they do, and their ids."""
+    """Give contacts their codes; return by code where they will begin and where they do, and their ids.
+
+    What `spare` holds is lost.
+    """
     starts, begins, ids = np.zeros(found + 1, np.int64), np.zeros(found, np.uint32), np.empty(found, np.int64)
-    seen = np.zeros(count // 64 + 1, np.uint64)
-    before = np.empty(len(seen), np.uint32)
+    # a bit for each row, and a number for every 64 of them, in memory of at least a byte a row
+    words = len(spare) // 64 + 1
+    spare = spare if len(spare) >= 12 * words else np.empty(12 * words, np.uint8)
+    seen, before = spare[: 8 * words].view(np.uint64), spare[8 * words : 12 * words].view(np.uint32)
+    seen[:] = 0
     for first, last in pairwise(
         even(parts, min(parts, 1 + found // STEP))
     ):  # between them Python looks for Ctrl-C

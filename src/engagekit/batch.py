@@ -214,10 +214,11 @@ def _instant(events: Events, at: Any) -> int:
 def everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
     """Ask for all contacts at one instant."""
     known = len(events.contacts)
-    since = np.full(known, NO_INSTANT, np.int64)
+    since = np.broadcast_to(np.int64(NO_INSTANT), known)
     others = np.empty(0, np.int64)
     table: NDArray[np.int64] | None = None
     if contacts is not None:
+        since = since.copy()
         attributes, met = contacts.since(), contacts.codes >= 0
         since[contacts.codes[met]] = attributes[met]
         others = np.where(met, contacts.codes, 0).astype(np.int64)
@@ -228,7 +229,7 @@ def everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
         since = np.concatenate([since, attributes[~met]])
     jobs = Jobs(
         contacts=np.concatenate([np.arange(known), np.full(len(since) - known, -1)]),
-        at=np.full(len(since), at, np.int64),
+        at=np.broadcast_to(np.int64(at), len(since)),
         since=since,
         counted=np.ones(len(since), np.uint8),
     )

@@ -189,6 +189,7 @@ class Events:
             raise EventsError("events: expected at least one frame, got an empty stream")
         self.contacts.refuse_other_encodings()
         self.types_by_code = types.strings()
+        del types, coder  # with the column that they hold on to
         order = sorted(range(len(self.types_by_code)), key=self.types_by_code.__getitem__)
         self.type_ranks = np.empty(len(order), np.int32)
         self.type_ranks[order] = np.arange(len(order), dtype=np.int32)

@@ -38,7 +38,7 @@ class Rows:
     at: NDArray[np.int64]
     """The instant of each row."""
     half: NDArray[np.int32]
-    level: NDArray[np.int32]
+    level: NDArray[np.int8]
     intent: NDArray[np.int32] | None
     """The number of the intent; -1: none, as many as there are: unclear."""
     rejected: NDArray[np.int64] | None

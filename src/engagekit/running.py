@@ -30,7 +30,8 @@ A_CONTACT = 30
 COLUMNS = {
     np.float64: ("score", "engagement", "momentum", "silent_days", "largest"),
     np.int64: ("next_change", "events", "first_event", "last_event"),
-    np.int32: ("level", "half", "phase", "next_level", "next_phase", "last_type", "top_channel"),
+    np.int32: ("phase", "next_phase", "last_type", "top_channel"),
+    np.int8: ("level", "half", "next_level"),
     np.uint8: ("present",),
 }
 STATS = ("future", "excluded", "unmatched", "null_amounts")
@@ -39,7 +40,10 @@ NO_INSTANT_YET = EARLIEST - 1
 
 @define(kw_only=True)
 class Jobs:
-    """What the kernel is to score: contacts by code (-1: none of the events'), each at its instant."""
+    """What the kernel is to score: contacts by code (-1: none of the events'), each at its instant.
+
+    Instants that are all the same may be one number in memory (`np.broadcast_to`), unless jobs are `mixed`.
+    """
 
     contacts: NDArray[np.int64]
     at: NDArray[np.int64]
@@ -184,7 +188,7 @@ def run(
         scorer.run(*given, *into, tally)
         if heeds:
             each = np.arange(len(jobs.contacts) + 1)
-            hear(each, jobs.contacts, jobs.at, each, first, last)
+            hear(each, jobs.contacts, np.ascontiguousarray(jobs.at), each, first, last)
         return tally
 
     def swept(first: int, last: int) -> NDArray[Any]:

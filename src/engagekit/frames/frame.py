@@ -336,11 +336,13 @@ def _polars_column(series: Any, name: str) -> RawColumn:
     if dtype.startswith(("Int", "UInt", "Float", "String", "Boolean")) and "128" not in dtype:
         # Chunk by chunk as they are, where a frame might put them together first.
         return arrow_column(*read_stream(series), name=name, dtype=dtype)
-    if dtype.startswith("Categorical") and len(series) >= _MANY:
-        # The stream of a categorical takes a second per ten million rows; its parts are there for the asking.
-        categories: Any = getattr(series.dtype, "categories", None)
-        if hasattr(categories, "to_series"):
-            return categorical_column(series.to_physical(), categories.to_series(), name=name, dtype=dtype)
+    if dtype.startswith(("Categorical", "Enum")) and len(series) >= _MANY:
+        # The stream of a categorical takes a second per ten million rows, that of an enum makes all its
+        # codes anew; the parts of both are there for the asking.
+        words: Any = getattr(series.dtype, "categories", None)
+        words = words.to_series() if hasattr(words, "to_series") else words
+        if hasattr(words, "get_chunks"):
+            return categorical_column(series.to_physical(), words, name=name, dtype=dtype)
     if dtype.startswith(("Date", "Categorical", "Enum", "Decimal", "Null")):
         # Early polars 1 cannot stream a Series of these, only a frame that holds it.
         return only_column(series.to_frame(), name=name, dtype=dtype)
