@@ -44,17 +44,19 @@ def notes(
     tuple of str
         Without a full stop at the end; empty when all is well.
     """
-    unasked = () if contacts_given else tuple(_unasked(plan))
+    unasked = () if contacts_given else _unasked(plan)
     if not events.rows:
         return ("there are no events", *unasked)
     return (*_found(plan, events, instant, customers_known), *unasked)
 
 
-def _unasked(plan: Plan) -> Iterator[str]:
-    """Name the attributes that nobody can have without a contacts table."""
+@lru_cache(maxsize=64)
+def _unasked(plan: Plan) -> tuple[str, ...]:
+    """Name the attributes that nobody has without a contacts table; kept, for small tables come often."""
     if names := sorted(plan.model.attributes):
         listed = ", ".join(map(printable, names[:_MOST_NAMES])) + _more(names)
-        yield f"the model asks for attributes ({listed}), and without a contacts table nobody's are known"
+        return (f"the model asks for attributes ({listed}), and without a contacts table nobody's are known",)
+    return ()
 
 
 def _found(plan: Plan, events: Events, instant: int | None, customers_known: bool) -> Iterator[str]:
