@@ -69,8 +69,8 @@ class Scores:
     stats
         What was read and what did not count.
     notes
-        What to know before believing the scores, such as types of events that the model seems to misspell;
-        empty when all is well.
+        What to know before believing the scores, such as types of events that the model seems to misspell
+        or attributes that it asks for without a contacts table; empty when all is well.
     key
         The name of the key column.
 
