@@ -143,6 +143,8 @@ def test_columns_are_mapped(run: Out) -> None:
         "--unit", "s",
     )  # fmt: skip
     assert code == 0 and "who 7 at 2026-01-01 00:00 UTC: a score of 60" in out
+    code, _, err = run("explain", "e.csv", "--model", "shop.toml", "--contact", "7")
+    assert code == 1 and err.endswith("(say which with --contact-column)\n")
 
 
 def test_compare_two_models(run: Out) -> None:

@@ -227,6 +227,11 @@ def test_representations_name_both_sides():
     scores = MODEL.score(EVENTS, at=DAY)
     twin = EDITED.evolve(name="now").score(EVENTS, at=DAY)
     assert "by two models named now: 1 changed" in repr(scores.compare(twin))
+    unnamed = MODEL.evolve(name="model").score(EVENTS, at=DAY)
+    assert " UTC, by a model without a name and by the model now: " in repr(unnamed.compare(scores))
+    assert " UTC: nobody changed" in repr(unnamed.compare(unnamed))
+    twin = EDITED.evolve(name="model").score(EVENTS, at=DAY)
+    assert " UTC, by two models: 1 changed" in repr(unnamed.compare(twin))
     assert "by the model now and by the model edited" in repr(scores.compare(EDITED.score(EVENTS, at=DAY)))
     rows = pl.DataFrame({"contact": ["ann"], "at": [DAY]})
     assert "at 2026-01-31 00:00 UTC and at instants of their own" in repr(

@@ -6,6 +6,8 @@ import pytest
 
 import engagekit as ek
 from engagekit.describe import describe
+from engagekit.leads import STAGES
+from engagekit.plan import LEVELS
 
 VISIT = {"name": "visit", "on": ["page_view"], "points": 1, "channel": "web", "intent": "buy"}
 BUDGET = {"name": "budget", "where": {"budget": {"ge": 50_000}}, "points": 25}
@@ -221,6 +223,53 @@ def test_columns_that_come_later():
 def test_what_a_column_cannot_be_asked(when, said):
     """A test that no value of a result column can pass is refused."""
     assert faults_of(triggers=[{"name": "t", "when": when}])[0] == "triggers[0].when" + said
+
+
+FIT = {"criteria": [BUDGET], "grades": {"good": 50, "poor": 0}}
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ({"phase": {"eq": "sale"}}, ".phase.eq: no phase is ever 'sale', did you mean \"sales\"?"),
+        ({"next_phase": {"ne": "loyal"}}, ".next_phase.ne: no next_phase is ever 'loyal'"),
+        ({"level": {"in": ["high", "hihg"]}}, ".level.in: no level is ever 'hihg', did you mean \"high\"?"),
+        ({"half": {"not_in": ["x"]}}, ".half.not_in: no half is ever 'x'"),
+        ({"stage": {"eq": "mql"}}, ".stage.eq: no stage is ever 'mql', did you mean \"MQL\"?"),
+        ({"grade": {"eq": "A"}}, ".grade.eq: no grade is ever 'A'"),
+        ({"rating": {"eq": "good5"}}, ".rating.eq: no rating is ever 'good5', did you mean \"good4\"?"),
+        ({"top_channel": {"eq": "x"}}, ".top_channel.eq: no top_channel is ever 'x'"),
+        ({"intent": {"eq": "by"}}, ".intent.eq: no intent is ever 'by', did you mean \"buy\"?"),
+        ({"persona": {"eq": "racers"}}, ".persona.eq: no persona is ever 'racers', did you mean \"racer\"?"),
+        ({"content": {"eq": "guides"}}, ".content.eq: no content is ever 'guides', did you mean \"guide\"?"),
+    ],
+)  # fmt: skip
+def test_what_a_column_never_holds(when, said):
+    """A column of which all values are known is not compared with another: no contact would have it."""
+    leads = {
+        "fit": FIT,
+        "qualification": {"mql_min_engagement": 50},
+        "personas": [{"name": "racer", "where": {"a": {"eq": 1}}}],
+        "contents": [content()],
+    }
+    assert faults_of(**leads, triggers=[{"name": "t", "when": when}]) == ["triggers[0].when" + said]
+
+
+def test_what_a_column_can_hold():
+    """Every level, half, stage, rating and phase may be compared with; attributes hold anything."""
+    when = {
+        "level": {"in": list(LEVELS)},
+        "half": {"in": ["prospect", "customer"]},
+        "stage": {"in": list(STAGES)},
+        "rating": {"in": [f"{grade}{number}" for grade in ("good", "poor") for number in (1, 2, 3, 4)]},
+        "phase": {"in": ["sales", "nurture", "retention", "exit"]},
+        "next_phase": {"starts_with": "x"},
+        "intent": {"ne": "unclear"},
+        "state": {"eq": "A"},
+    }
+    qualification = {"mql_min_engagement": 50}
+    model = model_of(fit=FIT, qualification=qualification, triggers=[{"name": "t", "when": when}])
+    assert model.attributes == {"budget", "state"}
 
 
 def test_what_may_be_asked():

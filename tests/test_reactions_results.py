@@ -138,7 +138,7 @@ def test_a_result_of_another_model():
     assert str(caught.value) == (
         f"reactions: expected a previous result of the same model, got one of the model with the fingerprint "
         f"{cold.fingerprint}, and this one is of {other.fingerprint}; score the previous instant again with "
-        "this model, or set a new base line with previous=None"
+        "this model, or begin again without a previous result"
     )
     _, renamed = pair(columns={"type": "type"})
     assert renamed.reactions(cold).height == 1
@@ -150,8 +150,8 @@ def test_a_result_that_is_later():
     with pytest.raises(ek.StateError) as caught:
         cold.reactions(hot)
     assert str(caught.value) == (
-        "reactions: expected a previous result at or before 2026-01-01 00:00:00+00:00, "
-        "got one at 2026-01-02 00:00:00+00:00"
+        "reactions: expected a previous result at or before 2026-01-01T00:00:00Z, "
+        "got one at 2026-01-02T00:00:00Z"
     )
     _, same = pair()
     assert same.reactions(hot).height == 0
@@ -180,7 +180,10 @@ def test_scores_at_a_frame_of_instants():
 def test_what_is_no_result():
     """A frame, or a path, is no previous result."""
     _, hot = pair()
-    with pytest.raises(ek.EventsError, match=r"^reactions: expected Scores or None, got str$"):
+    with pytest.raises(ek.EventsError, match=r"^reactions: expected Scores or None, got DataFrame$"):
+        hot.reactions(hot.frame)
+    remedy = "Scores.load reads saved ones"
+    with pytest.raises(ek.EventsError, match=rf"^reactions: expected Scores or None, got str; {remedy}$"):
         hot.reactions("last.parquet")
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import re
 import statistics
 
 import duckdb
@@ -82,6 +83,24 @@ def test_columns():
     }  # fmt: skip
     assert (zeta["engagement"], zeta["level"], zeta["active"]) == (0.0, "none", 0)
     assert rows_of(scored({}).rollup("account"))[0]["last_event"] is None
+
+
+@pytest.mark.parametrize(
+    ("by", "scale", "message"),
+    [
+        (["account"], None, "by: expected the name of a column, got a list"),
+        ("account", 200, "scale: expected a Scale such as engagekit.Scale.saturating(200), got 200"),
+        (
+            "account",
+            {"half_at": 60},
+            "scale: expected a Scale such as engagekit.Scale.saturating(200), got a t",
+        ),
+    ],
+)
+def test_what_names_no_column_and_what_is_no_scale(by, scale, message):
+    """Several columns, or a number for a scale, are refused in a sentence."""
+    with pytest.raises(ek.EventsError, match=f"^{re.escape(message)}"):
+        scored(POINTS).rollup(by, scale=scale)
 
 
 def test_accounts_have_a_scale_of_their_own():

@@ -295,6 +295,17 @@ def test_a_type_that_makes_no_customer_is_noted() -> None:
     )
 
 
+def test_attributes_without_a_contacts_table_are_noted() -> None:
+    """A model that asks for attributes says so where there is no contacts table, with events and without."""
+    large = ek.Criterion(name="large", where=ek.field("employees") >= 50, points=1)
+    model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=1)], fit=ek.Fit(criteria=[large]))
+    note = "the model asks for attributes (employees), and without a contacts table nobody's are known"
+    assert scored(("ann", "visit", 0), model=model).notes == (note,)
+    assert scored(model=model).notes == ("there are no events", note)
+    people = {"contact": ["bob"], "employees": [9]}
+    assert scored(("ann", "visit", 0), model=model, contacts=people).notes == ()
+
+
 def test_events_that_the_model_does_not_read_are_noted() -> None:
     """Where no type is one that the model reads, both sides are named, and what may have been meant."""
     model = ek.Model(rules=[ek.Rule(name="visit", on=["page_view", "search"], points=1)])

@@ -81,7 +81,13 @@ def score(
     rows = _result_rows(asked, numbers)
     duplicates, later = dropped(coded, asked.jobs)
     customers_known = bool((asked.jobs.since != NO_INSTANT).any())
-    noted = notes(plan, coded, instant=asked.instant, customers_known=customers_known)
+    noted = notes(
+        plan,
+        coded,
+        instant=asked.instant,
+        customers_known=customers_known,
+        contacts_given=asked.contacts is not None,
+    )
     columns = result_columns(plan, coded, numbers.columns, numbers.channels, rows)
     key = coded.mapping.contact
     sight = None

@@ -1,4 +1,4 @@
-"""What a reader of scores should know before believing them: events and model that do not meet."""
+"""What a reader of scores should know before believing them: tables and model that do not meet."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ _MOST_COMPARED = 64
 _BLOCK = 1 << 20
 
 
-def notes(plan: Plan, events: Events, *, instant: int | None, customers_known: bool) -> tuple[str, ...]:
-    """Say in sentences where the events have nothing of what the model reads.
+def notes(
+    plan: Plan, events: Events, *, instant: int | None, customers_known: bool, contacts_given: bool
+) -> tuple[str, ...]:
+    """Say in sentences where the tables have nothing of what the model reads.
 
     Parameters
     ----------
@@ -34,15 +36,27 @@ def notes(plan: Plan, events: Events, *, instant: int | None, customers_known: b
         The instant of all scores, in microseconds; None where each has its own.
     customers_known
         Whether the contacts table says of anybody since when they are a customer.
+    contacts_given
+        Whether there is a contacts table.
 
     Returns
     -------
     tuple of str
         Without a full stop at the end; empty when all is well.
     """
+    unasked = () if contacts_given else _unasked(plan)
     if not events.rows:
-        return ("there are no events",)
-    return tuple(_found(plan, events, instant, customers_known))
+        return ("there are no events", *unasked)
+    return (*_found(plan, events, instant, customers_known), *unasked)
+
+
+@lru_cache(maxsize=64)
+def _unasked(plan: Plan) -> tuple[str, ...]:
+    """Name the attributes that nobody has without a contacts table; kept, for small tables come often."""
+    if names := sorted(plan.model.attributes):
+        listed = ", ".join(map(printable, names[:_MOST_NAMES])) + _more(names)
+        return (f"the model asks for attributes ({listed}), and without a contacts table nobody's are known",)
+    return ()
 
 
 def _found(plan: Plan, events: Events, instant: int | None, customers_known: bool) -> Iterator[str]:

@@ -57,6 +57,12 @@ def rollup(people: People, by: str, how: str, *, weight: Any, unknown: Any, scal
         raise EventsError(f"how: expected {listed(HOW)}, got {shown(how)}{suggestion(how, HOW)}")
     if (weight is not None) != (how == "weighted"):
         raise EventsError('weight: expected together with how="weighted", and only there')
+    if not isinstance(by, str):
+        raise EventsError(f"by: expected the name of a column, got {shown(by)}")
+    if scale is not None and not isinstance(scale, Scale):
+        raise EventsError(
+            f"scale: expected a Scale such as engagekit.Scale.saturating(200), got {shown(scale)}"
+        )
     fields = _Fields(people)
     ids, account = _accounts(fields, fields.named(by, "by"), by, unknown)
     count, scores = len(ids), people.table["score"].values

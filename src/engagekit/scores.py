@@ -69,8 +69,8 @@ class Scores:
     stats
         What was read and what did not count.
     notes
-        What to know before believing the scores, such as types of events that the model seems to misspell;
-        empty when all is well.
+        What to know before believing the scores, such as types of events that the model seems to misspell
+        or attributes that it asks for without a contacts table; empty when all is well.
     key
         The name of the key column.
 
@@ -373,7 +373,10 @@ class Scores:
         from engagekit.reacting import react
 
         if previous is not None and not isinstance(previous, Scores):
-            raise EventsError(f"reactions: expected Scores or None, got {type(previous).__name__}")
+            raise EventsError(
+                f"reactions: expected Scores or None, got {type(previous).__name__}"
+                f"{'; Scores.load reads saved ones' if issubclass(type(previous), (str, PathLike)) else ''}"
+            )
         before = None if previous is None else Scores._evaluation(previous)
         fired, self._standing = react(self._evaluation(), before, kind=self._kind)
         return fired

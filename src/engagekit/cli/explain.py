@@ -79,7 +79,7 @@ def explain_in_files(
     columns = {**model.columns, **mapping}
     key = columns.get("contact", "contact")
     own, newest, people = [], None, None
-    with closing(read_for([model], paths, columns)) as tables:
+    with closing(read_for([model], paths, columns, "contact-column")) as tables:
         for number, table in enumerate(tables):
             if number == 0:
                 who = _as_kept(contact, table, key)

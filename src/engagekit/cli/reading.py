@@ -77,7 +77,10 @@ def score_files(
 
 
 def read_for(
-    models: Sequence[Model], paths: Sequence[str | Path], columns: Mapping[str, str]
+    models: Sequence[Model],
+    paths: Sequence[str | Path],
+    columns: Mapping[str, str],
+    contact_option: str = "contact",
 ) -> Generator["pa.Table", None, None]:
     """Read of files of events what models need; `columns` by role, and the unit of integer times."""
     typed = [typed_fields(model) for model in models]
@@ -91,6 +94,7 @@ def read_for(
         flag_fields=set().union(*(flags for _, flags in typed)) - numbers,
         optional_fields={"content"} - fields if any(model.contents for model in models) else (),
         unit=columns.get("unit"),
+        contact_option=contact_option,
     )
 
 

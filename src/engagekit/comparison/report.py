@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from engagekit.frames import Out, build
-from engagekit.summary import moment, printable
+from engagekit.summary import UNNAMED, moment, printable
 from engagekit.tables import aligned, html_table, paragraph, tenths
 
 if TYPE_CHECKING:
@@ -126,14 +126,15 @@ class Comparison:
         times = [None if at is None else moment(at) for at in self._at]
         shown = [each or "instants of their own" for each in times]
         when = f"at {shown[0]}" if shown[0] == shown[1] else f"at {shown[0]} and at {shown[1]}"
-        by = f"by the model {printable(one.name)}"
-        if one.fingerprint != other.fingerprint and one.name == other.name:
-            by = f"by two models named {printable(one.name)}"
-        elif one.fingerprint != other.fingerprint:
-            by += f" and by the model {printable(other.name)}"
+        if one.fingerprint == other.fingerprint:
+            by = "" if one.name == UNNAMED else f", by {_called(one)}"
+        elif one.name == other.name:
+            by = ", by two models" + ("" if one.name == UNNAMED else f" named {printable(one.name)}")
+        else:
+            by = f", by {_called(one)} and by {_called(other)}"
         found = ((self.changed, "changed"), (self.new, "new"), (self.gone, "gone"))
         told = ", ".join(f"{count:,} {what}" for count, what in found if count) or "nobody changed"
-        return f"{self.contacts:,} contact{'' if self.contacts == 1 else 's'} {when}, {by}: {told}"
+        return f"{self.contacts:,} contact{'' if self.contacts == 1 else 's'} {when}{by}: {told}"
 
     def _tables(self) -> list[tuple[str, list[list[str]], range]]:
         tables = []
@@ -186,6 +187,10 @@ class Comparison:
             if some[what][row] is not None:
                 return f"{printable(some[what][row])} {_signed(some[f'{what}_change'][row])}"
         return ""
+
+
+def _called(model: Model) -> str:
+    return "a model without a name" if model.name == UNNAMED else f"the model {printable(model.name)}"
 
 
 def _taken(out: Out, some: slice) -> list[Any]:

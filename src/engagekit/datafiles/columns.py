@@ -40,6 +40,8 @@ class Column:
         Whether a file without it is an error.
     complete
         Whether a null in it is an error.
+    option
+        Which option of the command line names it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Column:
     role: str = ""
     required: bool = True
     complete: bool = False
+    option: str = attrs.field(default=attrs.Factory(lambda self: self.role, takes_self=True))
 
 
 @attrs.define
@@ -134,5 +137,5 @@ def _missing(column: Column, names: Sequence[str]) -> str:
     close = get_close_matches(column.name, names, n=1)
     hint = f", did you mean '{close[0]}'?" if close else ""
     listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    option = f" (say which with --{column.role})" if column.role else ""
+    option = f" (say which with --{column.option})" if column.option else ""
     return f"no column '{column.name}' {purpose}{hint}; the file has: {listed}{option}"

@@ -26,6 +26,7 @@ def read_events(
     flag_fields: Collection[str] = (),
     optional_fields: Collection[str] = (),
     unit: str | None = None,
+    contact_option: str = "contact",
 ) -> Generator["pa.Table", None, None]:
     """Read events from files as a stream of tables, so that big files are never wholly in memory.
 
@@ -46,6 +47,8 @@ def read_events(
         What is read too where a file has it.
     unit
         The unit of integer times, ``"s"``, ``"ms"``, ``"us"`` or ``"ns"``; without it text is ISO-8601.
+    contact_option
+        Which option of the command line names the contact's column, for the error where it is missing.
 
     Yields
     ------
@@ -60,7 +63,7 @@ def read_events(
     given = {role: name for role, name in (mapping or {}).items() if name}
     roles = _ROLES | given
     wanted = [
-        Column(name=roles["contact"], role="contact", complete=True),
+        Column(name=roles["contact"], role="contact", complete=True, option=contact_option),
         Column(name=roles["type"], role="type", complete=True),
         Column(name=roles["time"], role="time", use="integer" if unit else "instant", complete=True),
     ]

@@ -1,6 +1,6 @@
 """What the lead side of a model must agree on: criteria, intents, personas, contents and triggers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -8,7 +8,15 @@ from engagekit.model.across import entries_in, names_twice, texts_of
 from engagekit.model.leads import Content, Criterion, Fit, Persona
 from engagekit.model.lifecycle import Phase
 from engagekit.model.reactions import Trigger
-from engagekit.model.result_columns import KEY, Columns, condition_faults, result_columns
+from engagekit.model.result_columns import (
+    HALVES,
+    KEY,
+    LEVELS,
+    STAGES,
+    Columns,
+    condition_faults,
+    result_columns,
+)
 from engagekit.model.rules import Absence, Repeat, Rule
 from engagekit.model.wording import join, shown, suggestion
 
@@ -35,7 +43,7 @@ def columns_of(model: "Model") -> dict[str, str]:
 
 def lead_faults(model: "Model") -> Iterator[str]:
     """Say what is wrong between the parts of the lead side, whatever is wrong within them."""
-    columns = columns_of(model)
+    columns, values = columns_of(model), _values_of(model)
     personas = entries_in(Persona, model.personas, "personas")
     contents = entries_in(Content, model.contents, "contents")
     triggers = entries_in(Trigger, model.triggers, "triggers")
@@ -47,13 +55,13 @@ def lead_faults(model: "Model") -> Iterator[str]:
     yield from _content_faults(model, contents, personas)
     above = {name: kind for name, kind in columns.items() if name != "content"}
     for path, content in contents:
-        yield from _asked(content.where, join(path, "where"), above, columns)
+        yield from _asked(content.where, join(path, "where"), above, columns, values)
     above.pop("persona", None)
     for path, persona in personas:
-        yield from _asked(persona.where, join(path, "where"), above, columns)
+        yield from _asked(persona.where, join(path, "where"), above, columns, values)
     for path, trigger in triggers:
         for name in ("when", "was", "until"):
-            yield from _asked(getattr(trigger, name), join(path, name), columns, ())
+            yield from _asked(getattr(trigger, name), join(path, name), columns, (), values)
 
 
 def _scoring(model: "Model") -> list[tuple[str, Rule | Absence | Repeat]]:
@@ -64,9 +72,38 @@ def _scoring(model: "Model") -> list[tuple[str, Rule | Absence | Repeat]]:
     ]
 
 
-def _asked(condition: object, path: str, columns: Columns, declared: Iterable[str]) -> Iterator[str]:
+def _values_of(model: "Model") -> dict[str, list[str]]:
+    """Give all that the columns of text can hold, as far as the model can be read."""
+    scoring = _scoring(model)
+    phases = texts_of(phase.name for _, phase in entries_in(Phase, model.phases, "phases"))
+    fit: object = model.fit
+    grades = list(fit.grades) if isinstance(fit, Fit) and isinstance(fit.grades, Mapping) else []
+    intents = texts_of(entry.intent for _, entry in scoring)
+    return {
+        "intent": [*intents, UNCLEAR],
+        "level": [*LEVELS],
+        "next_level": [*LEVELS],
+        "half": [*HALVES],
+        "phase": phases,
+        "next_phase": phases,
+        "top_channel": texts_of(entry.channel for _, entry in scoring),
+        "grade": texts_of(grades),
+        "rating": [f"{grade}{number}" for grade in texts_of(grades) for number in range(1, len(LEVELS) + 1)],
+        "stage": [*STAGES],
+        "persona": texts_of(each.name for _, each in entries_in(Persona, model.personas, "personas")),
+        "content": texts_of(each.id for _, each in entries_in(Content, model.contents, "contents")),
+    }
+
+
+def _asked(
+    condition: object,
+    path: str,
+    columns: Columns,
+    declared: Iterable[str],
+    values: Mapping[str, Collection[str]],
+) -> Iterator[str]:
     later = [name for name in declared if name not in columns]
-    yield from condition_faults(condition, path, {**columns, "contact": KEY}, later)
+    yield from condition_faults(condition, path, {**columns, "contact": KEY}, later, values)
 
 
 def _intent_faults(model: "Model") -> Iterator[str]:

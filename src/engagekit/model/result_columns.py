@@ -1,6 +1,6 @@
 """The columns that results have, and what conditions may ask of them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -49,6 +49,10 @@ LEADS: Final[Columns] = MappingProxyType(
 KEY: Final = "key"
 """What the key holds, numbers or text, is known only when a table comes."""
 
+LEVELS: Final = ("none", "low", "medium", "high")
+HALVES: Final = ("prospect", "customer")
+STAGES: Final = ("lead", "MQL", "SAL", "SQL", "customer")
+
 _DECLARED_BY: Final = {
     "intent": "no rule has an intent",
     **dict.fromkeys(("fit", "fit_known", "grade", "rating"), "the model has no fit"),
@@ -56,6 +60,7 @@ _DECLARED_BY: Final = {
     "persona": "the model has no personas",
     "content": "the model has no contents",
 }
+_COMPARING: Final = ("eq", "ne", "in", "not_in")
 _NEAR: Final = 0.85
 """How near an unknown name must come to a column to be taken for it misspelt: `state` is none for `stage`."""
 
@@ -82,7 +87,13 @@ def result_columns(channels: Iterable[str], leads: Iterable[str]) -> dict[str, s
     }
 
 
-def condition_faults(condition: object, path: str, columns: Columns, later: Iterable[str]) -> Iterator[str]:
+def condition_faults(
+    condition: object,
+    path: str,
+    columns: Columns,
+    later: Iterable[str],
+    values: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Iterator[str]:
     """Say what a condition over attributes and result columns cannot ask.
 
     Parameters
@@ -95,6 +106,8 @@ def condition_faults(condition: object, path: str, columns: Columns, later: Iter
         The columns that are known when it is asked.
     later
         The columns that the model has, but computes only afterwards.
+    values
+        All that a column can hold, where that is known.
 
     Examples
     --------
@@ -103,11 +116,20 @@ def condition_faults(condition: object, path: str, columns: Columns, later: Iter
     ['when.engagment: unknown column, did you mean "engagement"?']
     >>> list(condition_faults(field("phase") >= 60, "when", SCORED, []))
     ["when.phase.ge: the column 'phase' holds text, got 60"]
+    >>> print(
+    ...     *condition_faults(field("phase") == "sale", "when", SCORED, [], {"phase": ["sales", "nurture"]})
+    ... )
+    when.phase.eq: no phase is ever 'sale', did you mean "sales"?
     """
     if not isinstance(condition, Condition):
         return
     faults = dict.fromkeys(
-        fault for test in _tests(condition) for fault in _test_faults(test, path, columns, later)
+        fault
+        for test in _tests(condition)
+        for fault in (
+            *_test_faults(test, path, columns, later),
+            *_value_faults(test, path, values.get(test.field) if test.field in columns else None),
+        )
     )
     yield from faults
 
@@ -158,6 +180,16 @@ def _operand_faults(test: Test, kind: str, where: str) -> Iterator[str]:
             yield (
                 f"{join(where, test.op)}: the column {shown(test.field)} holds {held}, got {shown(operand)}"
             )
+
+
+def _value_faults(test: Test, path: str, values: Collection[str] | None) -> Iterator[str]:
+    """Name the texts that a column never holds; a test for them would always give the same, unnoticed."""
+    if not values or test.op not in _COMPARING:
+        return
+    for operand in test.value if isinstance(test.value, tuple) else (test.value,):
+        if isinstance(operand, str) and operand not in values:
+            where = join(join(path, test.field), test.op)
+            yield f"{where}: no {test.field} is ever {shown(operand)}{suggestion(operand, values)}"
 
 
 def _is_instant(operand: object, kind: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from attrs import define, evolve
 from engagekit.errors import EventsError, ModelError, StateError
 from engagekit.frames import Out, build
 from engagekit.instants import microseconds_of
+from engagekit.model.scalars import instant_text
 from engagekit.plan import lower
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _refuse_strangers(now: Evaluation, previous: Evaluation) -> Standing:
         raise StateError(
             "reactions: expected a previous result of the same model, got one of the model with the "
             f"fingerprint {before}, and this one is of {after}; score the previous instant again with "
-            "this model, or set a new base line with previous=None"
+            "this model, or begin again without a previous result"
         )
     if previous.standing is None or previous.at is None:
         raise StateError(
@@ -112,14 +113,10 @@ def _refuse_strangers(now: Evaluation, previous: Evaluation) -> Standing:
     assert now.at is not None
     if microseconds_of(previous.at) > microseconds_of(now.at):
         raise StateError(
-            f"reactions: expected a previous result at or before {_shown(now.at)}, got one at "
-            f"{_shown(previous.at)}"
+            f"reactions: expected a previous result at or before {instant_text(now.at)}, got one at "
+            f"{instant_text(previous.at)}"
         )
     return previous.standing
-
-
-def _shown(at: datetime) -> str:
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat(" ")
 
 
 def _frame(now: Evaluation, fired: NDArray[np.bool_], phases: NDArray[np.int32], kind: str) -> Any:
