@@ -74,7 +74,7 @@ def test_overflow(decay):
 def test_overflow_names_a_contact_as_it_is():
     """An integer is named as one, and a long text is cut."""
     model = ek.Model(rules=[ek.Rule(name="v", on="v", points=1e308, decay="none")])
-    for contact, said in ((7, "events of contact 7: "), ("x" * 10_000, r"xxx\.\.\.' \(10,000 characters\): ")):
+    for contact, said in ((7, "contact 7: "), ("x" * 10_000, r"xxx\.\.\.' \(10,000 characters\): ")):
         with pytest.raises(ek.EventsError, match=f"{said}their points overflow"):
             model.score(events([contact] * 2), at="2026-01-02")
 

@@ -273,7 +273,7 @@ def test_scores_of_any_size():
     scores = scored({"ann": 1e308, "cleo": 3.0})
     tiny = rows_of(scores.rollup("account", scale=ek.Scale.linear(5e-324)))
     assert [(row["account"], row["engagement"]) for row in tiny] == [("Acme", 100.0), ("Zeta", 100.0)]
-    with pytest.raises(ek.EventsError, match="^rollup: the scores of the account 'Acme' overflow$"):
+    with pytest.raises(ek.EventsError, match=r"^rollup: the scores of the account 'Acme' overflow$"):
         scored({"ann": 1e308, "bob": 1e308}).rollup("account")
 
 

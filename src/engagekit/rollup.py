@@ -226,10 +226,7 @@ def _rolled(
         rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         best = order[rank < (1 if how == "max" else _TOP)]
         return np.asarray(np.bincount(account[best], scores[best], minlength=count), np.float64)
-    if weights is None:
-        weights = np.ones(len(scores))
-    else:
-        weights = _evened(weights, account, count)
+    weights = np.ones(len(scores)) if weights is None else _evened(weights, account, count)
     total = np.asarray(np.bincount(account, weights * scores, minlength=count), np.float64)
     if how == "sum":
         return total
