@@ -71,6 +71,20 @@ def test_overflow(decay):
         model.score(events(["a", "a", "a"]), at="2026-01-02")
 
 
+def test_overflow_names_a_contact_as_it_is():
+    """An integer is named as one, and a long text is cut."""
+    model = ek.Model(rules=[ek.Rule(name="v", on="v", points=1e308, decay="none")])
+    for contact, said in ((7, "contact 7: "), ("x" * 10_000, r"xxx\.\.\.' \(10,000 characters\): ")):
+        with pytest.raises(ek.EventsError, match=f"{said}their points overflow"):
+            model.score(events([contact] * 2), at="2026-01-02")
+
+
+def test_scores_whose_sum_overflows():
+    """Contacts whose points overflow only together are scored."""
+    model = ek.Model(rules=[ek.Rule(name="v", on="v", points=1e308, decay="none")])
+    assert model.score(events(["a", "b"]), at="2026-01-02").frame["score"].tolist() == [1e308, 1e308]
+
+
 @pytest.mark.parametrize(
     ("points", "constant", "span"),
     [(1000, 0.9999, "2592000000001us"), (10, 0.999999, "2592001s"), (1000, 0.99999999, "2592001s")],

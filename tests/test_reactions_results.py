@@ -211,6 +211,26 @@ def test_a_key_of_another_name_or_kind():
     assert cold.at is not None
 
 
+@pytest.mark.parametrize("ids", [(-3, 5, 2**64 - 3), (2**64 - 3, 5, -3), (5, -3, 2**64 - 9)])
+def test_ids_that_no_type_holds_together(ids):
+    """An id below 0 never becomes one above 2^63 - 1: the two are not remembered side by side."""
+    model = ek.Model.from_dict(MODEL | {"triggers": [{"name": "t"} | HOT]})
+
+    def result(contact, at):
+        dtype = np.uint64 if contact >= 2**63 else np.int64
+        time = np.array(["2026-01-01"], "M8[us]")
+        events = {"contact": np.array([contact], dtype), "type": ["set"], "time": time, "value": [90.0]}
+        return model.score(events, at=f"2026-01-0{at}")
+
+    first, second, third = (result(contact, at) for at, contact in enumerate(ids, 1))
+    assert second.reactions(first)["contact"].tolist() == [ids[1]]
+    with pytest.raises(
+        ek.EventsError,
+        match=r"reactions: previous column 'contact': .* negative ones and some above 2\^63 - 1",
+    ):
+        third.reactions(second)
+
+
 @pytest.mark.parametrize("key", ["trigger", "at", "previous_phase"])
 def test_a_key_named_as_a_column_of_what_fired(key):
     """Where the key would stand beside a column of its name, that is said."""

@@ -277,3 +277,30 @@ def test_roll_ups_are_what_one_would_do_by_hand(drawn):
             assert row["contacts"] == len(own)
             assert row["top_score"] == max(s for s, _ in own)
             assert row["active"] == sum(100 * (1 - 2 ** (-max(0, s) / 50)) >= 1 for s, _ in own)
+
+
+@pytest.mark.parametrize("size", [1e308, 1.0, 5e-324])
+def test_weights_of_any_size(size):
+    """Only the ratios of weights count, however large or small they are."""
+    people = PEOPLE.with_columns(power=pl.Series([size, size, 1.0, 0.0]))
+    accounts = scored(POINTS, people).rollup("account", "weighted", weight="power")
+    assert {row["account"]: row["score"] for row in rows_of(accounts)} == {"Acme": 40.0, "Zeta": -5.0}
+
+
+def test_scores_of_any_size():
+    """Scores too large for a scale read 100, and those too large to be added up are an error."""
+    scores = scored({"ann": 1e308, "cleo": 3.0})
+    tiny = rows_of(scores.rollup("account", scale=ek.Scale.linear(5e-324)))
+    assert [(row["account"], row["engagement"]) for row in tiny] == [("Acme", 100.0), ("Zeta", 100.0)]
+    with pytest.raises(ek.EventsError, match=r"^rollup: the scores of the account 'Acme' overflow$"):
+        scored({"ann": 1e308, "bob": 1e308}).rollup("account")
+
+
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [(50, "scale: expected a table, got 50"), (ek.Scale.linear(-3), "scale.linear: expected a number above")],
+)
+def test_a_scale_is_checked(scale, message):
+    """The accounts' scale is held to what a model's is."""
+    with pytest.raises(ek.ModelError, match=message):
+        scored(POINTS).rollup("account", scale=scale)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from engagekit import _core
-from engagekit.threads import cores, even, in_parts
+from engagekit.threads import cores, even, in_parts, in_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,18 +85,15 @@ def regroup(
     apart = _core.Apart(*span, bits, len(edges) - 1, made.view(np.uint64), *placed, rows, numbered)
     block = {first: number for number, first in enumerate(edges[:-1])}
 
-    def tally(first: int, last: int) -> None:
-        for lo, hi, some, _ in _steps(first, last, ids, ids):
-            del lo, hi
-            apart.count(block[first], some)
+    def tally(first: int, some: NDArray[Any]) -> None:
+        apart.count(block[first], some)
 
-    def spread(first: int, last: int) -> None:
-        for lo, hi, some, when in _steps(first, last, ids, times):
-            apart.spread(block[first], some, when, types[lo:hi], lo)
+    def spread(first: int, lo: int, hi: int, some: NDArray[Any], when: NDArray[Any]) -> None:
+        apart.spread(block[first], some, when, types[lo:hi], lo)
 
-    in_parts(tally, edges)
+    in_steps(tally, edges, lambda first, last: ((some,) for _, _, some, _ in _steps(first, last, ids, ids)))
     sizes = np.diff(apart.lay())
-    in_parts(spread, edges)
+    in_steps(spread, edges, lambda first, last: _steps(first, last, ids, times))
     queue = deque(
         np.argsort(-sizes, kind="stable").tolist()
     )  # the largest first, lest one is left for the end
@@ -106,12 +103,11 @@ def regroup(
     grouped = made, types
     order = np.empty(count, np.uint32) if numbered else None
 
-    def gather(first: int, last: int) -> None:
-        for lo, hi in pairwise(_contacts(starts, first, last, STEP)):
-            apart.gather(starts, begins, lo, hi, *grouped, order)
+    def gather(_: int, lo: int, hi: int) -> None:
+        apart.gather(starts, begins, lo, hi, *grouped, order)
 
     inner = np.searchsorted(starts, edges[1:-1]).tolist()
-    in_parts(gather, sorted({0, len(begins), *inner}))
+    in_steps(gather, sorted({0, len(begins), *inner}), lambda first, last: runs(starts, first, last))
     return Regrouped(starts, *grouped, order, named)
 
 
@@ -156,19 +152,19 @@ def _coded(
         apart.mark(seen, first, last)
     _core.bits_before(seen, before)
 
-    def enter(first: int, last: int) -> None:
-        for lo, hi in pairwise(range(first, last + 1)):
-            apart.enter(seen, before, lo, hi, starts[1:], begins, ids)
+    def enter(_: int, lo: int, hi: int) -> None:
+        apart.enter(seen, before, lo, hi, starts[1:], begins, ids)
 
-    in_parts(enter, even(parts, threads))
+    in_steps(enter, even(parts, threads), lambda first, last: pairwise(range(first, last + 1)))
     np.cumsum(starts, out=starts)
     return starts, begins, ids
 
 
-def _contacts(starts: NDArray[np.int64], first: int, last: int, step: int) -> list[int]:
-    """Cut a run of contacts where they have some number of rows."""
-    rows = range(int(starts[first]) + step, int(starts[last]), step)
-    return sorted({first, last, *np.searchsorted(starts, list(rows)).clip(first, last).tolist()})
+def runs(starts: NDArray[np.int64], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Cut contacts into runs that have not too many rows to wait for, unless one contact has."""
+    rows = range(int(starts[first]) + STEP, int(starts[last]), STEP)
+    inner = np.searchsorted(starts, list(rows)).clip(first, last).tolist()
+    return pairwise(sorted({first, last, *inner}))
 
 
 def _steps(

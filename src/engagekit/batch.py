@@ -20,6 +20,7 @@ from engagekit.frames import Frame, Out, build, frame_of
 from engagekit.instants import EPOCH, microseconds_of, now, refuse_out_of_range
 from engagekit.leads import Rows, Sight, leads_of, seen
 from engagekit.model import Absence, Model, Repeat, Rule
+from engagekit.model.wording import shown
 from engagekit.notes import notes
 from engagekit.plan import lower
 from engagekit.results import ids_out, result_columns, taken
@@ -330,8 +331,9 @@ def _lead_rows(events: Events, asked: Asked, numbers: Numbers, rows: NDArray[np.
 
 def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
     largest, score = numbers.columns["largest"], numbers.columns["score"]
-    if np.isfinite(largest.max(initial=0.0)) and np.isfinite(score.sum()):
-        return
+    with np.errstate(over="ignore"):  # scores that are finite one by one
+        if np.isfinite(largest.max(initial=0.0)) and np.isfinite(score.sum()):
+            return
     finite = np.isfinite(score) & np.isfinite(largest)
     if not finite.all():
         refuse_overflow(events, int(asked.jobs.contacts[int((~finite).argmax())]))
@@ -339,9 +341,11 @@ def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
 
 def refuse_overflow(events: Events, contact: int) -> NoReturn:
     """Raise an EventsError for a contact whose points no float can hold."""
+    ids = events.contacts
+    who = int(ids.integers()[contact]) if ids.kind == "integer" else ids.strings()[contact]
     raise EventsError(
-        f"events of contact {events.contacts.strings()[contact]!r}: their points overflow; expected amounts "
-        "and points whose sum a 64-bit float can hold"
+        f"events of contact {shown(who)}: their points overflow; expected amounts and points whose sum a "
+        "64-bit float can hold"
     )
 
 

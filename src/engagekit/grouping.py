@@ -11,7 +11,7 @@ import numpy as np
 from engagekit import _core, apart
 from engagekit.coding import Codes
 from engagekit.errors import EventsError
-from engagekit.threads import cores, even, in_parts
+from engagekit.threads import cores, even, in_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,9 +130,10 @@ def _in_order(grouped: Grouped, edges: list[int]) -> None:
     """Sort each contact's rows by time, where they are not."""
     contacts = len(grouped.starts) - 1
     inner = np.searchsorted(grouped.starts, edges[1:-1])
-    in_parts(
-        lambda first, last: _core.sort_times(grouped.starts, first, last, *grouped[1:]),
+    in_steps(
+        lambda _, lo, hi: _core.sort_times(grouped.starts, lo, hi, *grouped[1:]),
         sorted({0, contacts, *inner.tolist()}) if contacts else [0, 0],
+        lambda first, last: apart.runs(grouped.starts, first, last),
     )
 
 
@@ -151,20 +152,21 @@ def _place(
     block = dict(zip(edges[:-1], places, strict=True))
     begins = [0, *accumulate(len(piece) for piece in times[:-1])] if times else []
 
-    def count(first: int, last: int) -> None:
-        for lo, hi in _steps(first, last):
-            _core.count_rows(codes[lo:hi], block[first])
+    def count(first: int, lo: int, hi: int) -> None:
+        _core.count_rows(codes[lo:hi], block[first])
 
-    def place(first: int, last: int) -> None:
+    def pieces(first: int, last: int) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
         for piece, begin in zip(times, begins, strict=True):
             for lo, hi in _steps(max(first, begin), min(last, begin + len(piece))):
-                some = piece[lo - begin : hi - begin]
-                own = (lo, block[first], placed_times, placed_types, order)
-                _core.place_rows(codes[lo:hi], some, types[lo:hi], *own)
+                yield lo, hi, piece[lo - begin : hi - begin]
 
-    in_parts(count, edges)
+    def place(first: int, lo: int, hi: int, some: NDArray[np.int64]) -> None:
+        own = (lo, block[first], placed_times, placed_types, order)
+        _core.place_rows(codes[lo:hi], some, types[lo:hi], *own)
+
+    in_steps(count, edges, _steps)
     _core.place_blocks(places, starts)
-    in_parts(place, edges)
+    in_steps(place, edges, pieces)
 
 
 def _steps(first: int, last: int) -> Iterator[tuple[int, int]]:

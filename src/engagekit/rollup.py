@@ -64,10 +64,14 @@ def rollup(people: People, by: str, how: str, *, weight: Any, unknown: Any, scal
             f"scale: expected a Scale such as engagekit.Scale.saturating(200), got {shown(scale)}"
         )
     fields = _Fields(people)
+    scale = people.model.scale if scale is None else people.model.evolve(scale=scale).scale  # checked by it
     ids, account = _accounts(fields, fields.named(by, "by"), by, unknown)
     count, scores = len(ids), people.table["score"].values
     rolled = _rolled(scores, account, count, how, None if weight is None else _weights(fields, weight))
-    engagement = _engagement(people.model.scale if scale is None else scale, rolled)
+    if not np.isfinite(rolled).all():
+        wrong = ids.at(int(np.isfinite(rolled).argmin()))
+        raise EventsError(f"rollup: the scores of the account {shown(wrong)} overflow")
+    engagement = _engagement(scale, rolled)
     active = people.table["engagement"].values >= people.model.levels.low
     top = _first_largest(scores, account, count)
     order = np.argsort(-rolled, kind="stable")
@@ -228,8 +232,7 @@ def _rolled(
         rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         best = order[rank < (1 if how == "max" else _TOP)]
         return np.asarray(np.bincount(account[best], scores[best], minlength=count), np.float64)
-    if weights is None:
-        weights = np.ones(len(scores))
+    weights = np.ones(len(scores)) if weights is None else _evened(weights, account, count)
     total = np.asarray(np.bincount(account, weights * scores, minlength=count), np.float64)
     if how == "sum":
         return total
@@ -237,11 +240,19 @@ def _rolled(
     return np.divide(total, whole, out=np.zeros(count), where=whole > 0)
 
 
+def _evened(weights: NDArray[np.float64], account: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """Make the largest weight of each account 0.5 to 1 by a power of two, so that no product overflows."""
+    largest = np.zeros(count)
+    np.maximum.at(largest, account, weights)
+    return np.asarray(np.ldexp(weights, -np.frexp(largest)[1][account]), np.float64)
+
+
 def _engagement(scale: Scale, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    positive = np.maximum(0.0, scores)
-    if scale.kind == "linear":
-        return 100 * np.minimum(1.0, positive / scale.value)
-    return np.asarray(-100 * np.expm1(-positive / scale.value * np.log(2)), np.float64)
+    with np.errstate(over="ignore"):  # beyond all numbers a scale reads 100
+        share = np.maximum(0.0, scores) / scale.value
+        if scale.kind == "linear":
+            return 100 * np.minimum(1.0, share)
+        return np.asarray(-100 * np.expm1(-share * np.log(2)), np.float64)
 
 
 def _levels(levels: Levels, engagement: NDArray[np.float64]) -> NDArray[np.int32]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Step = TypeVarTuple("Step")
 
 MOST_THREADS = 256
 
@@ -50,3 +51,30 @@ def in_parts(
         except BaseException:  # Ctrl-C above all: the others need not finish
             stop()
             raise
+
+
+def in_steps(
+    work: Callable[[int, *Step], object],
+    edges: Sequence[int],
+    steps: Callable[[int, int], Iterable[tuple[*Step]]],
+) -> None:
+    """Do some work from each edge to the next, as `in_parts` does, but a step at a time.
+
+    Parameters
+    ----------
+    work
+        Called with the first edge of its part and with what makes a step.
+    edges
+        In rising order, at least two.
+    steps
+        Cuts a part into steps. Where one part fails or the user interrupts, no other begins another step.
+    """
+    going = [True]
+
+    def part(first: int, last: int) -> None:
+        for step in steps(first, last):
+            if not going:
+                return
+            work(first, *step)
+
+    in_parts(part, edges, stop=going.clear)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from attrs import define, evolve
 
-from engagekit.coding import Coder
+from engagekit.coding import MIXED, Coder
+from engagekit.errors import EventsError
 from engagekit.frames import Out
 from engagekit.keys import Keys, joined
 from engagekit.model import Model, Trigger
@@ -190,6 +191,7 @@ def _met(keys: Keys, before: Standing) -> tuple[NDArray[np.int64], NDArray[np.in
     known, absent = len(before.keys), len(before.gone)
     if not absent and keys.same_as(before.keys):
         return np.arange(known), np.empty(0, np.int64)
+    _refuse_two_signs(keys, before)
     coder = Coder(f"column {keys.name!r}")
     coder.code(keys.column())
     place = np.full(len(keys), known + absent, np.int64)
@@ -201,6 +203,16 @@ def _met(keys: Keys, before: Standing) -> tuple[NDArray[np.int64], NDArray[np.in
         place[codes[there]] = offset + np.flatnonzero(there)
         left.append(offset + np.flatnonzero(~there))
     return place, np.concatenate(left)
+
+
+def _refuse_two_signs(keys: Keys, before: Standing) -> None:
+    """Raise an EventsError if no type of integers can hold the ids of all: they are kept side by side."""
+    held = [each.out.values for each in (keys, before.keys, before.gone) if each.out.kind == "integer"]
+    spans = [(int(values.min()), int(values.max())) for values in held if len(values)]
+    if any(least < 0 for least, _ in spans) and any(most > np.iinfo(np.int64).max for _, most in spans):
+        raise EventsError(
+            f"reactions: previous column {before.keys.name!r}: {MIXED}, those of this one included"
+        )
 
 
 def _gone(before: Standing, left: NDArray[np.int64]) -> Keys:
