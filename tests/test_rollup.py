@@ -298,7 +298,10 @@ def test_scores_of_any_size():
 
 @pytest.mark.parametrize(
     ("scale", "message"),
-    [(50, "scale: expected a table, got 50"), (ek.Scale.linear(-3), "scale.linear: expected a number above")],
+    [
+        (ek.Scale.saturating(0), "scale.saturating: expected a number above"),
+        (ek.Scale.linear(-3), "scale.linear: expected a number above"),
+    ],
 )
 def test_a_scale_is_checked(scale, message):
     """The accounts' scale is held to what a model's is."""
