@@ -365,7 +365,10 @@ cdef class Apart:
         cdef bint numbered = rows is not None
         cdef const int64_t* source_times = self.to.times
         cdef const uint8_t* source_types = self.to.types
-        if times.shape[0] != self.n or type_bytes.shape[0] != self.n * width or (numbered and (rows.shape[0] != self.n or not self.numbered)):
+        if (
+            times.shape[0] != self.n or type_bytes.shape[0] != self.n * width
+            or (numbered and (rows.shape[0] != self.n or not self.numbered))
+        ):
             raise ValueError("grouped times, types and rows differ in length")
         if not 0 <= first <= last <= begins.shape[0] or starts.shape[0] != begins.shape[0] + 1:
             raise ValueError("no such contacts")

@@ -34,9 +34,6 @@ class Comparison:
     moves
         By column (``"phase"``, ``"level"`` ...) how many contacts went from where to where, the most first:
         ``{("sales", "nurture"): 12}``; None stands for null.
-    frame
-        The table in the caller's kind of frame: a row for each contact that changed, is new or gone, those
-        whose score differs most first.
 
     Notes
     -----
@@ -93,7 +90,10 @@ class Comparison:
 
     @property
     def frame(self) -> Any:
-        """The table in the caller's kind of frame."""
+        """The table in the caller's kind of frame: a row for each contact that changed, is new or gone.
+
+        Those whose score differs most come first.
+        """
         if self._frame is None:
             self._frame = build(self._kind, self._columns)
         return self._frame

@@ -29,13 +29,6 @@ class Explanation:
         Who, and the instant.
     score, engagement, level, phase
         What the contact's row says.
-    frame
-        The table in the caller's kind of frame, whose ``contribution`` adds up to `score`. A row for each
-        rule that matched any event: ``rule``, ``channel``, ``events`` (those that the limit let through),
-        ``raw`` (their points), ``decayed`` (what is left of these by now), ``contribution`` and ``cut``. Or
-        a row for each event and rule: ``time``, ``type``, ``rule``, ``channel``, ``raw``, ``weight`` (what
-        is left of a point; 0 where the limit dropped the event), ``contribution`` and ``cut``. What counts
-        most comes first.
 
     Notes
     -----
@@ -96,7 +89,14 @@ class Explanation:
 
     @property
     def frame(self) -> Any:
-        """The table in the caller's kind of frame."""
+        """The table in the caller's kind of frame, whose ``contribution`` adds up to `score`.
+
+        A row for each rule that matched any event: ``rule``, ``channel``, ``events`` (those that the limit
+        let through), ``raw`` (their points), ``decayed`` (what is left of these by now), ``contribution``
+        and ``cut``. Or a row for each event and rule: ``time``, ``type``, ``rule``, ``channel``, ``raw``,
+        ``weight`` (what is left of a point; 0 where the limit dropped the event), ``contribution`` and
+        ``cut``. What counts most comes first.
+        """
         if self._frame is None:
             columns = dict(self._columns)
             if self._connection is not None:  # so that it can be joined with the caller's own relations
