@@ -117,6 +117,27 @@ def test_explaining_files_is_explaining_their_scores(run: Out, tmp_path: Path) -
         assert code == 1 and err.startswith(f"engagekit: contact {unknown}: not among the scores")
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("1_0", "'1_0'"),
+        ("\u0661", "'\u0661'"),
+        (" 1", "' 1'"),
+        ("9" * 5_000, f"'{'9' * 59}...' (5,000 characters)"),
+    ],
+)
+def test_what_is_no_integer(run: Out, typed: str, said: str) -> None:
+    """An id of integers is what a file would have: digits, with a sign or not."""
+    times = pa.array([0, 0], pa.timestamp("us"))
+    table = pa.table({"contact": [1, 10], "type": ["visit"] * 2, "time": times, "value": [None, 5.0]})
+    pq.write_table(table, "numbers.parquet")
+    code, _, err = run("explain", "numbers.parquet", "--model", "shop.toml", "--contact", typed)
+    assert (code, err) == (
+        1,
+        f"engagekit: contact: expected an integer as in the column 'contact', got {said}\n",
+    )
+
+
 def test_unknown_contacts_are_told_the_nearest(run: Out) -> None:
     """An id that no event has is an error that names those like it."""
     code, out, err = run(*EXPLAIN, "--contact", "07")

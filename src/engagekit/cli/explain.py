@@ -1,6 +1,7 @@
 """``engagekit explain``: why one contact has its score."""
 
 import argparse
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -13,12 +14,16 @@ from engagekit.cli.models import load_model
 from engagekit.cli.reading import read_contacts, read_for
 from engagekit.errors import EventsError
 from engagekit.model import Model
+from engagekit.model.wording import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from engagekit.events import Events
     from engagekit.explain import Explanation
+
+_LONGEST = 100
+"""More digits than any integer of a file has; from some thousands on `int` refuses them."""
 
 
 def add(commands: Any) -> None:
@@ -99,10 +104,10 @@ def _as_kept(contact: str, table: "pa.Table", key: str) -> str | int:
     """Read an id as the files have it: as an integer, or as it was typed."""
     if not str(table.schema.field(key).type).startswith(("int", "uint")):
         return contact
-    try:
+    # int() alone would take 1_0 for ten, and digits of other scripts
+    if len(contact) <= _LONGEST and re.fullmatch("[+-]?[0-9]+", contact):
         return int(contact)
-    except ValueError:
-        raise EventsError(f"contact: expected an integer as in the column {key!r}, got {contact!r}") from None
+    raise EventsError(f"contact: expected an integer as in the column {key!r}, got {shown(contact)}")
 
 
 def _only(table: "pa.Table", key: str, contact: str | int) -> "pa.Table":
