@@ -35,6 +35,8 @@ from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
 
 if TYPE_CHECKING:
     from engagekit.events import Events
+    from engagekit.live import Live
+    from engagekit.score import Score
     from engagekit.scores import Scores
 
 __version__ = "0.1.0"
@@ -53,6 +55,7 @@ __all__ = [
     "Fit",
     "Lifecycle",
     "Limit",
+    "Live",
     "Model",
     "ModelError",
     "Momentum",
@@ -62,6 +65,7 @@ __all__ = [
     "Repeat",
     "Rule",
     "Scale",
+    "Score",
     "Scores",
     "Signal",
     "StateError",
@@ -72,7 +76,12 @@ __all__ = [
 
 
 # A model is declared without NumPy; what holds data is loaded, and NumPy with it, when it is first used.
-_LOADED_ON_USE = {"Events": "engagekit.events", "Scores": "engagekit.scores"}
+_LOADED_ON_USE = {
+    "Events": "engagekit.events",
+    "Live": "engagekit.live",
+    "Score": "engagekit.score",
+    "Scores": "engagekit.scores",
+}
 
 
 def __getattr__(name: str) -> object:

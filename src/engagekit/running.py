@@ -186,7 +186,7 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
         return tally
 
     heard = numbers.heard
-    contents = np.empty(0, np.int32) if heard is None else _contents(plan, events)
+    contents = np.empty(0, np.int32) if heard is None else contents_of(plan, events)
 
     def hear(
         starts: NDArray[np.int64],
@@ -214,7 +214,7 @@ def run(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bo
     return numbers
 
 
-def _contents(plan: Plan, events: Events) -> NDArray[np.int32]:
+def contents_of(plan: Plan, events: Events) -> NDArray[np.int32]:
     """Give, by event, the number of the content that it brought (-1: none); nothing if no event says any."""
     found = events.codes_if_any(CONTENT) if plan.model.contents else None
     if found is None:
