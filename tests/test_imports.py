@@ -60,6 +60,17 @@ ARROWS: dict[str, set[str]] = {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts", "explain",
         "leads", "notes", "reacting", "results", "running", "scores", "streams",
     },
+    "classing": {"errors", "instants", "model", "plan", "matching", "running", "_core"},
+    "attributes": {"errors", "instants", "model", "columns", "contacts", "frames", "classing"},
+    "score": {"instants", "frames", "model", "plan"},
+    "statefiles": {"errors"},
+    "autosaving": set(),
+    "keeping": {"errors", "model", "plan", "statefiles", "_core"},
+    "live": {
+        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching",
+        "results", "running", "leads", "scores", "classing", "attributes", "score", "statefiles",
+        "autosaving", "keeping", "_core",
+    },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
         "threads", "_core",
@@ -257,7 +268,7 @@ def test_importing_loads_no_frame_library() -> None:
     assert loaded & (LIBRARIES | UNNEEDED | {"numpy"}) == set()
 
 
-@pytest.mark.parametrize("name", ["Events", "Scores"])
+@pytest.mark.parametrize("name", ["Events", "Live", "Score", "Scores"])
 def test_what_holds_data_is_loaded_on_use(name: str) -> None:
     """Asking for Events or Scores loads NumPy, and still no frame library."""
     loaded = modules_after(f"import engagekit; engagekit.{name}")

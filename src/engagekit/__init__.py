@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from engagekit.comparison import Comparison
     from engagekit.events import Events
     from engagekit.explain import Explanation
+    from engagekit.live import Live
+    from engagekit.score import Score
     from engagekit.scores import Scores
 
 __version__ = "0.1.0"
@@ -57,6 +59,7 @@ __all__ = [
     "Fit",
     "Lifecycle",
     "Limit",
+    "Live",
     "Model",
     "ModelError",
     "Momentum",
@@ -66,6 +69,7 @@ __all__ = [
     "Repeat",
     "Rule",
     "Scale",
+    "Score",
     "Scores",
     "Signal",
     "StateError",
@@ -80,6 +84,8 @@ _LOADED_ON_USE = {
     "Comparison": "engagekit.comparison",
     "Events": "engagekit.events",
     "Explanation": "engagekit.explain",
+    "Live": "engagekit.live",
+    "Score": "engagekit.score",
     "Scores": "engagekit.scores",
 }
 

@@ -1,6 +1,6 @@
 """The compiled kernel; the parts that it includes (`_ids.pxi` ... `_scorer.pxi`) say what each thing does."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, final
 
 from numpy.typing import NDArray
@@ -183,6 +183,147 @@ class Scorer:
         tally: _Array,
     ) -> None: ...
     def stop(self) -> None: ...
+
+@final
+class Kept:
+    """What a frame of events brings beside its columns: how its codes are the live state's."""
+
+    def __init__(
+        self,
+        contacts: _Array,
+        classes: _Array,
+        types: _Array,
+        contents: _Array,
+        ids: _Array,
+        named: _Array,
+        by: list[_Array] | None,
+        columns: list[_Array] | None,
+    ) -> None: ...
+
+@disjoint_base
+class LiveState:
+    """The contacts' rows."""
+
+    rows: int
+    duplicates: int
+    plain: dict[str, int]
+    clock: Callable[[], Any] | None
+    aware: bool
+    def add(
+        self,
+        contact: int | str,
+        type: str,
+        time: Any = None,
+        *,
+        value: Any = None,
+        id: int | str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take in one event.
+
+        Parameters
+        ----------
+        contact
+            Who: an integer or a text, as of all the others.
+        type
+            What happened.
+        time
+            When: a datetime (naive means UTC), a date, a `numpy.datetime64` or ISO 8601 text; None: now.
+        value
+            How much.
+        id
+            An id of the event: one that the contact has had within the lateness is a duplicate.
+        context
+            What else the model may look at, by name; what is missing is null.
+
+        Raises
+        ------
+        EventsError
+            If the contact is of another kind than those before, the type is no text, the time no instant, or
+            the model asks something of a value that its kind cannot answer. Nothing has changed then.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> where = ek.field("url").contains("/pricing")
+        >>> rule = ek.Rule(name="pricing", on="view", where=where, points=5)
+        >>> live = ek.Live(ek.Model(rules=[rule]))
+        >>> live.add(7, "view", "2026-01-01", context={"url": "/pricing/eu"})
+        >>> live.score(7, at="2026-01-01").score
+        5.0
+        """
+
+    def declare(
+        self,
+        scorer: Scorer,
+        *,
+        lateness: int,
+        secrets: bytes,
+        excludes: _Array,
+        exclude_roles: _Array,
+        verdicts: _Array,
+        heard: bool,
+        contents: int,
+        codes: list[_Array] | None,
+        amounts: list[_Array] | None,
+    ) -> None: ...
+    def rank(self, ranks: _Array) -> None: ...
+    def code_integer(self, ids: IntegerIds, value: int, insert: bool = True) -> int: ...
+    def code_text(self, ids: TextIds, value: str, insert: bool = True) -> int: ...
+    def code_integers(self, ids: IntegerIds, values: _Array) -> Any: ...
+    def code_texts(self, ids: TextIds, starts: _Array, data: _Array) -> Any: ...
+    def hashed(self, label: str) -> int: ...
+    def all_hashed(self, labels: list[str]) -> Any: ...
+    def take_one(
+        self,
+        code: int,
+        time: int,
+        event_class: int,
+        type: int,
+        content: int,
+        id: int | None,
+        codes: tuple[int, ...] | None,
+        bys: tuple[int, ...] | None,
+        amounts: tuple[float, ...] | None,
+        now: int,
+    ) -> None: ...
+    def take_all(self, source: Scorer, kept: Kept, now: int) -> None: ...
+    def admit(self, now: int) -> None: ...
+    def score_some(
+        self,
+        codes: _Array,
+        since: _Array,
+        at: int,
+        ahead: bool,
+        arrays: dict[str, _Array] | None,
+        channels: _Array,
+        rejected: _Array,
+        said: _Array,
+        had: _Array,
+    ) -> int: ...
+    def score_one(self, code: int, at: int, since: int) -> tuple[Any, ...] | None: ...
+    def become(self, ids: IntegerIds | TextIds) -> None: ...
+    def begin_file(self) -> int: ...
+    def next_block(self) -> bytes: ...
+    def end_file(self) -> None: ...
+    def filled(self, out: _Array) -> None: ...
+    def counts(self) -> list[int]: ...
+    def restore(self, counts: list[int], data: _Array, places: _Array, rows: int, types: int) -> bool: ...
+    def aliases(self) -> list[tuple[int, int]]: ...
+    def absorb(self, other: LiveState, codes: _Array, types: _Array, classes: _Array) -> None: ...
+    def join(self, code: int, into: int) -> None: ...
+    def row(self, code: int) -> int: ...
+    def erase(self, code: int) -> None: ...
+    @property
+    def newest(self) -> int | None: ...
+    @property
+    def late(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    def tallies(self) -> tuple[int, int, int]: ...
+    def own(self, out: _Array) -> None: ...
+    def counted(self) -> int: ...
+    def __len__(self) -> int: ...
 
 def scorer(
     *,

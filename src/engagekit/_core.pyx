@@ -9,7 +9,8 @@ by contact or, where that is possible, many side by side (`_crowd.pxi`, `_crowd.
 stream apart before they are grouped, `_plan.pxi` has what all share, `_simd.h` the vectors, `_scorer.pxi` is their face
 to Python. Many instants of one contact are swept (`_course.pxi`, `_sweep.pxi`, `_marks.pxi`), all contacts at the same
 ones (`_sweeper.pxi`) or each at its own (`_rows.pxi`). Intents (`_leads.pxi`) are taken from what is finished, and what
-sales said of a contact (`_said.pxi`) is read apart from points.
+sales said of a contact (`_said.pxi`) is read apart from points. What is kept between
+events (`_live_rows.pxi`, `_live_log.pxi`, `_live_file.pxi`, `_live.pxi`) ends in the same finishing.
 """
 
 cimport cython
@@ -58,6 +59,10 @@ include "_marks.pxi"
 include "_sweeper.pxi"
 include "_rows.pxi"
 include "_said.pxi"
+include "_live_rows.pxi"
+include "_live_log.pxi"
+include "_live_file.pxi"
+include "_live.pxi"
 
 
 def _choose_path():

@@ -153,6 +153,7 @@ class Match:
     weight_factors: NDArray[np.float64]
     codes: list[NDArray[np.int32]]
     amounts: list[NDArray[np.float64]]
+    view: View
 
 
 def match(plan: Plan, events: Events) -> Match:
@@ -166,11 +167,11 @@ def match(plan: Plan, events: Events) -> Match:
     coded = [events.codes(name) for name in plan.codes]
     if plan.conditions or len(events.types_by_code) > _MOST_KEPT:
         classes, view = _classes(plan, events)
-        tables = _Tables.of(plan, view)
+        tables = Tables.of(plan, view)
     else:
         classes = events.types
         view, tables = _of_types(plan, tuple(events.types_by_code))
-    starts, factors = _factors(plan, [labels for _, labels in coded])
+    starts, tables_by_weight = factors(plan, [labels for _, labels in coded])
     result = Match(
         classes=classes,
         flags=tables.flags,
@@ -180,21 +181,28 @@ def match(plan: Plan, events: Events) -> Match:
         roles=tables.roles,
         weight_columns=np.array([column for column, _ in plan.weights], np.int32),
         weight_starts=starts,
-        weight_factors=factors,
+        weight_factors=tables_by_weight,
         codes=[codes for codes, _ in coded],
         amounts=[events.numbers(name) for name in plan.amounts],
+        view=view,
     )
     if len(plan.excludes):
-        roles = np.zeros((len(plan.excludes), view.size), np.uint8)
-        for x, (taken, followed) in enumerate(plan.excluded):
-            roles[x, view.where(taken)] |= ON
-            roles[x, view.where(followed)] |= UNLESS
+        roles = exclude_roles(plan, view)
         if view.size:
             gone = np.zeros(len(classes), np.uint8)
             _core.exclude(plan.excludes, roles, events.starts, events.times, result.codes, classes, gone)
             none = -1 if classes.dtype == np.int32 else np.iinfo(classes.dtype).max
             result.classes = np.where(gone.view(np.bool_), classes.dtype.type(none), classes)
     return result
+
+
+def exclude_roles(plan: Plan, view: View) -> NDArray[np.uint8]:
+    """Say of each class what it is for each exclusion."""
+    roles = np.zeros((len(plan.excluded), view.size), np.uint8)
+    for x, (taken, followed) in enumerate(plan.excluded):
+        roles[x, view.where(taken)] |= ON
+        roles[x, view.where(followed)] |= UNLESS
+    return roles
 
 
 def _selectors(plan: Plan) -> Iterable[Selector]:
@@ -207,11 +215,17 @@ def _selectors(plan: Plan) -> Iterable[Selector]:
         yield from followed
 
 
-def _classes(plan: Plan, events: Events) -> tuple[NDArray[Any], _View]:
-    """Give the class of each event, and a view of the classes."""
+def asked_of(plan: Plan) -> dict[str, set[int]]:
+    """Give the conditions that a plan asks of each type that it names."""
     asked: dict[str, set[int]] = {}
     for selector in _selectors(plan):
         asked.setdefault(selector.type, set()).update(selector.conditions)
+    return asked
+
+
+def _classes(plan: Plan, events: Events) -> tuple[NDArray[Any], View]:
+    """Give the class of each event, and a view of the classes."""
+    asked = asked_of(plan)
     # every condition is evaluated, so that a missing column shows whatever types have come
     answers = [
         truth(condition, events.column, len(events.times), events.named) for condition in plan.conditions
@@ -238,15 +252,17 @@ def _classes(plan: Plan, events: Events) -> tuple[NDArray[Any], _View]:
         before = distinct >> _BITS
         types, held = types[before], held[:, before]
         held[some] = (distinct >> np.arange(len(some))[:, None]) & 1 != 0
-    return narrow(classes, len(types)), _View(types, held, events.types_by_code)
+    return narrow(classes, len(types)), View(types, held, events.types_by_code)
 
 
-class _View:
+class View:
     """The classes by number: the code of their type, and (conditions x classes) what holds for them."""
 
     def __init__(self, types: NDArray[np.intp], held: Mask, names: list[str]) -> None:
         self.size = len(types)
-        self._held = held
+        self.types = types
+        self.names = names
+        self.held = held
         of_code: dict[int, list[int]] = {}
         for number, code in enumerate(types.tolist()):
             of_code.setdefault(code, []).append(number)
@@ -260,14 +276,14 @@ class _View:
             for selector in selectors:
                 classes = self._classes.get(selector.type)
                 if classes is not None and selector.conditions:
-                    classes = classes[self._held[sorted(selector.conditions)][:, classes].all(axis=0)]
+                    classes = classes[self.held[sorted(selector.conditions)][:, classes].all(axis=0)]
                 if classes is not None:
                     found[classes] = True
         return self._found[selectors]
 
 
 @define(frozen=True, kw_only=True)
-class _Tables:
+class Tables:
     """What a plan makes of each class."""
 
     flags: NDArray[np.uint8]
@@ -277,7 +293,7 @@ class _Tables:
     roles: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, plan: Plan, view: _View) -> _Tables:
+    def of(cls, plan: Plan, view: View) -> Tables:
         """Look each rule's events up in the classes."""
         start, rules = _plain(plan, view)
         verdicts = np.zeros(view.size, np.uint8)
@@ -293,13 +309,13 @@ class _Tables:
 
 
 @lru_cache(maxsize=64)
-def _of_types(plan: Plan, types: tuple[str, ...]) -> tuple[_View, _Tables]:
+def _of_types(plan: Plan, types: tuple[str, ...]) -> tuple[View, Tables]:
     """Where a model asks nothing but types these are the classes: the same for whatever events have them."""
-    view = _View(np.arange(len(types)), np.empty((0, len(types)), bool), list(types))
-    return view, _Tables.of(plan, view)
+    view = View(np.arange(len(types)), np.empty((0, len(types)), bool), list(types))
+    return view, Tables.of(plan, view)
 
 
-def _flags(plan: Plan, view: _View) -> NDArray[np.uint8]:
+def _flags(plan: Plan, view: View) -> NDArray[np.uint8]:
     flags = np.full(view.size, ACTIVITY, np.uint8)
     flags[view.where(plan.passive)] &= 255 - ACTIVITY
     flags[view.where(plan.customer_on)] |= CUSTOMER_ON
@@ -309,7 +325,7 @@ def _flags(plan: Plan, view: _View) -> NDArray[np.uint8]:
     return flags
 
 
-def _plain(plan: Plan, view: _View) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _plain(plan: Plan, view: View) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """By class the rules that need no order, as starts into one list."""
     plain = np.flatnonzero(plan.rules["listed"] < 0)
     takes = np.array([view.where(plan.matches[r]) for r in plain], bool).reshape(len(plain), view.size)
@@ -318,7 +334,7 @@ def _plain(plan: Plan, view: _View) -> tuple[NDArray[np.int32], NDArray[np.int32
     return starts, plain[which].astype(np.int32)
 
 
-def _roles(plan: Plan, view: _View) -> NDArray[np.uint8]:
+def _roles(plan: Plan, view: View) -> NDArray[np.uint8]:
     roles = np.zeros((len(plan.listed), view.size), np.uint8)
     for number, r in enumerate(plan.listed.tolist()):
         roles[number, view.where(plan.matches[r])] |= ON
@@ -326,7 +342,7 @@ def _roles(plan: Plan, view: _View) -> NDArray[np.uint8]:
     return roles
 
 
-def _factors(plan: Plan, labels: list[list[str]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def factors(plan: Plan, labels: list[list[str]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Per weight a table by code, its first entry (code -1, a null) 1; one after the other."""
     starts, tables = [], [np.empty(0)]
     size = 0

@@ -200,7 +200,7 @@ def run(
         return tally
 
     heard = None if matched is None else numbers.heard
-    contents = np.empty(0, np.int32) if heard is None else _contents(plan, events)
+    contents = np.empty(0, np.int32) if heard is None else contents_of(plan, events)
     heeds = heard is not None and bool(plan.verdicts or len(contents))
 
     def hear(
@@ -229,7 +229,7 @@ def run(
     return numbers
 
 
-def _contents(plan: Plan, events: Events) -> NDArray[np.int32]:
+def contents_of(plan: Plan, events: Events) -> NDArray[np.int32]:
     """Give, by event, the number of the content that it brought (-1: none); nothing if no event says any."""
     found = events.codes_if_any(CONTENT) if plan.model.contents else None
     if found is None:

@@ -1,0 +1,295 @@
+"""Saved live states: whole or refused, the same numbers after loading, and nothing of the forgotten."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from living import arrivals, assert_same, batch_of, contacts_of, feed
+from shapes import moment
+from strategies import cases
+
+import engagekit as ek
+from engagekit import statefiles
+
+EXAMPLES = int(os.environ.get("ENGAGEKIT_LIVE_EXAMPLES", "40"))
+DAY = datetime(2026, 1, 1, tzinfo=UTC)
+GOLDEN = Path(__file__).parent / "golden" / "live-1.engagekit"
+
+
+def model_of(**more):
+    """Make a model in which some of everything is remembered."""
+    return ek.Model.from_dict(
+        {
+            "rules": [
+                {"name": "visit", "on": "visit", "points": 2, "limit": {"n": 2, "per": "1d"}},
+                {"name": "buy", "on": "buy", "points": 8, "decay": {"linear": "60d"}},
+                {"name": "big", "on": "buy", "where": {"value": {"ge": 100}}, "points": 5},
+            ],
+            "absences": [{"name": "a", "after": "sent", "unless": "open", "within": "3d", "points": -1}],
+            "repeats": [{"name": "r", "on": "visit", "n": 3, "within": "7d", "points": 10}],
+            "excludes": [{"name": "x", "on": "open", "after": "sent", "within": "2s", "by": "mail"}],
+            "lifecycle": {"customer_on": "buy"},
+            "personas": [{"name": "near", "where": {"city": {"eq": "Bern"}}}],
+        }
+        | more
+    )
+
+
+def filled():
+    """Make a live state with something open of every kind; its clock stands."""
+    live = ek.Live(model_of(), clock=lambda: DAY + timedelta(days=20))
+    for number in range(12):
+        when = DAY + timedelta(days=number, hours=number)
+        who = f"c{number % 4}"
+        live.add(who, "visit", when, id=number)
+        live.add(who, "sent", when, context={"mail": number % 3})
+        live.add(who, "open", when + timedelta(seconds=number), context={"mail": number % 3})
+        live.add(who, "buy", when + timedelta(hours=1), value=40 * number)
+    live.add("later", "visit", DAY + timedelta(days=40))
+    live.link("cookie", into="c1")
+    live.update({"c0": {"city": "Bern"}, "quiet": {"customer_since": "2025-01-01"}})
+    live.position = "log-7"
+    return live
+
+
+def told(live, at=DAY + timedelta(days=20)):
+    """Give all that a state says."""
+    columns = {name: values.tolist() for name, values in live.scores(at).columns().items()}
+    return repr((columns, live.stats, live.position, live.newest, live.lateness, live.model.fingerprint))
+
+
+def test_loaded_is_saved(tmp_path):
+    """A state that is loaded says what the saved one says, and goes on as that would have."""
+    live = filled()
+    live.save(tmp_path / "state")
+    loaded = ek.Live.load(tmp_path / "state", clock=live.clock)
+    assert told(loaded) == told(live)
+    for state in (live, loaded):
+        state.add("cookie", "visit", DAY + timedelta(days=19), id=12)
+        state.add("c2", "open", DAY + timedelta(days=12))
+    assert told(loaded) == told(live)
+    assert told(loaded, DAY + timedelta(days=60)) == told(live, DAY + timedelta(days=60))
+
+
+@settings(max_examples=EXAMPLES // 2)
+@given(st.data())
+def test_saved_in_the_middle_is_the_batch(tmp_path_factory, data):
+    """Saving and loading between any two pieces changes no number, and neither does merging two halves."""
+    case = data.draw(cases())
+    lateness, pieces = data.draw(arrivals(case))
+    path = tmp_path_factory.mktemp("live") / "state"
+    live = ek.Live(ek.Model.from_dict(case.model), lateness=lateness, clock=lambda: moment(case.at))
+    apart = ek.Live(ek.Model.from_dict(case.model), lateness=lateness, clock=lambda: moment(case.at))
+    keys = sorted({event["contact"] for event in case.events}, key=str)
+    of_other = set(keys[: data.draw(st.integers(0, len(keys)))])
+    again = data.draw(st.integers(0, len(pieces)))
+    for number, (alone, events) in enumerate(pieces):
+        if number == again:
+            live.save(path)
+            live = ek.Live.load(path, clock=live.clock)
+        for state, mine in ((live, False), (apart, True)):
+            part = [event for event in events if (event["contact"] in of_other) == mine]
+            if part:
+                feed(state, case, (alone, part))
+    live.merge(apart)
+    if case.contacts is not None:
+        live.update(contacts_of(case))
+    assert_same(live.scores(moment(case.at)), batch_of(case), case.model)
+
+
+def test_every_altered_byte_is_noticed(tmp_path):
+    """A file that is cut off anywhere, or has one byte changed, is refused as a StateError."""
+    path = tmp_path / "state"
+    filled().save(path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 211):
+        path.write_bytes(whole[:place])
+        with pytest.raises(ek.StateError):
+            ek.Live.load(path)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ek.StateError):
+            ek.Live.load(path)
+
+
+def rewritten(path, change):
+    """Write a file again with some of its sections changed, its checksum right."""
+    sections = {name: bytes(piece) for name, piece in statefiles.read(path).items()}
+    statefiles.write(path, [(name, iter([piece])) for name, piece in (sections | change(sections)).items()])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: {"about": b"[]"},
+        lambda _: {"about": b"{"},
+        lambda _: {"about": b"[" * 100_000},
+        lambda s: {"about": s["about"].replace(b'"lateness":', b'"lateness":-')},
+        lambda s: {"about": s["about"].replace(b'"points":8', b'"points":9')},
+        lambda s: {"about": s["about"].replace(b'"types":["visit"', b'"types":["visit","sent"')},
+        lambda s: {"codes": s["codes"][::-1]},
+        lambda s: {"codes": s["codes"][:-8]},
+        lambda s: {"ids": s["ids"][:-1]},
+        lambda s: {"ids": b"\xff" * len(s["ids"])},
+        lambda s: {"rows": s["rows"][:-8]},
+        lambda s: {"rows": s["rows"] + b"\x7f" * 8},
+        lambda s: {"rows": b"\x7f" * len(s["rows"])},
+        lambda _: {"attributes": b"[[1]]"},
+    ],
+    ids=range(14),
+)
+def test_nonsense_with_a_right_checksum_is_refused(tmp_path, change):
+    """Sections that no state could have are a StateError, whatever the checksum says."""
+    path = tmp_path / "state"
+    filled().save(path)
+    rewritten(path, change)
+    with pytest.raises(ek.StateError):
+        ek.Live.load(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    """A foreign file, one of a newer format, and none at all are told apart."""
+    path = tmp_path / "state"
+    path.write_bytes(b"PAR1" * 100)
+    with pytest.raises(ek.StateError, match="of another kind"):
+        ek.Live.load(path)
+    filled().save(path)
+    newer = bytearray(path.read_bytes())
+    newer[16] = 2
+    path.write_bytes(newer)
+    with pytest.raises(ek.StateError, match="saved by a newer engagekit"):
+        ek.Live.load(path)
+    with pytest.raises(ek.StateError, match="cannot be read"):
+        ek.Live.load(tmp_path / "nothing")
+
+
+def test_golden_file_is_read():
+    """The first file ever saved is read, and says what it said then."""
+    live = ek.Live.load(GOLDEN, clock=lambda: DAY + timedelta(days=20))
+    assert told(live) == told(filled())
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    """When writing fails the file is the old one, nothing lies beside it, and the next save works."""
+    path = tmp_path / "state"
+    live = filled()
+    live.save(path)
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            live.save(path)
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["state"]
+    live.save(path)
+    assert told(ek.Live.load(path, clock=live.clock)) == told(live)
+
+
+def test_a_file_is_of_one_moment(tmp_path, monkeypatch):
+    """Events that come while a file is written are not in it, not even in part."""
+    model = ek.Model.from_dict({"decay": "none", "rules": [{"name": "v", "on": "visit", "points": 1}]})
+    live = ek.Live(model)
+    for contact in range(2000):
+        live.add(contact, "visit", DAY)
+    before, next_block = told(live, DAY), ek.Live.next_block
+
+    def meanwhile(state):
+        for contact in range(0, 2100, 100):
+            state.add(contact, "visit", DAY)
+        return next_block(state)
+
+    monkeypatch.setattr(ek.Live, "next_block", meanwhile)
+    live.save(tmp_path / "state")
+    monkeypatch.undo()
+    assert told(ek.Live.load(tmp_path / "state"), DAY) == before
+    assert live.stats.rows == 2000 + 4 * 21
+
+
+def test_forgotten_bytes_are_in_no_file(tmp_path):
+    """What is forgotten (id, alias, attribute) leaves no byte in a file that is saved later."""
+    live = filled()
+    live.add("Annabelle", "visit", DAY)
+    live.link("cookie-4711", into="Annabelle")
+    live.update({"Annabelle": {"city": "Atlantis"}})
+    live.save(tmp_path / "before")
+    live.forget("cookie-4711")
+    live.save(tmp_path / "after")
+    for trace in (b"Annabelle", b"cookie-4711", b"Atlantis"):
+        assert trace in (tmp_path / "before").read_bytes()
+        assert trace not in (tmp_path / "after").read_bytes()
+    assert told(ek.Live.load(tmp_path / "after", clock=live.clock)) == told(live)
+
+
+def test_autosave_saves_and_stops(tmp_path):
+    """A state saves itself in the background; closing saves the last of it and ends the thread."""
+    path = tmp_path / "state"
+    with filled() as live:
+        live.autosave(path, every="10ms")
+        until = time.monotonic() + 30
+        while not path.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert path.exists()
+        live.add("c1", "visit", DAY + timedelta(days=15))
+    assert told(ek.Live.load(path, clock=live.clock)) == told(live)
+    live.close()
+
+
+def test_autosave_tells_of_failures(tmp_path):
+    """What the last save failed with is raised on closing."""
+    live = filled()
+    live.autosave(tmp_path / "missing" / "state", every="1ms")
+    saver = live._saver
+    until = time.monotonic() + 30
+    while saver.error is None and time.monotonic() < until:
+        time.sleep(0.01)
+    with pytest.raises(OSError, match="missing"):
+        live.close()
+    for every in ("0s", "soon"):
+        with pytest.raises(ek.StateError, match="every="):
+            live.autosave(tmp_path / "state", every=every)
+
+
+def test_merge_refuses_what_does_not_fit():
+    """Another model's state, the same state, and contacts of another kind are refused."""
+    live = filled()
+    before = told(live)
+    numbers = ek.Live(live.model)
+    numbers.add(7, "visit", DAY)
+    for other, text in [(live, "itself"), (ek.Live(model_of(name="other")), "same model"), (numbers, "text")]:
+        with pytest.raises(ek.StateError, match=text):
+            live.merge(other)
+    assert told(live) == before
+
+
+def test_threads_lose_nothing(tmp_path):
+    """Eight threads add, ingest, score and save at once: every event counts, each once."""
+    model = ek.Model.from_dict({"decay": "none", "rules": [{"name": "v", "on": "visit", "points": 1}]})
+    live = ek.Live(model)
+    errors = []
+
+    def work(number):
+        try:
+            for turn in range(200):
+                live.add(turn % 50, "visit", DAY)
+                live.add(number, "visit", DAY, context={"a": 1})
+                if turn % 50 == 0:
+                    live.save(tmp_path / "state")
+                    live.scores(DAY)
+                if turn % 20 == 0:
+                    live.ingest({"contact": [1, 2], "type": ["visit"] * 2, "time": [0, 1]}, unit="s")
+                live.score(turn % 50, DAY)
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert live.stats.rows == 8 * (200 * 2 + 10 * 2)
+    assert sum(live.scores(DAY).columns()["score"]) == live.stats.rows
