@@ -225,11 +225,11 @@ def phases(draw):
 
 
 def attribute_conditions():
-    """Draw a condition over attributes, none of which is nearly named like a result column."""
+    """Draw a condition over attributes, none nearly named like a result column, and columns of any value."""
     return st.recursive(
         st.builds(Test, st.sampled_from(["land", "Größe", "a b"]), st.just("is_null"), st.booleans())
         | st.builds(Test, st.just("score"), st.sampled_from(["ge", "lt"]), NUMBERS)
-        | st.builds(Test, st.just("phase"), st.just("in"), st.lists(TEXTS, min_size=1, max_size=2)),
+        | st.builds(Test, st.just("last_type"), st.just("in"), st.lists(TEXTS, min_size=1, max_size=2)),
         lambda inner: st.lists(inner, min_size=2, max_size=3).map(AnyOf) | inner.map(Not),
         max_leaves=3,
     )
