@@ -78,13 +78,15 @@ cdef class LiveState:
     cdef double* raws
     cdef int64_t* bys
     cdef double* channel_values
+    cdef Deposits queue
+    cdef uint8_t* queue_memory
     cdef list one_code              # one-element arrays: the columns of an event that comes alone
     cdef list one_amount
     cdef uint64_t[4] secrets
     cdef public int64_t rows        # events taken
     cdef public int64_t duplicates
     cdef int64_t waits              # events that wait for the clock
-    cdef int64_t waits_until        # the first of them
+    cdef readonly int64_t waits_until   # the first of them
     cdef dict aside                 # blocks that changed before the file took them, as they were
     cdef int64_t taken              # blocks that the file has
     cdef int64_t to_take            # 0: no file is being written
@@ -111,6 +113,7 @@ cdef class LiveState:
         free(self.raws)
         free(self.bys)
         free(self.channel_values)
+        free(self.queue_memory)
         if self.prepared:
             self.scorer.dispose(&self.scratch)
 
@@ -197,6 +200,10 @@ cdef class LiveState:
 
     cdef int ready(self) except -1:
         cdef int64_t most
+        if self.terms.queue is not NULL:
+            # what a call that ended for want of memory had taken in
+            flush_deposits(self.terms.plan, &self.queue)
+            self.terms.queue = NULL
         if self.prepared:
             return 0
         if self.scorer.prepare(&self.scratch) < 0:
@@ -298,6 +305,12 @@ cdef class LiveState:
                         self.aware = True
                     return None
         return self._add(contact, type, time, value, id, context)
+
+    def instant(self, at):
+        """Return an instant in microseconds as far as that is plain: a datetime of UTC; None otherwise."""
+        if PyDateTime_CheckExact(at) and (datetime_tzinfo(at) is None or datetime_tzinfo(at) is UTC):
+            return micros_of(at)
+        return None
 
     def code_integer(self, IntegerIds ids not None, int64_t value, bint insert=True):
         """Return the code of an integer, a new one if need be; -1: it is unknown."""
@@ -471,6 +484,33 @@ cdef class LiveState:
             n += 1
         return nulls
 
+    cdef int open_queue(self) except -1:
+        """Give the queue of deposits its memory."""
+        cdef int64_t one = (AT_ONCE + 8) * 8    # whole lines of memory, so that each begins where vectors like to
+        cdef uint8_t* memory
+        cdef bint failed = False
+        if self.queue_memory is NULL:
+            self.queue_memory = <uint8_t*>aligned(13 * one, 1, &failed)
+            if failed:
+                raise MemoryError
+            memory = self.queue_memory
+            self.queue.head = <Head**>memory
+            self.queue.sums = <Sum**>(memory + one)
+            self.queue.time = <int64_t*>(memory + 2 * one)
+            self.queue.raw = <double*>(memory + 3 * one)
+            self.queue.rule = <int32_t*>(memory + 4 * one)
+            self.queue.steps = <int64_t*>(memory + 5 * one)
+            self.queue.age = <int64_t*>(memory + 6 * one)
+            self.queue.factor = <double*>(memory + 7 * one)
+            self.queue.fast_steps = <int64_t*>(memory + 8 * one)
+            self.queue.fast = <double*>(memory + 9 * one)
+            self.queue.slow_steps = <int64_t*>(memory + 10 * one)
+            self.queue.slow = <double*>(memory + 11 * one)
+            self.queue.zeros = <int32_t*>(memory + 12 * one)
+        self.queue.count = 0
+        self.terms.queue = &self.queue
+        return 0
+
     def take_one(
         self, int64_t code, int64_t time, int32_t event_class, int32_t type, int32_t content, id, tuple codes,
         tuple bys, tuple amounts, int64_t now,
@@ -509,13 +549,42 @@ cdef class LiveState:
         cdef int32_t k
         cdef const int64_t[::1] hashes
         cdef const int32_t[::1] column
+        cdef int64_t contacts = kept.contacts.shape[0], target
+        cdef bint simple = (
+            self.terms.excludes == 0 and kept.named.shape[0] == 0 and kept.contents.shape[0] == 0
+            and self.terms.columns == 0
+        )
+        cdef const int32_t* codes = &kept.contacts[0] if contacts else NULL
+        cdef const int32_t* classes = &kept.classes[0]
+        cdef const int32_t* types = &kept.types[0] if kept.types.shape[0] else NULL
+        cdef State row
+        cdef uint8_t* ahead
         self.ready()
+        self.open_queue()
         event.raw = self.raws
         event.by = self.bys
-        for c in range(kept.contacts.shape[0]):
+        for c in range(contacts):
+            target = self.row_of(codes[c])
+            if c + 8 < contacts:
+                ahead = <uint8_t*>self.head(self.row_of(codes[c + 8]))
+                for j in range(0, self.row_size, 64):
+                    ek_prefetch_written(ahead + j)
+            if self.to_take:
+                self.before_change(target)
+            self.open_row(self.head(target), &row)
             for i in range(plan.start[c], plan.start[c + 1]):
                 k = code_at(plan.event_class, plan.class_width, i)
                 event.time = plan.time[i]
+                if simple and event.time <= now and hits_of(plan, k) == 0:
+                    event.event_class = classes[k]
+                    event.type = types[code_at(plan.type, plan.type_width, i)]
+                    event.content = -1
+                    event.nulls = self.rate(plan, k, i)
+                    row.head.newest = max(row.head.newest, event.time)
+                    newest = max(newest, event.time)
+                    self.rows += 1
+                    count_in(&self.terms, &row, NULL, &event, True)
+                    continue
                 event.event_class = kept.classes[k]
                 event.type = kept.types[code_at(plan.type, plan.type_width, i)]
                 event.content = kept.contents[i] if kept.contents.shape[0] else -1
@@ -529,6 +598,8 @@ cdef class LiveState:
                 self.take(kept.contacts[c], &event, event.time > now)
                 if event.time <= now and event.time > newest:
                     newest = event.time
+        flush_deposits(self.terms.plan, &self.queue)
+        self.terms.queue = NULL
         self.terms.newest = newest
 
     def admit(self, int64_t now):

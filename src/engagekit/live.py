@@ -30,7 +30,7 @@ from engagekit.model import Model
 from engagekit.model.durations import duration_text, parse_duration
 from engagekit.plan import lower, microseconds
 from engagekit.running import Numbers, attach, contents_of
-from engagekit.score import RowNames, Score, score_of
+from engagekit.score import NAIVE_EPOCH, RowNames, Score, score_of
 from engagekit.scores import Scores, Stats, result_columns, taken
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from engagekit.contacts import Contacts
 
+_NEVER: Final = 2**63 - 1
 _SLICE: Final = 4096
 """Contacts that are scored while other threads wait."""
 
@@ -324,10 +325,8 @@ class Live(_core.LiveState):
         Score('ann', score 1, engagement 1.4, low, nurture)
         """
         kind = self._kind_of(contact)
-        present = self._present()
         with self._lock:
-            self._admit(present)
-            instant = self._instant(at, present)
+            instant = self._asked(at)
             code = self._find(contact, kind)
             if code >= 0:
                 code = self.row(code)
@@ -364,10 +363,8 @@ class Live(_core.LiveState):
         >>> live.scores(at="2026-01-31").frame["contact"].tolist()
         [7, 8]
         """
-        present = self._present()
         with self._lock:
-            self._admit(present)
-            instant = self._instant(at, present)
+            instant = self._asked(at)
             codes = self._own_codes()
             return self._scores(codes, instant)
 
@@ -446,8 +443,7 @@ class Live(_core.LiveState):
         )
 
     def _moment(self, instant: int) -> datetime:
-        at = EPOCH + timedelta(microseconds=instant)
-        return at if self.aware else at.replace(tzinfo=None)
+        return (EPOCH if self.aware else NAIVE_EPOCH) + timedelta(microseconds=instant)
 
     def _result(
         self, numbers: Numbers, rows: NDArray[np.int64] | None, shown: list[int], instant: int
@@ -790,6 +786,15 @@ class Live(_core.LiveState):
     def _admit(self, present: int) -> None:
         self.admit(present)
 
+    def _asked(self, at: Any) -> int:
+        """Return the instant asked for; what waited for the clock counts by then, if its time has come."""
+        instant = self.instant(at)
+        if instant is not None and self.waits_until == _NEVER:
+            return instant
+        present = self._present()
+        self._admit(present)
+        return self._instant(at, present) if instant is None else instant
+
     def _instant(self, at: Any, present: int) -> int:
         if at is None:
             return present
@@ -800,6 +805,10 @@ class Live(_core.LiveState):
         return microseconds_of(at)
 
     def _kind_of(self, contact: Any) -> str:
+        if type(contact) is str and self._kind == "text" and contact.isascii():
+            return "text"
+        if type(contact) is int and self._kind == "integer" and 0 <= contact <= MOST_SIGNED:
+            return "integer"
         if isinstance(contact, str):
             kind = "text"
         elif isinstance(contact, (int, np.integer)) and not isinstance(contact, bool):
