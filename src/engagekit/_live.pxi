@@ -265,11 +265,11 @@ cdef class LiveState:
         cdef const char* text
         if (
             id is None and context is None and self.clock is None and self.plain is not None
-            and PyDateTime_CheckExact(time) and (datetime_tzinfo(time) is None or datetime_tzinfo(time) is UTC)
+            and (time is None or self.is_plain(time))
         ):
             found = self.plain.get(type) if PyUnicode_CheckExact(type) else None
             present = machine_clock()
-            micros = micros_of(time)
+            micros = present if time is None else micros_of(time)
             if found is not None and micros <= present < self.waits_until:
                 code = -1
                 if self.integers is not None and PyLong_CheckExact(contact):
@@ -301,16 +301,18 @@ cdef class LiveState:
                     self.take(code, &event, False)
                     if micros > self.terms.newest:
                         self.terms.newest = micros
-                    if datetime_tzinfo(time) is not None:
+                    if time is not None and datetime_tzinfo(time) is not None:
                         self.aware = True
                     return None
         return self._add(contact, type, time, value, id, context)
 
     def instant(self, at):
         """Return an instant in microseconds as far as that is plain: a datetime of UTC; None otherwise."""
-        if PyDateTime_CheckExact(at) and (datetime_tzinfo(at) is None or datetime_tzinfo(at) is UTC):
-            return micros_of(at)
-        return None
+        return micros_of(at) if self.is_plain(at) else None
+
+    cdef inline bint is_plain(self, object time):
+        """Whether a time is a datetime, and of UTC."""
+        return PyDateTime_CheckExact(time) and (datetime_tzinfo(time) is None or datetime_tzinfo(time) is UTC)
 
     def code_integer(self, IntegerIds ids not None, int64_t value, bint insert=True):
         """Return the code of an integer, a new one if need be; -1: it is unknown."""
@@ -939,7 +941,7 @@ cdef class LiveState:
                 pending = pending.next
         return excluded, unmatched, null_amounts
 
-    # A file takes the rows block by block. What changes meanwhile is written first: `began` counts the blocks that the
+    # A file takes the rows block by block. What changes meanwhile is written first: `taken` counts the blocks that the
     # file has, and a block that is about to change before its turn leaves its bytes in `aside`.
 
     cdef int before_change(self, int64_t row) except -1:
@@ -971,14 +973,21 @@ cdef class LiveState:
             free(tape.bytes)
 
     def begin_file(self):
-        """Begin with a file: what `next_block` gives from now on is the state of this instant."""
+        """Begin with a file: what `next_block` gives from now on is the state of this instant.
+
+        Returns how many blocks there are, how many codes, and what the file is to say beside its rows (`restore`).
+        """
         if self.to_take:
             raise RuntimeError("another file is being written")
         self.aside = {}
         self.taken = 0
         self.rows_to_take = self.count
         self.to_take = (self.count + ROWS - 1) // ROWS
-        return self.to_take
+        counts = [
+            self.rows, self.duplicates, self.terms.newest, self.terms.late, self.terms.excluded, self.terms.unmatched,
+            self.terms.null_amounts,
+        ]
+        return self.to_take, self.count, counts
 
     def next_block(self):
         """Give the bytes of the file's next block."""
@@ -1001,17 +1010,10 @@ cdef class LiveState:
         for c in range(min(self.count, out.shape[0])):
             out[c] = self.head(c).newest != NEVER or self.head(c).extra is not NULL
 
-    def counts(self):
-        """Give what a file says of the state beside its rows, as integers."""
-        return [
-            self.rows, self.duplicates, self.terms.newest, self.terms.late, self.terms.excluded, self.terms.unmatched,
-            self.terms.null_amounts,
-        ]
-
     def restore(
         self, list counts not None, const uint8_t[::1] data, const int32_t[::1] places, int64_t rows, int64_t types
     ):
-        """Take what `counts` and the blocks of a file say of an empty state; returns whether it makes sense.
+        """Take what `begin_file` and the blocks of a file say of an empty state; returns whether it makes sense.
 
         `places` are the codes here of those in the file, -1 for one that it should not have.
         """
@@ -1083,7 +1085,7 @@ cdef class LiveState:
     def own(self, uint8_t[::1] out):
         """Mark the codes that lead to a row of their own."""
         cdef int64_t c
-        for c in range(self.count):
+        for c in range(min(self.count, out.shape[0])):
             out[c] = self.row_of(c) == c
 
     def counted(self):

@@ -907,17 +907,35 @@ class Live(_core.LiveState):
     def _ids_out(self, codes: list[int]) -> Out:
         index = np.array(codes, np.int64)
         if self._kind == "integer":
-            values = np.empty(len(self._ids), np.int64)
-            self._ids.export(values)
+            values = self._integers()
             whole = values.view(np.uint64) if self._signs[0] else values
             return Out(kind="integer", values=whole[index], like=self._like)
         starts, data = np.zeros(1, np.int64), np.empty(0, np.uint8)
         if self._ids is not None:
-            starts, data = np.empty(len(self._ids) + 1, np.int64), np.empty(self._ids.size, np.uint8)
-            self._ids.export(starts, data)
+            starts, data = self._texts()
         places = np.empty(len(index) + 1, np.int64)
         content = _core.take_text(starts, data, index, places)
         return Out(kind="text", values=(places, np.frombuffer(content, np.uint8)), like=self._like)
+
+    def _integers(self) -> NDArray[np.int64]:
+        """Return the ids by code, of a state of integers."""
+        while True:
+            values = np.empty(len(self._ids), np.int64)
+            try:
+                self._ids.export(values)
+            except ValueError:  # a thread has added one since they were counted
+                continue
+            return values
+
+    def _texts(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return the ids by code as offsets and UTF-8 bytes, of a state of texts."""
+        while True:
+            starts, data = np.empty(len(self._ids) + 1, np.int64), np.empty(self._ids.size, np.uint8)
+            try:
+                self._ids.export(starts, data)
+            except ValueError:  # as above
+                continue
+            return starts, data
 
     def _name(self, code: int) -> Any:
         return self._ids_out([code]).objects()[0]
