@@ -354,6 +354,18 @@ cdef class LiveState:
             codes[i] = code
         return codes.base
 
+    def integers_of(self, IntegerIds ids not None):
+        """Return the integers by code, without letting other threads in, who might move the table meanwhile."""
+        cdef uint64_t i
+        cdef int k
+        from array import array
+        cdef int64_t[::1] values = array("q", bytes(8 * ids.count))
+        for i in range(ids.mask + 1):
+            for k in range(WIDE):
+                if ids.lines[i].number[k]:
+                    values[ids.lines[i].number[k] - 1] = ids.lines[i].value[k]
+        return values.base
+
     def code_texts(self, TextIds ids not None, const int64_t[::1] starts, const uint8_t[::1] data):
         """Return the codes of distinct texts, given as offsets and UTF-8 bytes; new ones as need be."""
         cdef int64_t i, size

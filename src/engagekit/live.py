@@ -919,13 +919,7 @@ class Live(_core.LiveState):
 
     def _integers(self) -> NDArray[np.int64]:
         """Return the ids by code, of a state of integers."""
-        while True:
-            values = np.empty(len(self._ids), np.int64)
-            try:
-                self._ids.export(values)
-            except ValueError:  # a thread has added one since they were counted
-                continue
-            return values
+        return np.frombuffer(self.integers_of(self._ids), np.int64)
 
     def _texts(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Return the ids by code as offsets and UTF-8 bytes, of a state of texts."""
@@ -933,7 +927,7 @@ class Live(_core.LiveState):
             starts, data = np.empty(len(self._ids) + 1, np.int64), np.empty(self._ids.size, np.uint8)
             try:
                 self._ids.export(starts, data)
-            except ValueError:  # as above
+            except ValueError:  # a thread has added one since they were counted
                 continue
             return starts, data
 
