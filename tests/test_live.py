@@ -8,7 +8,7 @@ import pytest
 from agreement import EVENT_COLUMNS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from living import arrivals, assert_same, batch_of, contacts_of, feed
+from living import FOREVER, arrivals, assert_same, batch_of, contacts_of, feed
 from shapes import moment
 from strategies import cases
 from strategies_leads import CONTACT_COLUMNS, lead_cases
@@ -113,6 +113,30 @@ def test_a_settled_absence_stays():
     assert (live.stats.late, live.score(1, day(9.5)).score) == (1, -1.0)
 
 
+def test_now_is_the_machine_s_clock():
+    """Without a time an event is of now, plain or not, and is there at once."""
+    live = ek.Live(counting())
+    for _ in range(3):
+        live.add("ann", "visit")
+    live.add("ann", "visit", context={"page": "/"})
+    assert (live.score("ann").score, live.stats.waiting) == (4.0, 0)
+    assert abs(live.score("ann").last_event - datetime.now(UTC).replace(tzinfo=None)) < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    "when", ["0001-01-01", "1969-12-31T23:59:59.999999", "1972-02-29", "2000-03-01", "2100-02-28T12:00:01"]
+)
+def test_plain_times_are_the_calendar_s(when):
+    """A datetime means the same instant to the short way in and to the long one."""
+    short = ek.Live(counting())
+    long = ek.Live(counting(), clock=lambda: "9999-01-01")
+    for live in (short, long):
+        live.add(1, "visit", datetime(1900, 1, 1))
+        live.add(1, "visit", datetime.fromisoformat(when))
+    at = datetime(9000, 1, 1)
+    assert short.score(1, at).to_dict() == long.score(1, at).to_dict()
+
+
 def test_events_later_than_the_clock_wait():
     """An event of years ahead changes nothing but a score of years ahead, until its time has come."""
     present = [day(0)]
@@ -207,10 +231,10 @@ def test_links_last():
 @settings(max_examples=EXAMPLES // 2)
 @given(st.data())
 def test_links_are_one_contact(data):
-    """Two contacts linked at any moment score as if their events had always been of one."""
+    """Two contacts linked while nothing is settled score as if their events had always been of one."""
     case = data.draw(cases(max_contacts=2))
-    lateness, pieces = data.draw(arrivals(case))
-    live = live_of(case, lateness)
+    _, pieces = data.draw(arrivals(case))
+    live = live_of(case, FOREVER)
     keys = sorted({event["contact"] for event in case.events}, key=str)
     when = data.draw(st.integers(0, len(pieces)))
     for number, piece in enumerate(pieces):

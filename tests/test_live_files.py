@@ -275,7 +275,7 @@ def test_threads_lose_nothing(tmp_path):
         try:
             for turn in range(200):
                 live.add(turn % 50, "visit", DAY)
-                live.add(number, "visit", DAY, context={"a": 1})
+                live.add(1000 * number + turn, "visit", DAY, context={"a": 1})
                 if turn % 50 == 0:
                     live.save(tmp_path / "state")
                     live.scores(DAY)

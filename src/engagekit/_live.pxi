@@ -78,13 +78,15 @@ cdef class LiveState:
     cdef double* raws
     cdef int64_t* bys
     cdef double* channel_values
+    cdef Deposits queue
+    cdef uint8_t* queue_memory
     cdef list one_code              # one-element arrays: the columns of an event that comes alone
     cdef list one_amount
     cdef uint64_t[4] secrets
     cdef public int64_t rows        # events taken
     cdef public int64_t duplicates
     cdef int64_t waits              # events that wait for the clock
-    cdef int64_t waits_until        # the first of them
+    cdef readonly int64_t waits_until   # the first of them
     cdef dict aside                 # blocks that changed before the file took them, as they were
     cdef int64_t taken              # blocks that the file has
     cdef int64_t to_take            # 0: no file is being written
@@ -111,6 +113,7 @@ cdef class LiveState:
         free(self.raws)
         free(self.bys)
         free(self.channel_values)
+        free(self.queue_memory)
         if self.prepared:
             self.scorer.dispose(&self.scratch)
 
@@ -197,6 +200,10 @@ cdef class LiveState:
 
     cdef int ready(self) except -1:
         cdef int64_t most
+        if self.terms.queue is not NULL:
+            # what a call that ended for want of memory had taken in
+            flush_deposits(self.terms.plan, &self.queue)
+            self.terms.queue = NULL
         if self.prepared:
             return 0
         if self.scorer.prepare(&self.scratch) < 0:
@@ -258,11 +265,11 @@ cdef class LiveState:
         cdef const char* text
         if (
             id is None and context is None and self.clock is None and self.plain is not None
-            and PyDateTime_CheckExact(time) and (datetime_tzinfo(time) is None or datetime_tzinfo(time) is UTC)
+            and (time is None or self.is_plain(time))
         ):
             found = self.plain.get(type) if PyUnicode_CheckExact(type) else None
             present = machine_clock()
-            micros = micros_of(time)
+            micros = present if time is None else micros_of(time)
             if found is not None and micros <= present < self.waits_until:
                 code = -1
                 if self.integers is not None and PyLong_CheckExact(contact):
@@ -294,10 +301,18 @@ cdef class LiveState:
                     self.take(code, &event, False)
                     if micros > self.terms.newest:
                         self.terms.newest = micros
-                    if datetime_tzinfo(time) is not None:
+                    if time is not None and datetime_tzinfo(time) is not None:
                         self.aware = True
                     return None
         return self._add(contact, type, time, value, id, context)
+
+    def instant(self, at):
+        """Return an instant in microseconds as far as that is plain: a datetime of UTC; None otherwise."""
+        return micros_of(at) if self.is_plain(at) else None
+
+    cdef inline bint is_plain(self, object time):
+        """Whether a time is a datetime, and of UTC."""
+        return PyDateTime_CheckExact(time) and (datetime_tzinfo(time) is None or datetime_tzinfo(time) is UTC)
 
     def code_integer(self, IntegerIds ids not None, int64_t value, bint insert=True):
         """Return the code of an integer, a new one if need be; -1: it is unknown."""
@@ -338,6 +353,18 @@ cdef class LiveState:
                 self.reserve(code + 1)
             codes[i] = code
         return codes.base
+
+    def integers_of(self, IntegerIds ids not None):
+        """Return the integers by code, without letting other threads in, who might move the table meanwhile."""
+        cdef uint64_t i
+        cdef int k
+        from array import array
+        cdef int64_t[::1] values = array("q", bytes(8 * ids.count))
+        for i in range(ids.mask + 1):
+            for k in range(WIDE):
+                if ids.lines[i].number[k]:
+                    values[ids.lines[i].number[k] - 1] = ids.lines[i].value[k]
+        return values.base
 
     def code_texts(self, TextIds ids not None, const int64_t[::1] starts, const uint8_t[::1] data):
         """Return the codes of distinct texts, given as offsets and UTF-8 bytes; new ones as need be."""
@@ -471,6 +498,33 @@ cdef class LiveState:
             n += 1
         return nulls
 
+    cdef int open_queue(self) except -1:
+        """Give the queue of deposits its memory."""
+        cdef int64_t one = (AT_ONCE + 8) * 8    # whole lines of memory, so that each begins where vectors like to
+        cdef uint8_t* memory
+        cdef bint failed = False
+        if self.queue_memory is NULL:
+            self.queue_memory = <uint8_t*>aligned(13 * one, 1, &failed)
+            if failed:
+                raise MemoryError
+            memory = self.queue_memory
+            self.queue.head = <Head**>memory
+            self.queue.sums = <Sum**>(memory + one)
+            self.queue.time = <int64_t*>(memory + 2 * one)
+            self.queue.raw = <double*>(memory + 3 * one)
+            self.queue.rule = <int32_t*>(memory + 4 * one)
+            self.queue.steps = <int64_t*>(memory + 5 * one)
+            self.queue.age = <int64_t*>(memory + 6 * one)
+            self.queue.factor = <double*>(memory + 7 * one)
+            self.queue.fast_steps = <int64_t*>(memory + 8 * one)
+            self.queue.fast = <double*>(memory + 9 * one)
+            self.queue.slow_steps = <int64_t*>(memory + 10 * one)
+            self.queue.slow = <double*>(memory + 11 * one)
+            self.queue.zeros = <int32_t*>(memory + 12 * one)
+        self.queue.count = 0
+        self.terms.queue = &self.queue
+        return 0
+
     def take_one(
         self, int64_t code, int64_t time, int32_t event_class, int32_t type, int32_t content, id, tuple codes,
         tuple bys, tuple amounts, int64_t now,
@@ -509,13 +563,42 @@ cdef class LiveState:
         cdef int32_t k
         cdef const int64_t[::1] hashes
         cdef const int32_t[::1] column
+        cdef int64_t contacts = kept.contacts.shape[0], target
+        cdef bint simple = (
+            self.terms.excludes == 0 and kept.named.shape[0] == 0 and kept.contents.shape[0] == 0
+            and self.terms.columns == 0
+        )
+        cdef const int32_t* codes = &kept.contacts[0] if contacts else NULL
+        cdef const int32_t* classes = &kept.classes[0]
+        cdef const int32_t* types = &kept.types[0] if kept.types.shape[0] else NULL
+        cdef State row
+        cdef uint8_t* ahead
         self.ready()
+        self.open_queue()
         event.raw = self.raws
         event.by = self.bys
-        for c in range(kept.contacts.shape[0]):
+        for c in range(contacts):
+            target = self.row_of(codes[c])
+            if c + 8 < contacts:
+                ahead = <uint8_t*>self.head(self.row_of(codes[c + 8]))
+                for j in range(0, self.row_size, 64):
+                    ek_prefetch_written(ahead + j)
+            if self.to_take:
+                self.before_change(target)
+            self.open_row(self.head(target), &row)
             for i in range(plan.start[c], plan.start[c + 1]):
                 k = code_at(plan.event_class, plan.class_width, i)
                 event.time = plan.time[i]
+                if simple and event.time <= now and hits_of(plan, k) == 0:
+                    event.event_class = classes[k]
+                    event.type = types[code_at(plan.type, plan.type_width, i)]
+                    event.content = -1
+                    event.nulls = self.rate(plan, k, i)
+                    row.head.newest = max(row.head.newest, event.time)
+                    newest = max(newest, event.time)
+                    self.rows += 1
+                    count_in(&self.terms, &row, NULL, &event, True)
+                    continue
                 event.event_class = kept.classes[k]
                 event.type = kept.types[code_at(plan.type, plan.type_width, i)]
                 event.content = kept.contents[i] if kept.contents.shape[0] else -1
@@ -529,6 +612,8 @@ cdef class LiveState:
                 self.take(kept.contacts[c], &event, event.time > now)
                 if event.time <= now and event.time > newest:
                     newest = event.time
+        flush_deposits(self.terms.plan, &self.queue)
+        self.terms.queue = NULL
         self.terms.newest = newest
 
     def admit(self, int64_t now):
@@ -868,7 +953,7 @@ cdef class LiveState:
                 pending = pending.next
         return excluded, unmatched, null_amounts
 
-    # A file takes the rows block by block. What changes meanwhile is written first: `began` counts the blocks that the
+    # A file takes the rows block by block. What changes meanwhile is written first: `taken` counts the blocks that the
     # file has, and a block that is about to change before its turn leaves its bytes in `aside`.
 
     cdef int before_change(self, int64_t row) except -1:
@@ -900,14 +985,21 @@ cdef class LiveState:
             free(tape.bytes)
 
     def begin_file(self):
-        """Begin with a file: what `next_block` gives from now on is the state of this instant."""
+        """Begin with a file: what `next_block` gives from now on is the state of this instant.
+
+        Returns how many blocks there are, how many codes, and what the file is to say beside its rows (`restore`).
+        """
         if self.to_take:
             raise RuntimeError("another file is being written")
         self.aside = {}
         self.taken = 0
         self.rows_to_take = self.count
         self.to_take = (self.count + ROWS - 1) // ROWS
-        return self.to_take
+        counts = [
+            self.rows, self.duplicates, self.terms.newest, self.terms.late, self.terms.excluded, self.terms.unmatched,
+            self.terms.null_amounts,
+        ]
+        return self.to_take, self.count, counts
 
     def next_block(self):
         """Give the bytes of the file's next block."""
@@ -930,17 +1022,10 @@ cdef class LiveState:
         for c in range(min(self.count, out.shape[0])):
             out[c] = self.head(c).newest != NEVER or self.head(c).extra is not NULL
 
-    def counts(self):
-        """Give what a file says of the state beside its rows, as integers."""
-        return [
-            self.rows, self.duplicates, self.terms.newest, self.terms.late, self.terms.excluded, self.terms.unmatched,
-            self.terms.null_amounts,
-        ]
-
     def restore(
         self, list counts not None, const uint8_t[::1] data, const int32_t[::1] places, int64_t rows, int64_t types
     ):
-        """Take what `counts` and the blocks of a file say of an empty state; returns whether it makes sense.
+        """Take what `begin_file` and the blocks of a file say of an empty state; returns whether it makes sense.
 
         `places` are the codes here of those in the file, -1 for one that it should not have.
         """
@@ -1012,7 +1097,7 @@ cdef class LiveState:
     def own(self, uint8_t[::1] out):
         """Mark the codes that lead to a row of their own."""
         cdef int64_t c
-        for c in range(self.count):
+        for c in range(min(self.count, out.shape[0])):
             out[c] = self.row_of(c) == c
 
     def counted(self):

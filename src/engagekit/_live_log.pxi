@@ -25,6 +25,7 @@ cdef struct Terms:          # what the log asks of a live state, beside the plan
     int64_t words           # of contents
     int64_t ids             # the `listed` of a record of an id
     bint strict             # whether what is settled at this very instant is still open: it is to who comes in time
+    Deposits* queue         # NULL: what counts is added at once
     int64_t late
     int64_t excluded
     int64_t unmatched
@@ -155,8 +156,11 @@ cdef void count_in(Terms* terms, State* row, Extra* extra, const Arrival* event,
         row.had[event.content >> 6] |= <uint64_t>1 << (event.content & 63)
     for j in range(plan.plain_start[k], plan.plain_start[k + 1]):
         r = plan.plain_rule[j]
-        add_points(plan, head, row.sums, r, event.time, event.raw[n])
-        add_pace(plan, head, event.time, event.raw[n])
+        if terms.queue is not NULL:
+            deposit(plan, terms.queue, head, row.sums, r, event.time, event.raw[n])
+        else:
+            add_points(plan, head, row.sums, r, event.time, event.raw[n])
+            add_pace(plan, head, event.time, event.raw[n])
         n += 1
     for j in range(plan.listed_start[k], plan.listed_start[k + 1]):
         l = plan.listed_of[j]

@@ -25,9 +25,9 @@ _LITTLE_LONGS = np.dtype("<i8")
 def sections_of(live: Live) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Give a state as it is when the first section is asked for, whatever changes until the last."""
     with live._lock:
-        blocks = live.begin_file()
-        whole = described(live)
-        codes, ids = kept_ids(live)
+        blocks, rows, counts = live.begin_file()
+        whole = described(live) | {"counts": counts}
+        codes, ids = kept_ids(live, rows)
         known = live._attributes
         attributes = [[code, own.copy()] for code, own in known.of.items()]
     yield "about", iter([packed(whole)])
@@ -115,7 +115,6 @@ def described(live: Live) -> dict[str, Any]:
         "fingerprint": live.model.fingerprint,
         "lateness": microseconds(live.lateness),
         "position": live.position,
-        "counts": live.counts(),
         "aware": live.aware,
         "key": live._key,
         "kind": live._kind,
@@ -130,9 +129,9 @@ def described(live: Live) -> dict[str, Any]:
     }
 
 
-def kept_ids(live: Live) -> tuple[NDArray[np.int64], list[bytes]]:
+def kept_ids(live: Live, rows: int) -> tuple[NDArray[np.int64], list[bytes]]:
     """Give the codes that a file has, and their ids: of whom nothing is known there is no trace."""
-    marks = np.zeros(len(live), np.uint8)
+    marks = np.zeros(rows, np.uint8)
     live.filled(marks)
     marks[list(live._attributes.of)] = 1
     for code, row in live.aliases():
@@ -141,11 +140,8 @@ def kept_ids(live: Live) -> tuple[NDArray[np.int64], list[bytes]]:
     if live._ids is None:
         return codes, []
     if live._kind == "integer":
-        values = np.empty(len(live._ids), np.int64)
-        live._ids.export(values)
-        return codes, [values[codes].astype(_LITTLE_LONGS).tobytes()]
-    starts, data = np.empty(len(live._ids) + 1, np.int64), np.empty(live._ids.size, np.uint8)
-    live._ids.export(starts, data)
+        return codes, [live._integers()[codes].astype(_LITTLE_LONGS).tobytes()]
+    starts, data = live._texts()
     places = np.empty(len(codes) + 1, np.int64)
     content = _core.take_text(starts, data, codes, places)
     return codes, [places.astype(_LITTLE_LONGS).tobytes(), bytes(content)]

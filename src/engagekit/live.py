@@ -31,7 +31,7 @@ from engagekit.model.durations import duration_text, parse_duration
 from engagekit.plan import lower, microseconds
 from engagekit.results import result_columns, taken
 from engagekit.running import Numbers, attach, contents_of
-from engagekit.score import RowNames, Score, score_of
+from engagekit.score import NAIVE_EPOCH, RowNames, Score, score_of
 from engagekit.scores import Scores, Stats
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from engagekit.contacts import Contacts
 
+_NEVER: Final = 2**63 - 1
 _SLICE: Final = 4096
 """Contacts that are scored while other threads wait."""
 
@@ -325,10 +326,8 @@ class Live(_core.LiveState):
         Score('ann', score 1, engagement 1.4, low, nurture)
         """
         kind = self._kind_of(contact)
-        present = self._present()
         with self._lock:
-            self._admit(present)
-            instant = self._instant(at, present)
+            instant = self._asked(at)
             code = self._find(contact, kind)
             if code >= 0:
                 code = self.row(code)
@@ -365,10 +364,8 @@ class Live(_core.LiveState):
         >>> live.scores(at="2026-01-31").frame["contact"].tolist()
         [7, 8]
         """
-        present = self._present()
         with self._lock:
-            self._admit(present)
-            instant = self._instant(at, present)
+            instant = self._asked(at)
             codes = self._own_codes()
             return self._scores(codes, instant)
 
@@ -447,8 +444,7 @@ class Live(_core.LiveState):
         )
 
     def _moment(self, instant: int) -> datetime:
-        at = EPOCH + timedelta(microseconds=instant)
-        return at if self.aware else at.replace(tzinfo=None)
+        return (EPOCH if self.aware else NAIVE_EPOCH) + timedelta(microseconds=instant)
 
     def _result(
         self, numbers: Numbers, rows: NDArray[np.int64] | None, shown: list[int], instant: int
@@ -791,6 +787,15 @@ class Live(_core.LiveState):
     def _admit(self, present: int) -> None:
         self.admit(present)
 
+    def _asked(self, at: Any) -> int:
+        """Return the instant asked for; what waited for the clock counts by then, if its time has come."""
+        instant = self.instant(at)
+        if instant is not None and self.waits_until == _NEVER:
+            return instant
+        present = self._present()
+        self._admit(present)
+        return self._instant(at, present) if instant is None else instant
+
     def _instant(self, at: Any, present: int) -> int:
         if at is None:
             return present
@@ -801,6 +806,10 @@ class Live(_core.LiveState):
         return microseconds_of(at)
 
     def _kind_of(self, contact: Any) -> str:
+        if type(contact) is str and self._kind == "text" and contact.isascii():
+            return "text"
+        if type(contact) is int and self._kind == "integer" and 0 <= contact <= MOST_SIGNED:
+            return "integer"
         if isinstance(contact, str):
             kind = "text"
         elif isinstance(contact, (int, np.integer)) and not isinstance(contact, bool):
@@ -899,17 +908,29 @@ class Live(_core.LiveState):
     def _ids_out(self, codes: list[int]) -> Out:
         index = np.array(codes, np.int64)
         if self._kind == "integer":
-            values = np.empty(len(self._ids), np.int64)
-            self._ids.export(values)
+            values = self._integers()
             whole = values.view(np.uint64) if self._signs[0] else values
             return Out(kind="integer", values=whole[index], like=self._like)
         starts, data = np.zeros(1, np.int64), np.empty(0, np.uint8)
         if self._ids is not None:
-            starts, data = np.empty(len(self._ids) + 1, np.int64), np.empty(self._ids.size, np.uint8)
-            self._ids.export(starts, data)
+            starts, data = self._texts()
         places = np.empty(len(index) + 1, np.int64)
         content = _core.take_text(starts, data, index, places)
         return Out(kind="text", values=(places, np.frombuffer(content, np.uint8)), like=self._like)
+
+    def _integers(self) -> NDArray[np.int64]:
+        """Return the ids by code, of a state of integers."""
+        return np.frombuffer(self.integers_of(self._ids), np.int64)
+
+    def _texts(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return the ids by code as offsets and UTF-8 bytes, of a state of texts."""
+        while True:
+            starts, data = np.empty(len(self._ids) + 1, np.int64), np.empty(self._ids.size, np.uint8)
+            try:
+                self._ids.export(starts, data)
+            except ValueError:  # a thread has added one since they were counted
+                continue
+            return starts, data
 
     def _name(self, code: int) -> Any:
         return self._ids_out([code]).objects()[0]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engagekit.plan import Plan
 
 NEVER = -(2**63)
+NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 _DAY = 86_400_000_000
 _HALVES = (None, "prospect", "customer")
 
@@ -101,11 +102,10 @@ class RowNames:
         ]
         level, next_level, half, channels = numbers[12:]
 
+        epoch = EPOCH if aware else NAIVE_EPOCH
+
         def moment(micros: int) -> datetime | None:
-            if micros == NEVER:
-                return None
-            found = EPOCH + timedelta(microseconds=micros)
-            return found if aware else found.replace(tzinfo=None)
+            return None if micros == NEVER else epoch + timedelta(0, 0, micros)
 
         row = {
             "score": score,
