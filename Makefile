@@ -51,7 +51,7 @@ demo: $(DONE)/package
 	    --model examples/models/grocery.toml --at latest -o build/demo/scores.csv $(ARGS)
 
 test: $(DONE)/package $(DONE)/test
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 bench: $(DONE)/package $(DONE)/bench
 	@$(RUN) -m pytest benchmarks -s -p no:cacheprovider --benchmark-quiet $(ARGS)
