@@ -305,8 +305,9 @@ class PolarsFrame(Frame):
         return int(self.native.height)
 
     def _like(self, place: int) -> KeyType:
-        # The type of a column takes no run of a lazy frame.
-        return KeyType(self._native.collect_schema().dtypes()[place])
+        if self._lazy:  # whose type takes no run of it
+            return KeyType(self._native.collect_schema().dtypes()[place])
+        return KeyType(self._own(place).dtype)
 
     def _own(self, place: int) -> Any:
         return self.native.to_series(place)
