@@ -57,6 +57,8 @@ def in_steps(
     work: Callable[[int, *Step], object],
     edges: Sequence[int],
     steps: Callable[[int, int], Iterable[tuple[*Step]]],
+    *,
+    stop: Callable[[], object] = lambda: None,
 ) -> None:
     """Do some work from each edge to the next, as `in_parts` does, but a step at a time.
 
@@ -68,8 +70,14 @@ def in_steps(
         In rising order, at least two.
     steps
         Cuts a part into steps. Where one part fails or the user interrupts, no other begins another step.
+    stop
+        Called then, where steps themselves can be long.
     """
     going = [True]
+
+    def end() -> None:
+        going.clear()
+        stop()
 
     def part(first: int, last: int) -> None:
         for step in steps(first, last):
@@ -77,4 +85,4 @@ def in_steps(
                 return
             work(first, *step)
 
-    in_parts(part, edges, stop=going.clear)
+    in_parts(part, edges, stop=end)
