@@ -99,6 +99,7 @@ def place_rows(
     rows: _Array | None,
 ) -> None: ...
 
+@final
 class Halt:
     def ask(self) -> None: ...
 
