@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SMALL = 4096
 """Jobs below which threads cost more than they save."""
+PARTS = 8
+"""The parts for each thread to take in turns: how long one takes is not known before."""
 A_CONTACT = 30
 """The events whose reading takes as long as a contact's finishing."""
 COLUMNS = {
@@ -187,7 +189,8 @@ def run(
     matched = match(plan, events) if scorer is None else None
     scorer = attach(plan, events, matched) if scorer is None else scorer
     numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
-    parts = thread_count(threads, len(jobs.contacts))
+    workers = thread_count(threads, len(jobs.contacts))
+    parts = workers if workers == 1 else max(workers, min(PARTS * workers, len(jobs.contacts) // SMALL))
     into = (numbers.columns, numbers.channels, numbers.sums if sums else None)
 
     def straight(first: int, last: int) -> NDArray[Any]:
@@ -231,7 +234,7 @@ def run(
         work, edges = swept, _edges(events, contacts, np.diff(starts), parts)
     else:
         work, edges = straight, _edges(events, jobs.contacts, A_CONTACT, parts)
-    for tally in in_parts(work, edges, stop=scorer.stop):
+    for tally in in_parts(work, edges, threads=workers, stop=scorer.stop):
         for name in STATS:
             numbers.tally[name] += tally[name]
     return numbers
