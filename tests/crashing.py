@@ -1,9 +1,9 @@
-"""A process that saves a live state again and again, killed at random instants: what is on the disk then?
+"""Kill a process that saves a live state again and again, at random instants, and look what is on the disk.
 
     python tests/crashing.py --kills 1000 --seed 1
 
-Prints how often it was killed, how often in the middle of a file, and how often the file had more than had been
-acknowledged: the kill came after the rename, before the acknowledgement.
+Prints how often it was killed, how often in the middle of a file, and how often the file had more than had
+been acknowledged: the kill came after the rename, before the acknowledgement.
 """
 
 import argparse
@@ -25,6 +25,11 @@ CONTACTS = 1500
 AT_ONCE = 40
 LONGEST = 0.06
 """Seconds until a kill at most, in which some files are written."""
+
+
+def names(folder):
+    """List what lies in a folder."""
+    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def started(path):
@@ -67,13 +72,13 @@ def kill_one(path, seconds):
 
 
 def crash(folder, *, kills, seed):
-    """Kill that often; raise an AssertionError if a file is neither the old nor the new, and count what happened."""
+    """Kill that often and count what happened; an AssertionError: a file is neither the old nor the new."""
     path, draw = Path(folder) / "state", random.Random(seed)
     started(path)
     middle = ahead = known = 0
     for _ in range(kills):
         acknowledged = kill_one(path, draw.uniform(0, LONGEST))
-        middle += len(os.listdir(folder)) > 1
+        middle += len(names(folder)) > 1
         live = ek.Live.load(path)
         number = live.position
         assert number in {acknowledged, acknowledged + 1}, f"acknowledged {acknowledged}, found {number}"
@@ -81,7 +86,7 @@ def crash(folder, *, kills, seed):
         assert live.stats.rows == number * AT_ONCE
         assert sum(live.scores(DAY).columns()["score"]) == number * AT_ONCE
         live.save(path)
-        assert os.listdir(folder) == ["state"], f"left over: {os.listdir(folder)}"
+        assert names(folder) == ["state"], f"left over: {names(folder)}"
         ahead += number > acknowledged
         known = number
     return {"kills": kills, "in the middle": middle, "not yet acknowledged": ahead, "files": known}

@@ -15,6 +15,7 @@ from threading import Thread
 
 import crashing
 import pytest
+from crashing import names
 
 import engagekit as ek
 from engagekit import statefiles
@@ -31,9 +32,10 @@ def state_of(contacts):
 
 
 def test_a_killed_save_leaves_the_old_file_or_the_new(tmp_path):
-    """Killed at random instants, no file is half written, nothing acknowledged is lost, nothing is left over."""
+    """Killed at random instants, no file is cut, nothing acknowledged is lost, nothing is left over."""
     program = [sys.executable, crashing.__file__, "--kills", "30", "--seed", "5"]
-    done = subprocess.run(program, capture_output=True, text=True, env=os.environ | {"TMPDIR": str(tmp_path)})
+    place = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(program, capture_output=True, text=True, env=place, check=False)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     assert counts["kills"] == 30
@@ -56,7 +58,7 @@ def refused(live, path, text):
     with pytest.raises(OSError, match=text):
         yield
     assert path.read_bytes() == before
-    assert os.listdir(path.parent) == [path.name]
+    assert names(path.parent) == [path.name]
     live.save(path)
     assert ek.Live.load(path).stats == live.stats
 
@@ -119,7 +121,7 @@ def test_a_folder_in_the_way(old):
     (path.parent / "folder" / "full").mkdir(parents=True)
     with pytest.raises(OSError, match="folder"):
         live.save(path.parent / "folder")
-    assert sorted(os.listdir(path.parent)) == ["folder", "state"]
+    assert names(path.parent) == ["folder", "state"]
 
 
 @pytest.mark.parametrize("step", ["os.open", "os.fsync", "Path.chmod", "Path.replace"])
@@ -174,7 +176,7 @@ def test_what_a_kill_left_is_written_over(old):
     left.write_bytes(b"x" * 10**6)
     left.chmod(0o600)
     live.save(path)
-    assert os.listdir(path.parent) == ["state"]
+    assert names(path.parent) == ["state"]
     assert ek.Live.load(path).stats == live.stats
 
 
@@ -183,7 +185,7 @@ def test_a_temporary_file_that_is_a_link_is_not_followed(old):
     live, path = old
     path.with_name(".state.tmp").symlink_to(path)
     before = path.read_bytes()
-    with pytest.raises(OSError, match="state.tmp"):
+    with pytest.raises(OSError, match="state[.]tmp"):
         live.save(path)
     assert path.read_bytes() == before
 
@@ -217,7 +219,7 @@ def test_two_who_save_to_one_path_take_turns(tmp_path):
             found.add(ek.Live.load(tmp_path / "state").stats.rows)
     for thread in threads:
         thread.join()
-    assert (errors, os.listdir(tmp_path)) == ([], ["state"])
+    assert (errors, names(tmp_path)) == ([], ["state"])
     assert found <= {50, 2000}
     assert ek.Live.load(tmp_path / "state").stats.rows in {50, 2000}
 
@@ -229,8 +231,8 @@ def test_a_failed_flush_of_the_folder_leaves_the_new_file(old, monkeypatch):
     def fail(_folder):
         raise OSError(errno.EIO, "folder")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="folder"):
-        patch.setattr(statefiles, "_flush_folder", fail)
+    monkeypatch.setattr(statefiles, "_flush_folder", fail)
+    with pytest.raises(OSError, match="folder"):
         live.save(path)
     assert ek.Live.load(path).stats == live.stats
-    assert os.listdir(path.parent) == ["state"]
+    assert names(path.parent) == ["state"]
