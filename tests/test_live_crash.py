@@ -18,7 +18,7 @@ import pytest
 from crashing import names
 
 import engagekit as ek
-from engagekit import statefiles
+from engagekit.live import statefiles
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -134,7 +134,7 @@ def test_every_step_may_fail(old, monkeypatch, step, code):
         raise OSError(code, os.strerror(code))
 
     with refused(live, path, os.strerror(code)), monkeypatch.context() as patch:
-        patch.setattr(f"engagekit.statefiles.{step}", fail)
+        patch.setattr(f"engagekit.live.statefiles.{step}", fail)
         live.save(path)
 
 
