@@ -239,8 +239,12 @@ cdef class LiveIntake(LiveBlocks):
         if time <= now and time > self.terms.newest:
             self.terms.newest = time
 
-    def take_all(self, Scorer source not None, Kept kept not None, int64_t now):
-        """Take in the events that a scorer is attached to, grouped by contact; then the newest seen moves on."""
+    def take_all(self, Scorer source not None, Kept kept not None, int64_t now, int64_t dropped, position):
+        """Take in the events that a scorer is attached to, grouped by contact; then the newest seen moves on.
+
+        `dropped` of the frame were duplicates; with it the source is at `position` (None: where it was). That is said
+        here, where no signal can come between: a frame that counts and a position before it would count it twice.
+        """
         cdef const Plan* plan = &source.plan
         cdef Arrival event
         cdef int64_t c, i, j, newest = self.terms.newest
@@ -299,6 +303,10 @@ cdef class LiveIntake(LiveBlocks):
         flush_deposits(self.terms.plan, &self.queue)
         self.terms.queue = NULL
         self.terms.newest = newest
+        self.rows += dropped
+        self.duplicates += dropped
+        if position is not None:
+            self.position = position
 
     def admit(self, int64_t now):
         """Let the events count that waited for the clock; done when the first of them is due."""

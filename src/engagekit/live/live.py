@@ -69,7 +69,6 @@ class Live(_core.LiveState):
             raise StateError(f"Live: expected a Model, got {type(model).__name__}")
         self.model = model
         self.lateness = _span(lateness, "lateness=", least=timedelta(0), expected="of at least 0")
-        self.position: str | int | None = None
         self.clock = clock
         self._lock = RLock()
         self._file_lock = RLock()
@@ -289,8 +288,8 @@ class Live(_core.LiveState):
     def forget(self, contact: int | str) -> None:
         """Erase a contact: what it did, what is known of it, and every id that was linked to it.
 
-        No file that is saved later has any of it. One that comes again is a new contact. To correct a
-        contact, forget it and `ingest` its cleaned log.
+        No file that is saved later has any of it, and neither has this state. One that comes again is a new
+        contact. To correct a contact, forget it and `ingest` its cleaned log.
 
         Parameters
         ----------
