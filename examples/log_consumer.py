@@ -1,8 +1,8 @@
 """Follow a log of events, keep the scores up to date, and survive being killed at any instant.
 
     python examples/log_consumer.py --write-log events.jsonl        make a log: the shipped one, as JSON lines
-    python examples/log_consumer.py events.jsonl --state shop.live   read it from where the state stopped
-    python examples/log_consumer.py events.jsonl --state shop.live --follow    and wait for more
+    python examples/log_consumer.py events.jsonl --state shop.live  read it from where the state stopped
+    python examples/log_consumer.py events.jsonl --state shop.live --follow   and wait for more
 
 The log only grows: a line an event, with the columns that the model reads. The position that is saved with
 the state is the number of bytes read, so a start after a crash counts every line once: what was read after

@@ -58,7 +58,7 @@ def restored(
         model = Model.from_dict(about["model"])
         live = make(model, lateness=timedelta(microseconds=about["lateness"]), clock=clock)
         _fill(live, about, found)
-    except (KeyError, TypeError, ValueError, OverflowError, IndexError, EngagekitError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, OverflowError, EngagekitError) as error:
         raise StateError(f"{path}: expected a saved Live, got one that makes no sense: {error}") from None
     return live
 
@@ -81,10 +81,8 @@ def _fill(live: Live, about: dict[str, Any], found: dict[str, memoryview]) -> No
             raise ValueError("an alias of itself")
         live.join(one, two)
     known = unpacked(found["attributes"])
-    live._attributes.kinds = dict(about["kinds"])
-    live._attributes.of = dict(
-        zip(_places(codes, [code for code, _ in known]), [dict(own) for _, own in known], strict=True)
-    )
+    places = _places(codes, [code for code, _ in known])
+    live._attributes.restore(about["kinds"], dict(zip(places, [own for _, own in known], strict=True)))
 
 
 def _places(codes: NDArray[np.int64], asked: list[int]) -> list[int]:
@@ -211,3 +209,5 @@ def _identify(live: Live, ids: memoryview, count: int) -> None:
         found = np.frombuffer(live.code_texts(who.ids, starts, data), np.int32)
     if len(found) != count or (found != np.arange(count)).any():
         raise ValueError("ids that are there twice")
+    if live._who.kind == "text" and live._who.ids.undecodable() >= 0:
+        raise ValueError("ids that are no text")
