@@ -251,6 +251,21 @@ def test_merge_refuses_what_does_not_fit():
     assert told(live) == before
 
 
+def test_what_was_merged_goes_on(tmp_path):
+    """A state that another has taken in stays as it is: it takes events, forgets, is saved and merged again."""
+    live, other = filled(), ek.Live(model_of(), clock=lambda: DAY + timedelta(days=20))
+    other.add("c9", "visit", DAY)
+    for _ in range(2):
+        before = told(other)
+        live.merge(other)
+        assert told(other) == before
+        other.save(tmp_path / "state")
+        assert told(ek.Live.load(tmp_path / "state", clock=other.clock)) == before
+        other.forget("c9")
+        other.add("c8", "visit", DAY)
+    assert [live.score(who, DAY).score for who in ("c8", "c9")] == [2.0, 2.0]
+
+
 def test_threads_lose_nothing(tmp_path):
     """Eight threads add, ingest, score and save at once: every event counts, each once."""
     model = ek.Model.from_dict({"decay": "none", "rules": [{"name": "v", "on": "visit", "points": 1}]})

@@ -346,7 +346,11 @@ class Live(_core.LiveState):
                 f"merge: expected a Live of the same model, of fingerprint {self.model.fingerprint[:12]}..., "
                 f"got {other.model.fingerprint[:12]}..."
             )
-        copy = restored(Live, sections_of(other), "merge", other.clock)
+        with other._file_lock:
+            try:
+                copy = restored(Live, sections_of(other), "merge", other.clock)
+            finally:
+                other.end_file()
         with self._file_lock, self._lock:
             combine(self, copy)
 
