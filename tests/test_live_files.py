@@ -4,9 +4,9 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
 
 import pytest
+import racing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from living import arrivals, assert_same, batch_of, contacts_of, feed
@@ -252,7 +252,7 @@ def test_merge_refuses_what_does_not_fit():
 
 
 def test_what_was_merged_goes_on(tmp_path):
-    """A state that another has taken in stays as it is: it takes events, forgets, is saved and merged again."""
+    """A state that another has taken in stays as it is: it takes events, forgets, is saved, merged again."""
     live, other = filled(), ek.Live(model_of(), clock=lambda: DAY + timedelta(days=20))
     other.add("c9", "visit", DAY)
     for _ in range(2):
@@ -267,30 +267,7 @@ def test_what_was_merged_goes_on(tmp_path):
 
 
 def test_threads_lose_nothing(tmp_path):
-    """Eight threads add, ingest, score and save at once: every event counts, each once."""
-    model = ek.Model.from_dict({"decay": "none", "rules": [{"name": "v", "on": "visit", "points": 1}]})
-    live = ek.Live(model)
-    errors = []
-
-    def work(number):
-        try:
-            for turn in range(200):
-                live.add(turn % 50, "visit", DAY)
-                live.add(1000 * number + turn, "visit", DAY, context={"a": 1})
-                if turn % 50 == 0:
-                    live.save(tmp_path / "state")
-                    live.scores(DAY)
-                if turn % 20 == 0:
-                    live.ingest({"contact": [1, 2], "type": ["visit"] * 2, "time": [0, 1]}, unit="s")
-                live.score(turn % 50, DAY)
-        except Exception as error:  # noqa: BLE001
-            errors.append(error)
-
-    threads = [Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert live.stats.rows == 8 * (200 * 2 + 10 * 2)
-    assert sum(live.scores(DAY).columns()["score"]) == live.stats.rows
+    """Eight threads add, ingest, score, forget, merge and save at once: every event counts, each once."""
+    live, given = racing.race(tmp_path, turns=100)
+    racing.check(live, given, turns=100)
+    assert ek.Live.load(tmp_path / "state").model == live.model
