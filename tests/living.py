@@ -88,10 +88,10 @@ def differing(found, expected, model):
     return wrong
 
 
-def assert_same(scores, expected, model):
+def assert_same(scores, expected, model, key="contact"):
     """Assert that a live state's scores are the batch's, whatever the order of contacts."""
-    rows = {row["contact"]: row for row in rows_of(scores.frame)}
-    right = {row["contact"]: row for row in rows_of(expected.frame)}
+    rows = {row[key]: row for row in rows_of(scores.frame)}
+    right = {row[key]: row for row in rows_of(expected.frame)}
     assert rows.keys() == right.keys()
     for contact, row in right.items():
         assert not (wrong := differing(rows[contact], row, model)), f"contact {contact!r}: {wrong}"

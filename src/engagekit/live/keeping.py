@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engagekit import _core
 from engagekit.errors import EngagekitError, StateError
+from engagekit.live.statefiles import packed, unpacked
 from engagekit.model import Model
 from engagekit.plan import microseconds
-from engagekit.statefiles import packed, unpacked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engagekit.live import Live
+    from engagekit.live.live import Live
 
 _LITTLE_LONGS = np.dtype("<i8")
 
@@ -59,7 +58,7 @@ def restored(
         model = Model.from_dict(about["model"])
         live = make(model, lateness=timedelta(microseconds=about["lateness"]), clock=clock)
         _fill(live, about, found)
-    except (KeyError, TypeError, ValueError, OverflowError, IndexError, EngagekitError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, OverflowError, EngagekitError) as error:
         raise StateError(f"{path}: expected a saved Live, got one that makes no sense: {error}") from None
     return live
 
@@ -69,31 +68,44 @@ def _fill(live: Live, about: dict[str, Any], found: dict[str, memoryview]) -> No
         raise ValueError("the model and its fingerprint do not fit")
     codes = np.frombuffer(found["codes"], _LITTLE_LONGS).astype(np.int64)
     count = len(codes)
-    if (count and codes[0] < 0) or (np.diff(codes) <= 0).any() or (count and codes[-1] >= 2**31):
+    if (count and codes[0] < 0) or (np.diff(codes) <= 0).any():
         raise ValueError("codes that do not rise")
     _name(live, about)
     _identify(live, found["ids"], count)
-    places = np.full(int(codes[-1]) + 1 if count else 0, -1, np.int32)
-    places[codes] = np.arange(count, dtype=np.int32)
     rows = np.frombuffer(found["rows"], np.uint8)
-    if not live.restore(about["counts"], rows, places, count, len(about["types"])):
+    if not live.restore(about["counts"], rows, codes, len(about["types"])):
         raise ValueError("rows that do not fit")
-    for code, row in about["aliases"]:
-        live.join(int(places[code]), int(places[row]))
-    live._attributes.kinds = dict(about["kinds"])
-    live._attributes.of = {int(places[code]): dict(own) for code, own in unpacked(found["attributes"])}
+    aliases = about["aliases"]
+    for one, two in zip(*(_places(codes, [pair[end] for pair in aliases]) for end in (0, 1)), strict=True):
+        if live.row(one) == live.row(two):
+            raise ValueError("an alias of itself")
+        live.join(one, two)
+    known = unpacked(found["attributes"])
+    places = _places(codes, [code for code, _ in known])
+    live._attributes.restore(about["kinds"], dict(zip(places, [own for _, own in known], strict=True)))
+
+
+def _places(codes: NDArray[np.int64], asked: list[int]) -> list[int]:
+    """Return where some codes stand among those of a file."""
+    wanted = np.array(asked, np.int64)
+    places = np.searchsorted(codes, wanted)
+    if (places == len(codes)).any() or (codes[places] != wanted).any():
+        raise ValueError("a code that is not there")
+    found: list[int] = places.tolist()
+    return found
 
 
 def combine(live: Live, other: Live) -> None:
     """Move all that a live state has, a copy that nobody else sees, into another."""
-    if None not in (live._kind, other._kind) and live._kind != other._kind:
-        raise StateError(f"merge: expected contacts that are {live._kind}, got {other._kind}")
-    classes = [live._number(key) for key in other._classes.numbers]
-    types = live._types_of(list(other._types))
+    who, others = live._who, other._who
+    if None not in (who.kind, others.kind) and who.kind != others.kind:
+        raise StateError(f"merge: expected contacts that are {who.kind}, got {others.kind}")
+    classes = [live._classes.number(live, key) for key in other._classes.numbers]
+    types = live._types.codes(live, other._types.names)
     codes = np.zeros(len(other), np.int32)
-    names = other._ids_out(list(range(len(other)))).objects().tolist()
+    names = others.out(other, list(range(len(other)))).objects().tolist()
     for code, name in enumerate(names):
-        codes[code] = live._place(name, live._kind_of(name))
+        codes[code] = who.place(live, name, who.kind_of(name))
     live.absorb(other, codes, types, np.array(classes, np.int32))
     for code, row in other.aliases():
         source, target = live.row(int(codes[code])), live.row(int(codes[row]))
@@ -117,9 +129,9 @@ def described(live: Live) -> dict[str, Any]:
         "position": live.position,
         "aware": live.aware,
         "key": live._key,
-        "kind": live._kind,
-        "signs": live._signs,
-        "types": live._type_names,
+        "kind": live._who.kind,
+        "signs": live._who.signs,
+        "types": live._types.names,
         "rules": plan.names,
         "classes": [
             [name, [plan.conditions[c].to_dict() for c in sorted(held)]] for name, held in classes.numbers
@@ -136,15 +148,13 @@ def kept_ids(live: Live, rows: int) -> tuple[NDArray[np.int64], list[bytes]]:
     marks[list(live._attributes.of)] = 1
     for code, row in live.aliases():
         marks[code] = marks[row]
-    codes = np.flatnonzero(marks)
-    if live._ids is None:
+    codes, who = np.flatnonzero(marks), live._who
+    if who.kind is None:
         return codes, []
-    if live._kind == "integer":
-        return codes, [live._integers()[codes].astype(_LITTLE_LONGS).tobytes()]
-    starts, data = live._texts()
-    places = np.empty(len(codes) + 1, np.int64)
-    content = _core.take_text(starts, data, codes, places)
-    return codes, [places.astype(_LITTLE_LONGS).tobytes(), bytes(content)]
+    if who.kind == "integer":
+        return codes, [who.integers(live)[codes].astype(_LITTLE_LONGS).tobytes()]
+    starts, data = who.texts(codes)
+    return codes, [starts.astype(_LITTLE_LONGS).tobytes(), data.tobytes()]
 
 
 def _name(live: Live, about: dict[str, Any]) -> None:
@@ -160,9 +170,9 @@ def _name(live: Live, about: dict[str, Any]) -> None:
     if len(numbers) != len(about["classes"]) or not live._classes.numbers.items() <= numbers.items():
         raise ValueError("classes that are not the model's")
     live._classes.numbers = numbers
-    live._classes.declare(live, lateness=about["lateness"])
-    live._types_of([str(name) for name in about["types"]])
-    if len(live._types) != len(about["types"]):
+    live._classes.declare(live)
+    live._types.codes(live, [str(name) for name in about["types"]])
+    if len(live._types.names) != len(about["types"]):
         raise ValueError("types that are there twice")
     position = about["position"]
     if position is not None and type(position) not in (str, int):
@@ -171,20 +181,21 @@ def _name(live: Live, about: dict[str, Any]) -> None:
     live.aware = bool(about["aware"])
     live._key = str(about["key"])
     if about["kind"] is not None:
-        live._become({"integer": "integer", "text": "text"}[about["kind"]])
+        live._who.become(live, {"integer": "integer", "text": "text"}[about["kind"]])
     unsigned, negative = about["signs"]
-    live._signs = (bool(unsigned), bool(negative))
+    live._who.signs = (bool(unsigned), bool(negative))
 
 
 def _identify(live: Live, ids: memoryview, count: int) -> None:
     """Give ids their codes: as they come, from 0 on."""
-    if live._kind is None:
+    who = live._who
+    if who.kind is None:
         if count or len(ids):
             raise ValueError("ids of no kind")
         return
-    if live._kind == "integer":
+    if who.kind == "integer":
         values = np.frombuffer(ids, _LITTLE_LONGS).astype(np.int64)
-        found = np.frombuffer(live.code_integers(live._ids, values), np.int32)
+        found = np.frombuffer(live.code_integers(who.ids, values), np.int32)
     else:
         starts = np.frombuffer(ids[: 8 * (count + 1)], _LITTLE_LONGS).astype(np.int64)
         data = np.frombuffer(ids[8 * (count + 1) :], np.uint8)
@@ -195,6 +206,8 @@ def _identify(live: Live, ids: memoryview, count: int) -> None:
             or (np.diff(starts) < 0).any()
         ):
             raise ValueError("texts that do not fit")
-        found = np.frombuffer(live.code_texts(live._ids, starts, data), np.int32)
+        found = np.frombuffer(live.code_texts(who.ids, starts, data), np.int32)
     if len(found) != count or (found != np.arange(count)).any():
         raise ValueError("ids that are there twice")
+    if live._who.kind == "text" and live._who.ids.undecodable() >= 0:
+        raise ValueError("ids that are no text")
