@@ -41,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "notes": {"instants", "model", "plan", "summary"},
     "describe": {"model"},
     "demo": set(),
-    "leads": {"model", "plan", "frames", "columns", "matching"},
+    "leads": {"model", "plan", "frames", "columns", "matching", "results"},
     "keys": {"errors", "model", "frames", "coding", "_core"},
     "explain": {
         "errors", "instants", "model", "plan", "frames", "columns", "events", "matching", "running", "keys",
@@ -60,16 +60,9 @@ ARROWS: dict[str, set[str]] = {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts", "explain",
         "leads", "notes", "reacting", "results", "running", "scores", "streams",
     },
-    "classing": {"errors", "instants", "model", "plan", "matching", "running", "_core"},
-    "attributes": {"errors", "instants", "model", "columns", "contacts", "frames", "classing"},
-    "score": {"instants", "frames", "model", "plan"},
-    "statefiles": {"errors"},
-    "autosaving": set(),
-    "keeping": {"errors", "model", "plan", "statefiles", "_core"},
     "live": {
-        "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching",
-        "results", "running", "leads", "scores", "classing", "attributes", "score", "statefiles",
-        "autosaving", "keeping", "_core",
+        "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts",
+        "matching", "results", "running", "leads", "scores", "batch", "_core",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",

@@ -279,3 +279,13 @@ def test_sums_stay_exact():
     at = times.max() + np.timedelta64(3, "h")
     (right,) = model.score(frame, at=at).frame["score"]
     assert live.score(1, at).score == pytest.approx(right, rel=1e-12)
+
+
+def test_what_is_not_said_stays():
+    """An update leaves what it does not name as it was, said of an alias too."""
+    persona = {"name": "near", "where": {"city": {"eq": "Bern"}}}
+    live = ek.Live(counting().evolve(personas=[persona]))
+    live.link("cookie", into="ann")
+    live.update({"ann": {"city": "Bern"}})
+    live.update({"cookie": {"customer_since": day(0)}, "bob": {"city": "Rome"}})
+    assert [live.score(who, day(1)).persona for who in ("ann", "bob")] == ["near", None]

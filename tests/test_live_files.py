@@ -14,7 +14,7 @@ from shapes import moment
 from strategies import cases
 
 import engagekit as ek
-from engagekit import statefiles
+from engagekit.live import statefiles
 
 EXAMPLES = int(os.environ.get("ENGAGEKIT_LIVE_EXAMPLES", "40"))
 DAY = datetime(2026, 1, 1, tzinfo=UTC)

@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from engagekit.comparison import Comparison
     from engagekit.events import Events
     from engagekit.explain import Explanation
-    from engagekit.live import Live
-    from engagekit.score import Score
+    from engagekit.live import Live, Score
     from engagekit.scores import Scores
 
 __version__ = "0.1.0"
@@ -85,7 +84,7 @@ _LOADED_ON_USE = {
     "Events": "engagekit.events",
     "Explanation": "engagekit.explain",
     "Live": "engagekit.live",
-    "Score": "engagekit.score",
+    "Score": "engagekit.live",
     "Scores": "engagekit.scores",
 }
 

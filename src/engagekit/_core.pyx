@@ -59,10 +59,15 @@ include "_marks.pxi"
 include "_sweeper.pxi"
 include "_rows.pxi"
 include "_said.pxi"
+include "_live_clock.pxi"
 include "_live_rows.pxi"
 include "_live_log.pxi"
 include "_live_file.pxi"
 include "_live.pxi"
+include "_live_saving.pxi"
+include "_live_taking.pxi"
+include "_live_scoring.pxi"
+include "_live_joining.pxi"
 
 
 def _choose_path():

@@ -165,9 +165,12 @@ def kind_of(events: Events) -> str:
 
 
 def coded_events(
-    model: Model, events: Any, mapping: Mapping[str, str | None], *, spill: bool = True
+    model: Model, events: Any, mapping: Mapping[str, str | None], *, spill: bool = True, ids: bool = False
 ) -> Events:
-    """Return events coded for a model, unless they come as `Events` already; `spill` large streams."""
+    """Return events coded for a model, unless they come as `Events` already.
+
+    Large streams `spill` to disk; the events' `ids` are kept as a column where somebody asks for them.
+    """
     given = {name: column for name, column in mapping.items() if column is not None}
     if isinstance(events, Events):
         if given:
@@ -175,6 +178,8 @@ def coded_events(
         return events
     mapped = Mapped.of(model.columns, given)
     fields = model.fields - {"contact", "type", "time"}
+    if ids and mapped.id is not None:
+        fields |= {mapped.id}
     optional = {CONTENT} - fields if model.contents else ()
     return read(events, mapped, sorted(fields), optional=optional, spill=spill)
 
@@ -308,7 +313,6 @@ def _result_rows(asked: Asked, numbers: Numbers) -> NDArray[np.int64] | None:
 
 def _lead_rows(events: Events, asked: Asked, numbers: Numbers, rows: NDArray[np.int64] | None) -> Rows:
     """Tell the lead side of a result's rows what the kernel says of them."""
-    columns, heard = numbers.columns, numbers.heard
 
     def key() -> Column:
         if asked.base is not None:
@@ -316,14 +320,10 @@ def _lead_rows(events: Events, asked: Asked, numbers: Numbers, rows: NDArray[np.
             return column_in(asked.base, name, f"at column {name!r}")
         return seen(ids_out(events, asked.contacts, rows))
 
-    return Rows(
+    return Rows.of(
+        numbers,
+        rows,
         at=taken(asked.jobs.at, rows),
-        half=taken(columns["half"], rows),
-        level=taken(columns["level"], rows),
-        intent=taken(columns["intent"], rows) if "intent" in columns else None,
-        rejected=None if heard is None else taken(heard.rejected, rows),
-        said=None if heard is None else taken(heard.said, rows),
-        had=None if heard is None else taken(heard.had, rows),
         known=None if asked.known is None else taken(asked.known, rows),
         key=key,
     )
@@ -343,7 +343,12 @@ def refuse_overflow(events: Events, contact: int) -> NoReturn:
     """Raise an EventsError for a contact whose points no float can hold."""
     ids = events.contacts
     who = int(ids.integers()[contact]) if ids.kind == "integer" else ids.strings()[contact]
-    raise EventsError(
+    raise overflow(who)
+
+
+def overflow(who: int | str) -> EventsError:
+    """Make the error of a contact whose points no float can hold."""
+    return EventsError(
         f"events of contact {shown(who)}: their points overflow; expected amounts and points whose sum a "
         "64-bit float can hold"
     )

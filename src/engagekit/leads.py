@@ -18,12 +18,14 @@ from engagekit.matching import truth
 from engagekit.model import Content, Criterion, Fit, Model, Persona, Qualification
 from engagekit.model.lead_faults import UNCLEAR
 from engagekit.plan import ACCEPTED, LEVELS, QUALIFIED, microseconds
+from engagekit.results import taken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.contacts import Contacts
     from engagekit.model.conditions import Condition
+    from engagekit.running import Numbers
 
 STAGES: Final = ("lead", "MQL", "SAL", "SQL", "customer")
 """The stages, from the first to the last."""
@@ -48,6 +50,30 @@ class Rows:
     """The contacts table's row of each row, -1 for none; None: there is no table."""
     key: Callable[[], Column]
     """Makes the column of the key."""
+
+    @classmethod
+    def of(
+        cls,
+        numbers: Numbers,
+        rows: NDArray[np.int64] | None,
+        *,
+        at: NDArray[np.int64],
+        known: NDArray[np.int64] | None,
+        key: Callable[[], Column],
+    ) -> Rows:
+        """Take what the kernel made of some jobs (`rows`; None: of all)."""
+        columns, heard = numbers.columns, numbers.heard
+        return cls(
+            at=at,
+            half=taken(columns["half"], rows),
+            level=taken(columns["level"], rows),
+            intent=taken(columns["intent"], rows) if "intent" in columns else None,
+            rejected=None if heard is None else taken(heard.rejected, rows),
+            said=None if heard is None else taken(heard.said, rows),
+            had=None if heard is None else taken(heard.had, rows),
+            known=known,
+            key=key,
+        )
 
 
 class Leads:

@@ -10,9 +10,10 @@ import numpy as np
 from attrs import define
 
 from engagekit.columns import Column
-from engagekit.contacts import NO_INSTANT, column_in
+from engagekit.contacts import NO_INSTANT, column_in, single
 from engagekit.errors import EventsError
 from engagekit.instants import microseconds_of
+from engagekit.live.classing import moment_of
 from engagekit.model.scalars import is_null, kind_of, plain_scalar
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from engagekit.model import Model
 
 SINCE: Final = "customer_since"
+UNSAID: Final = object()
+"""Stands for an attribute of which nothing is said: it stays as it was."""
 _DTYPES: Final[Mapping[str, Any]] = {"number": np.float64, "boolean": np.bool_, "instant": np.int64}
 
 
@@ -51,6 +54,9 @@ class Attributes:
         read: list[Any] = []
         kind = self.kinds.get(name)
         for value in values:
+            if value is UNSAID:
+                read.append(UNSAID)
+                continue
             value = plain_scalar(value)  # noqa: PLW2901 - the same value
             found = kind_of(value)
             if found == "null":
@@ -73,8 +79,28 @@ class Attributes:
             for name, values in read.items():
                 if values[number] is None:
                     own.pop(name, None)
-                else:
+                elif values[number] is not UNSAID:
                     own[name] = values[number]
+
+    def given(self, contacts: Any, key: str) -> tuple[list[Any], dict[str, list[Any]]]:
+        """Read what `Live.update` is given: the contacts, and by attribute a value (or `UNSAID`) of each.
+
+        A table's key may be named `key` or ``contact``.
+        """
+        rows = contacts.values() if isinstance(contacts, Mapping) else ()
+        if isinstance(contacts, Mapping) and all(isinstance(row, Mapping) for row in rows):
+            told = [name for name in self.names if any(name in row for row in rows)]
+            return list(contacts), {name: [row.get(name, UNSAID) for row in rows] for name in told}
+        frame = single(contacts, "contacts")
+        name = key if key in frame.names else "contact"
+        if name not in frame.names:
+            listed = ", ".join(map(repr, frame.names[:20]))
+            raise EventsError(f"contacts: expected a column {key!r} or 'contact', got {listed}")
+        keys = _values_of(frame, name)
+        if len(set(keys)) < len(keys):
+            twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+            raise EventsError(f"contacts column {name!r}: expected each contact once, got {twice!r} again")
+        return keys, {each: _values_of(frame, each) for each in self.names if each in frame.names}
 
     def since_of(self, code: int) -> int:
         """Return a contact's `customer_since`, `NO_INSTANT` if there is none."""
@@ -130,10 +156,8 @@ def _fits(values: list[Any]) -> bool:
     return all(value is None or -bound <= value < bound for value in values)
 
 
-def values_of(frame: Frame, name: str) -> list[Any]:
+def _values_of(frame: Frame, name: str) -> list[Any]:
     """Return an attribute's column as Python values, instants as datetimes."""
-    from engagekit.classing import moment_of
-
     column = column_in(frame, name, f"contacts column {name!r}")
     if column.kind == "other":
         raise EventsError(
@@ -152,6 +176,6 @@ def values_of(frame: Frame, name: str) -> list[Any]:
 def kind_in(values: list[Any]) -> str | None:
     """Return the kind of the first value that is not null."""
     for value in values:
-        if isinstance(value, datetime) or not is_null(value):
+        if value is not UNSAID and (isinstance(value, datetime) or not is_null(value)):
             return kind_of(plain_scalar(value))
     return None

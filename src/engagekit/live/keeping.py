@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engagekit import _core
 from engagekit.errors import EngagekitError, StateError
+from engagekit.live.statefiles import packed, unpacked
 from engagekit.model import Model
 from engagekit.plan import microseconds
-from engagekit.statefiles import packed, unpacked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engagekit.live import Live
+    from engagekit.live.live import Live
 
 _LITTLE_LONGS = np.dtype("<i8")
 
@@ -86,14 +85,15 @@ def _fill(live: Live, about: dict[str, Any], found: dict[str, memoryview]) -> No
 
 def combine(live: Live, other: Live) -> None:
     """Move all that a live state has, a copy that nobody else sees, into another."""
-    if None not in (live._kind, other._kind) and live._kind != other._kind:
-        raise StateError(f"merge: expected contacts that are {live._kind}, got {other._kind}")
-    classes = [live._number(key) for key in other._classes.numbers]
-    types = live._types_of(list(other._types))
+    who, others = live._who, other._who
+    if None not in (who.kind, others.kind) and who.kind != others.kind:
+        raise StateError(f"merge: expected contacts that are {who.kind}, got {others.kind}")
+    classes = [live._classes.number(live, key) for key in other._classes.numbers]
+    types = live._types.codes(live, other._types.names)
     codes = np.zeros(len(other), np.int32)
-    names = other._ids_out(list(range(len(other)))).objects().tolist()
+    names = others.out(other, list(range(len(other)))).objects().tolist()
     for code, name in enumerate(names):
-        codes[code] = live._place(name, live._kind_of(name))
+        codes[code] = who.place(live, name, who.kind_of(name))
     live.absorb(other, codes, types, np.array(classes, np.int32))
     for code, row in other.aliases():
         source, target = live.row(int(codes[code])), live.row(int(codes[row]))
@@ -117,9 +117,9 @@ def described(live: Live) -> dict[str, Any]:
         "position": live.position,
         "aware": live.aware,
         "key": live._key,
-        "kind": live._kind,
-        "signs": live._signs,
-        "types": live._type_names,
+        "kind": live._who.kind,
+        "signs": live._who.signs,
+        "types": live._types.names,
         "rules": plan.names,
         "classes": [
             [name, [plan.conditions[c].to_dict() for c in sorted(held)]] for name, held in classes.numbers
@@ -136,15 +136,13 @@ def kept_ids(live: Live, rows: int) -> tuple[NDArray[np.int64], list[bytes]]:
     marks[list(live._attributes.of)] = 1
     for code, row in live.aliases():
         marks[code] = marks[row]
-    codes = np.flatnonzero(marks)
-    if live._ids is None:
+    codes, who = np.flatnonzero(marks), live._who
+    if who.kind is None:
         return codes, []
-    if live._kind == "integer":
-        return codes, [live._integers()[codes].astype(_LITTLE_LONGS).tobytes()]
-    starts, data = live._texts()
-    places = np.empty(len(codes) + 1, np.int64)
-    content = _core.take_text(starts, data, codes, places)
-    return codes, [places.astype(_LITTLE_LONGS).tobytes(), bytes(content)]
+    if who.kind == "integer":
+        return codes, [who.integers(live)[codes].astype(_LITTLE_LONGS).tobytes()]
+    starts, data = who.texts(codes)
+    return codes, [starts.astype(_LITTLE_LONGS).tobytes(), data.tobytes()]
 
 
 def _name(live: Live, about: dict[str, Any]) -> None:
@@ -160,9 +158,9 @@ def _name(live: Live, about: dict[str, Any]) -> None:
     if len(numbers) != len(about["classes"]) or not live._classes.numbers.items() <= numbers.items():
         raise ValueError("classes that are not the model's")
     live._classes.numbers = numbers
-    live._classes.declare(live, lateness=about["lateness"])
-    live._types_of([str(name) for name in about["types"]])
-    if len(live._types) != len(about["types"]):
+    live._classes.declare(live)
+    live._types.codes(live, [str(name) for name in about["types"]])
+    if len(live._types.names) != len(about["types"]):
         raise ValueError("types that are there twice")
     position = about["position"]
     if position is not None and type(position) not in (str, int):
@@ -171,20 +169,21 @@ def _name(live: Live, about: dict[str, Any]) -> None:
     live.aware = bool(about["aware"])
     live._key = str(about["key"])
     if about["kind"] is not None:
-        live._become({"integer": "integer", "text": "text"}[about["kind"]])
+        live._who.become(live, {"integer": "integer", "text": "text"}[about["kind"]])
     unsigned, negative = about["signs"]
-    live._signs = (bool(unsigned), bool(negative))
+    live._who.signs = (bool(unsigned), bool(negative))
 
 
 def _identify(live: Live, ids: memoryview, count: int) -> None:
     """Give ids their codes: as they come, from 0 on."""
-    if live._kind is None:
+    who = live._who
+    if who.kind is None:
         if count or len(ids):
             raise ValueError("ids of no kind")
         return
-    if live._kind == "integer":
+    if who.kind == "integer":
         values = np.frombuffer(ids, _LITTLE_LONGS).astype(np.int64)
-        found = np.frombuffer(live.code_integers(live._ids, values), np.int32)
+        found = np.frombuffer(live.code_integers(who.ids, values), np.int32)
     else:
         starts = np.frombuffer(ids[: 8 * (count + 1)], _LITTLE_LONGS).astype(np.int64)
         data = np.frombuffer(ids[8 * (count + 1) :], np.uint8)
@@ -195,6 +194,6 @@ def _identify(live: Live, ids: memoryview, count: int) -> None:
             or (np.diff(starts) < 0).any()
         ):
             raise ValueError("texts that do not fit")
-        found = np.frombuffer(live.code_texts(live._ids, starts, data), np.int32)
+        found = np.frombuffer(live.code_texts(who.ids, starts, data), np.int32)
     if len(found) != count or (found != np.arange(count)).any():
         raise ValueError("ids that are there twice")

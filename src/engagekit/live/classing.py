@@ -1,4 +1,4 @@
-"""The classes of events that a live state knows: they grow with what comes, and mean the same as a table's.
+"""The classes and types of events that a live state knows: they grow with what comes, and mean a table's.
 
 A table of events has its classes made for it (`engagekit.matching`); a live state numbers a class when it
 first meets it. A type that the model does not name is of one class with all others of that kind, so the model
@@ -39,10 +39,13 @@ class Classes:
     ----------
     plan
         The plan; without one type that it names there is one class, that of all other types.
+    lateness
+        How late an event may come, in microseconds.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, lateness: int) -> None:
         self.plan = plan
+        self.lateness = lateness
         self.judging = evolve(plan, excludes=plan.excludes[:0])
         """The same plan for `match`: what is excluded is for the live state to say."""
         self._asked = asked_of(plan)
@@ -78,14 +81,14 @@ class Classes:
             for number, code in enumerate(view.types.tolist())
         ]
 
-    def missing(self, key: tuple[str, Held]) -> bool:
-        """Say whether a class is new; it has a number then."""
-        if key in self.numbers:
-            return False
-        self.numbers[key] = len(self.numbers)
-        return True
+    def number(self, live: _core.LiveState, key: tuple[str, Held]) -> int:
+        """Return the number of a class, a new one if need be."""
+        if key not in self.numbers:
+            self.numbers[key] = len(self.numbers)
+            self.declare(live)
+        return self.numbers[key]
 
-    def declare(self, live: _core.LiveState, *, lateness: int) -> None:
+    def declare(self, live: _core.LiveState) -> None:
         """Tell a live state what the classes mean."""
         plan = self.plan
         names = list(dict.fromkeys(name for name, _ in self.numbers))
@@ -119,7 +122,7 @@ class Classes:
         model = plan.model
         live.declare(
             attach(plan, nothing, matched),
-            lateness=lateness,
+            lateness=self.lateness,
             secrets=bytes.fromhex(model.fingerprint),
             excludes=plan.excludes,
             exclude_roles=exclude_roles(plan, view),
@@ -141,6 +144,37 @@ class Classes:
         )
         bys = tuple(_NULL_BY if label is None else live.hashed(label) for label in labels)
         return codes, bys, tuple(_number(row.get(name), name) for name in self.plan.amounts)
+
+
+class Types:
+    """Numbers the types of events.
+
+    Attributes
+    ----------
+    names
+        The types by number.
+    numbers
+        The number of each.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.numbers: dict[str, int] = {}
+
+    def code(self, live: _core.LiveState, name: str) -> int:
+        """Return the number of a type, a new one if need be."""
+        return self.numbers[name] if name in self.numbers else int(self.codes(live, [name])[0])
+
+    def codes(self, live: _core.LiveState, names: list[str]) -> NDArray[np.int32]:
+        """Return the numbers of types; where there are new ones, the state is told how all of them sort."""
+        known = len(self.numbers)
+        codes = [self.numbers.setdefault(name, len(self.numbers)) for name in names]
+        if len(self.numbers) > known:
+            self.names += list(self.numbers)[known:]
+            ranks = np.empty(len(self.names), np.int32)
+            ranks[[self.numbers[name] for name in sorted(self.names)]] = np.arange(len(ranks), dtype=np.int32)
+            live.rank(ranks)
+        return np.array(codes, np.int32)
 
 
 def label_of(value: Any, name: str) -> str | None:

@@ -1,0 +1,349 @@
+# Events on their way into a live state, alone or a frame at once.
+
+@cython.final
+cdef class Kept:
+    """What a frame of events brings beside its columns: how its codes are the live state's; see `LiveState.take_all`."""
+
+    cdef const int32_t[::1] contacts
+    cdef const int32_t[::1] classes
+    cdef const int32_t[::1] types
+    cdef const int32_t[::1] contents
+    cdef const int64_t[::1] ids
+    cdef const uint8_t[::1] named
+    cdef list by
+    cdef list columns
+
+    def __init__(self, contacts, classes, types, contents, ids, named, list by, list columns):
+        self.contacts = contacts
+        self.classes = classes
+        self.types = types
+        self.contents = contents
+        self.ids = ids
+        self.named = named
+        self.by = by
+        self.columns = columns
+
+
+cdef class LiveIntake(LiveBlocks):
+    """The rows, and what counts in them."""
+
+    def add(self, contact, type, time=None, *, value=None, id=None, context=None):
+        """Take in one event; see `Live.add`. What is not plain is left to `_add`."""
+        cdef int64_t micros, present, known, number
+        cdef int32_t code
+        cdef int overflow = 0
+        cdef Arrival event
+        cdef Py_ssize_t size
+        cdef const char* text
+        if (
+            id is None and context is None and self.clock is None and self.plain is not None
+            and (time is None or self.is_plain(time))
+        ):
+            found = self.plain.get(type) if PyUnicode_CheckExact(type) else None
+            present = machine_clock()
+            micros = present if time is None else micros_of(time)
+            if found is not None and micros <= present < self.waits_until:
+                code = -1
+                if self.integers is not None and PyLong_CheckExact(contact):
+                    number = PyLong_AsLongLongAndOverflow(contact, &overflow)
+                    if not overflow and number >= 0:
+                        code = self.integers.place(number, self.integers.hash(number))
+                elif self.texts is not None and PyUnicode_CheckExact(contact):
+                    try:
+                        text = PyUnicode_AsUTF8AndSize(contact, &size)
+                    except UnicodeEncodeError:
+                        return self._add(contact, type, time, value, id, context)
+                    code = self.texts.place(
+                        <const uint8_t*>text, size, ek_hash_bytes(<const uint8_t*>text, size, self.texts.secrets), True
+                    )
+                if code >= 0:
+                    if code >= self.count:
+                        self.reserve(code + 1)
+                    self.ready()
+                    known = found
+                    event.time = micros
+                    event.named = False
+                    event.id = 0
+                    event.event_class = <int32_t>(known >> 32)
+                    event.type = <int32_t>(known & 0x7FFFFFFF)
+                    event.content = -1
+                    event.raw = self.raws
+                    event.by = self.bys
+                    event.nulls = self.rate(self.terms.plan, event.event_class, 0)
+                    self.take(code, &event, False)
+                    if micros > self.terms.newest:
+                        self.terms.newest = micros
+                    if time is not None and datetime_tzinfo(time) is not None:
+                        self.aware = True
+                    return None
+        return self._add(contact, type, time, value, id, context)
+
+    def instant(self, at):
+        """Return an instant in microseconds as far as that is plain: a datetime of UTC; None otherwise."""
+        return micros_of(at) if self.is_plain(at) else None
+
+    cdef inline bint is_plain(self, object time):
+        """Whether a time is a datetime, and of UTC."""
+        return PyDateTime_CheckExact(time) and (datetime_tzinfo(time) is None or datetime_tzinfo(time) is UTC)
+
+    cdef int settle(self, State* row) except -1:
+        fold(&self.terms, &self.scratch, row)
+        if self.scratch.failed:
+            self.scratch.failed = False
+            raise MemoryError
+        return 0
+
+    cdef Extra* extra_of(self, Head* head, int64_t more) except NULL:
+        """Return what is open of a contact, with room for that many more records."""
+        cdef State row
+        if head.extra is NULL:
+            head.extra = <Extra*>calloc(1, sizeof(Extra))
+            if head.extra is NULL:
+                raise MemoryError
+        elif head.extra.count + more > head.extra.room and head.extra.count:
+            self.open_row(head, &row)
+            self.settle(&row)
+        if more and record_room(head.extra, more) is NULL:
+            raise MemoryError
+        return head.extra
+
+    cdef int take(self, int64_t code, Arrival* event, bint waiting) except -1:
+        """Take one event in: it counts, or waits."""
+        cdef const Plan* plan = self.terms.plan
+        cdef int32_t k = event.event_class
+        cdef Head* head = self.head(self.row_of(code))
+        cdef int64_t more = hits_of(plan, k) + self.terms.excludes + event.named
+        cdef State row
+        cdef Extra* extra = head.extra
+        cdef bint gone, may = excludable(&self.terms, k, &gone)
+        if event.named and was_seen(&self.terms, extra, event.id):
+            self.duplicates += 1
+            self.rows += 1
+            return 0
+        if self.to_take:
+            self.before_change(self.row_of(code))
+        self.open_row(head, &row)
+        if self.terms.newest != NEVER and event.time < self.terms.newest - self.terms.lateness:
+            self.terms.strict = False
+            self.settle(&row)
+        if more or waiting:
+            extra = self.extra_of(head, more)
+        if waiting or may:
+            self.postpone(extra, event, waiting)
+        if event.named:
+            remember(extra, self.terms.ids, 0, event.time, event.id, 0.0)
+        self.rows += 1
+        if waiting:
+            self.waits += 1
+            self.waits_until = min(self.waits_until, event.time)
+            return 0
+        head.newest = max(head.newest, event.time)
+        if self.terms.excludes and precede(&self.terms, extra, event, True):
+            self.terms.late += 1
+        if gone:
+            self.terms.excluded += 1
+        elif not may:
+            count_in(&self.terms, &row, extra, event, True)
+        self.terms.strict = True
+        return 0
+
+    cdef int postpone(self, Extra* extra, const Arrival* event, bint waiting) except -1:
+        """Let an event wait, for its exclusions to settle or for the clock."""
+        cdef int64_t points = points_of(self.terms.plan, event.event_class)
+        cdef Pending* pending = <Pending*>malloc(
+            sizeof(Pending) + points * sizeof(double) + self.terms.columns * sizeof(int64_t)
+        )
+        if pending is NULL:
+            raise MemoryError
+        pending.next = extra.pending
+        pending.time = event.time
+        pending.id = event.id
+        pending.event_class = event.event_class
+        pending.type = event.type
+        pending.content = event.content
+        pending.waiting = waiting
+        pending.named = event.named
+        pending.nulls = <int32_t>event.nulls
+        memcpy(pending + 1, event.raw, points * sizeof(double))
+        memcpy(<double*>(pending + 1) + points, event.by, self.terms.columns * sizeof(int64_t))
+        extra.pending = pending
+        return 0
+
+    cdef int64_t rate(self, const Plan* plan, int32_t k, int64_t i) noexcept nogil:
+        """Compute the raw points of event `i` of a plan, of class `k` there, by rule; return how many amounts are null."""
+        cdef int64_t j, n = 0, nulls = 0
+        cdef const RuleSpec* rule
+        for j in range(plan.plain_start[k], plan.plain_start[k + 1]):
+            self.raws[n] = raw_points(plan, plan.rule + plan.plain_rule[j], i, &nulls)
+            n += 1
+        for j in range(plan.listed_start[k], plan.listed_start[k + 1]):
+            rule = plan.rule + plan.listed_rule[plan.listed_of[j]]
+            self.raws[n] = raw_points(plan, rule, i, &nulls) if rule.kind == RULE else 0.0
+            n += 1
+        return nulls
+
+    cdef int open_queue(self) except -1:
+        """Give the queue of deposits its memory."""
+        cdef int64_t one = (AT_ONCE + 8) * 8    # whole lines of memory, so that each begins where vectors like to
+        cdef uint8_t* memory
+        cdef bint failed = False
+        if self.queue_memory is NULL:
+            self.queue_memory = <uint8_t*>aligned(13 * one, 1, &failed)
+            if failed:
+                raise MemoryError
+            memory = self.queue_memory
+            self.queue.head = <Head**>memory
+            self.queue.sums = <Sum**>(memory + one)
+            self.queue.time = <int64_t*>(memory + 2 * one)
+            self.queue.raw = <double*>(memory + 3 * one)
+            self.queue.rule = <int32_t*>(memory + 4 * one)
+            self.queue.steps = <int64_t*>(memory + 5 * one)
+            self.queue.age = <int64_t*>(memory + 6 * one)
+            self.queue.factor = <double*>(memory + 7 * one)
+            self.queue.fast_steps = <int64_t*>(memory + 8 * one)
+            self.queue.fast = <double*>(memory + 9 * one)
+            self.queue.slow_steps = <int64_t*>(memory + 10 * one)
+            self.queue.slow = <double*>(memory + 11 * one)
+            self.queue.zeros = <int32_t*>(memory + 12 * one)
+        self.queue.count = 0
+        self.terms.queue = &self.queue
+        return 0
+
+    def take_one(
+        self, int64_t code, int64_t time, int32_t event_class, int32_t type, int32_t content, id, tuple codes,
+        tuple bys, tuple amounts, int64_t now,
+    ):
+        """Take in one event: `codes` for weights, `bys` for `by`, `amounts`, a value for each column of the plan."""
+        cdef Arrival event
+        cdef int64_t j
+        cdef int32_t[::1] one
+        cdef double[::1] amount
+        self.ready()
+        for j in range(len(codes)):
+            one = self.one_code[j]
+            one[0] = codes[j]
+            self.bys[j] = bys[j]
+        for j in range(len(amounts)):
+            amount = self.one_amount[j]
+            amount[0] = amounts[j]
+        event.time = time
+        event.named = id is not None
+        event.id = id if id is not None else 0
+        event.event_class = event_class
+        event.type = type
+        event.content = content
+        event.raw = self.raws
+        event.by = self.bys
+        event.nulls = self.rate(self.terms.plan, event_class, 0)
+        self.take(code, &event, time > now)
+        if time <= now and time > self.terms.newest:
+            self.terms.newest = time
+
+    def take_all(self, Scorer source not None, Kept kept not None, int64_t now):
+        """Take in the events that a scorer is attached to, grouped by contact; then the newest seen moves on."""
+        cdef const Plan* plan = &source.plan
+        cdef Arrival event
+        cdef int64_t c, i, j, newest = self.terms.newest
+        cdef int32_t k
+        cdef const int64_t[::1] hashes
+        cdef const int32_t[::1] column
+        cdef int64_t contacts = kept.contacts.shape[0], target
+        cdef bint simple = (
+            self.terms.excludes == 0 and kept.named.shape[0] == 0 and kept.contents.shape[0] == 0
+            and self.terms.columns == 0
+        )
+        cdef const int32_t* codes = &kept.contacts[0] if contacts else NULL
+        cdef const int32_t* classes = &kept.classes[0]
+        cdef const int32_t* types = &kept.types[0] if kept.types.shape[0] else NULL
+        cdef State row
+        cdef uint8_t* ahead
+        self.ready()
+        self.open_queue()
+        event.raw = self.raws
+        event.by = self.bys
+        for c in range(contacts):
+            target = self.row_of(codes[c])
+            if c + 8 < contacts:
+                ahead = <uint8_t*>self.head(self.row_of(codes[c + 8]))
+                for j in range(0, self.row_size, 64):
+                    ek_prefetch_written(ahead + j)
+            if self.to_take:
+                self.before_change(target)
+            self.open_row(self.head(target), &row)
+            for i in range(plan.start[c], plan.start[c + 1]):
+                k = code_at(plan.event_class, plan.class_width, i)
+                event.time = plan.time[i]
+                if simple and event.time <= now and hits_of(plan, k) == 0:
+                    event.event_class = classes[k]
+                    event.type = types[code_at(plan.type, plan.type_width, i)]
+                    event.content = -1
+                    event.nulls = self.rate(plan, k, i)
+                    row.head.newest = max(row.head.newest, event.time)
+                    newest = max(newest, event.time)
+                    self.rows += 1
+                    count_in(&self.terms, &row, NULL, &event, True)
+                    continue
+                event.event_class = kept.classes[k]
+                event.type = kept.types[code_at(plan.type, plan.type_width, i)]
+                event.content = kept.contents[i] if kept.contents.shape[0] else -1
+                event.named = kept.named.shape[0] > 0 and kept.named[i]
+                event.id = kept.ids[i] if event.named else 0
+                for j in range(self.terms.columns):
+                    hashes = kept.by[j]
+                    column = kept.columns[j]
+                    self.bys[j] = hashes[column[i] if column[i] >= 0 else hashes.shape[0] - 1]
+                event.nulls = self.rate(plan, k, i)
+                self.take(kept.contacts[c], &event, event.time > now)
+                if event.time <= now and event.time > newest:
+                    newest = event.time
+        flush_deposits(self.terms.plan, &self.queue)
+        self.terms.queue = NULL
+        self.terms.newest = newest
+
+    def admit(self, int64_t now):
+        """Let the events count that waited for the clock; done when the first of them is due."""
+        cdef int64_t c, newest = self.terms.newest
+        cdef Head* head
+        cdef State row
+        cdef Pending** link
+        cdef Pending* pending
+        cdef Arrival event
+        cdef bint gone, may
+        if self.waits_until > now:
+            return
+        self.ready()
+        self.waits = 0
+        self.waits_until = INT64_MAX
+        for c in range(self.count):
+            head = self.head(c)
+            if head.extra is NULL or head.extra.pending is NULL:
+                continue
+            self.before_change(c)
+            self.open_row(head, &row)
+            link = &head.extra.pending
+            while link[0] is not NULL:
+                pending = link[0]
+                if not pending.waiting or pending.time > now:
+                    if pending.waiting:
+                        self.waits += 1
+                        self.waits_until = min(self.waits_until, pending.time)
+                    link = &pending.next
+                    continue
+                as_arrival(&self.terms, pending, &event)
+                may = excludable(&self.terms, pending.event_class, &gone)
+                if record_room(head.extra, hits_of(self.terms.plan, event.event_class) + self.terms.excludes) is NULL:
+                    raise MemoryError
+                precede(&self.terms, head.extra, &event, True)
+                head.newest = max(head.newest, event.time)
+                newest = max(newest, event.time)
+                pending.waiting = False
+                if may:
+                    link = &pending.next
+                    continue
+                if gone:
+                    self.terms.excluded += 1
+                else:
+                    count_in(&self.terms, &row, head.extra, &event, False)
+                link[0] = pending.next
+                free(pending)
+        self.terms.newest = newest

@@ -1,0 +1,497 @@
+"""The live state: what an app feeds with events and asks for scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from os import PathLike
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Self
+
+from engagekit import _core
+from engagekit.errors import EventsError, StateError
+from engagekit.instants import microseconds_of, now, text_of
+from engagekit.leads import leads_of
+from engagekit.live import reading, scoring, statefiles
+from engagekit.live.attributes import SINCE, Attributes, kind_in
+from engagekit.live.autosaving import Autosave
+from engagekit.live.classing import Classes, Types
+from engagekit.live.identity import Identities
+from engagekit.live.keeping import combine, restored, sections_of
+from engagekit.live.score import RowNames
+from engagekit.live.stats import LiveStats
+from engagekit.model import Model
+from engagekit.model.durations import duration_text, parse_duration
+from engagekit.plan import lower, microseconds
+
+if TYPE_CHECKING:
+    from engagekit.live.score import Score
+    from engagekit.scores import Scores
+
+
+class Live(_core.LiveState):
+    """Scores that keep up with events as they come: the batch's numbers, in bounded memory.
+
+    Parameters
+    ----------
+    model
+        The model that scores.
+    lateness
+        How much later than newer ones an event may come and still count as if it had come in time.
+    clock
+        Called without arguments for the present instant; None: the machine's clock. An event later than it
+        waits.
+
+    Notes
+    -----
+    Any number of threads may use it at once. Whatever is asked of a `Live` reads or changes it as a whole.
+
+    Examples
+    --------
+    >>> import engagekit as ek
+    >>> model = ek.Model(rules=[ek.Rule(name="demo", on="demo", points=30)])
+    >>> live = ek.Live(model)
+    >>> live.add("ann", "demo", "2026-01-01")
+    >>> live.score("ann", at="2026-01-31").score
+    15.0
+    >>> live
+    Live(1 contact, 1 event, lateness 7d, newest 2026-01-01T00:00:00Z)
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        lateness: str | timedelta = "7d",
+        clock: Callable[[], Any] | None = None,
+    ) -> None:
+        if not isinstance(model, Model):
+            raise StateError(f"Live: expected a Model, got {type(model).__name__}")
+        self.model = model
+        self.lateness = _span(lateness, "lateness=", least=timedelta(0), expected="of at least 0")
+        self.position: str | int | None = None
+        self.clock = clock
+        self._lock = RLock()
+        self._file_lock = RLock()
+        self._saver: Autosave | None = None
+        self._plan = lower(model)
+        self._classes = Classes(self._plan, microseconds(self.lateness))
+        self._classes.declare(self)
+        self._types = Types()
+        self._who = Identities()
+        self._attributes = Attributes(model)
+        self._says_leads = leads_of(model, None) is not None
+        self._rows = RowNames(self._plan)
+        self._contents = {content.id: number for number, content in enumerate(model.contents)}
+        self.plain = {}
+        self._frame_kind = "dict"
+        self._key = model.columns.get("contact", "contact")
+
+    # Events ----------------------------------------------------------------------------------------------
+
+    def _add(
+        self,
+        contact: int | str,
+        type: str,
+        time: Any,
+        value: Any,
+        id: int | str | None,
+        context: Mapping[str, Any] | None,
+    ) -> None:
+        """Take in one event of any kind; `LiveState.add` takes the plain ones itself."""
+        reading.take_one(self, contact, type, time, value, id, context)
+
+    def ingest(
+        self,
+        events: Any,
+        position: str | int | None = None,
+        *,
+        contact: str | None = None,
+        type: str | None = None,
+        time: str | None = None,
+        value: str | None = None,
+        id: str | None = None,
+        unit: str | None = None,
+    ) -> None:
+        """Take in a frame of events, wholly or, if anything is wrong with it, not at all.
+
+        Parameters
+        ----------
+        events
+            A frame of any library, an `Events`, a stream of frames (taken in as one), or a stream of (frame,
+            position) pairs (taken in one by one).
+        position
+            How far the source has been read with it: text or an integer. It is saved with the state.
+        contact, type, time, value, id, unit
+            As of `Events`.
+
+        Raises
+        ------
+        EventsError
+            If a column is missing, of the wrong kind or has a null, or the contacts are of another kind than
+            those before.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)]))
+        >>> times = np.array(["2026-01-01", "2026-01-01"], "datetime64[us]")
+        >>> live.ingest({"contact": ["ann", "bob"], "type": ["visit"] * 2, "time": times}, position="0-1")
+        >>> live.position, live.scores(at="2026-01-01").frame["score"].tolist()
+        ('0-1', [2.0, 2.0])
+        """
+        mapping = {"contact": contact, "type": type, "time": time, "value": value, "id": id, "unit": unit}
+        reading.ingest(self, events, position, mapping)
+
+    # Numbers ---------------------------------------------------------------------------------------------
+
+    def score(self, contact: int | str, at: Any = None) -> Score:
+        """Score one contact.
+
+        Parameters
+        ----------
+        contact
+            Who. One that is not known has the row of a contact without events.
+        at
+            The instant, not before the contact's newest event that counts; None: now; ``"latest"``: the
+            newest event seen.
+
+        Raises
+        ------
+        StateError
+            If the contact has events later than `at`: the batch, which has all events, can look back.
+        EventsError
+            If the contact is of another kind than those known, or `at` is no instant.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)]))
+        >>> live.add("ann", "visit", "2026-01-01")
+        >>> live.score("ann", at="2026-01-31")
+        Score('ann', score 1, engagement 1.4, low, nurture)
+        """
+        kind = self._who.kind_of(contact)
+        with self._lock:
+            instant = scoring.asked(self, at)
+            code = self._who.find(self, contact, kind)
+            return scoring.score_one(self, contact, self.row(code) if code >= 0 else code, instant)
+
+    def scores(self, at: Any = None) -> Scores:
+        """Score all contacts, in the order in which they first came; then those of `update` without events.
+
+        Parameters
+        ----------
+        at
+            As of `score`.
+
+        Raises
+        ------
+        StateError
+            If a contact has events later than `at`.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)]))
+        >>> live.add(7, "visit", "2026-01-01")
+        >>> live.update({8: {"customer_since": "2025-01-01"}})
+        >>> live.scores(at="2026-01-31").frame["contact"].tolist()
+        [7, 8]
+        """
+        with self._lock:
+            return scoring.score_all(self, scoring.asked(self, at))
+
+    # Contacts --------------------------------------------------------------------------------------------
+
+    def update(self, contacts: Any) -> None:
+        """Set attributes of contacts: those that the model uses, and `customer_since`.
+
+        Parameters
+        ----------
+        contacts
+            A frame with the key and a column an attribute, or ``{contact: {attribute: value}}``. What is null
+            is not known any more; what is not there stays as it was.
+
+        Raises
+        ------
+        EventsError
+            If the key is missing, null, twice there or of another kind than the contacts known, or an
+            attribute is of another kind than before. Nothing has changed then.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> fit = ek.Fit(criteria=[ek.Criterion(name="big", where=ek.field("size") >= 50, points=1)])
+        >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)], fit=fit))
+        >>> live.update({"ann": {"size": 80}})
+        >>> live.score("ann").grade
+        'A'
+        """
+        keys, columns = self._attributes.given(contacts, self._key)
+        with self._lock:
+            kinds = {self._who.kind_of(key) for key in keys}
+            if len(kinds) > 1:
+                raise EventsError("contacts: expected keys of one kind (7 is not '7'), got integers and text")
+            read, found = {}, {}
+            for name, values in columns.items():
+                read[name] = self._attributes.read(name, values, f"contacts column {name!r}")
+                kind = kind_in(values)
+                if kind is not None and name != SINCE:
+                    found[name] = kind
+            codes = [self.row(self._who.place(self, key, kind)) for key in keys for kind in kinds]
+            self._attributes.put(codes, read, found)
+
+    def link(self, contact: int | str, into: int | str) -> None:
+        """Let one contact's events be another's, for what was and from now on.
+
+        Parameters
+        ----------
+        contact
+            The one whose id becomes an alias; it has no row of its own any more.
+        into
+            The one whose events they are; its attributes win.
+
+        Raises
+        ------
+        StateError
+            If `into` is an alias of `contact` already, or the same.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)]))
+        >>> live.add("cookie-1", "visit", "2026-01-01")
+        >>> live.link("cookie-1", into="ann")
+        >>> live.score("ann", at="2026-01-01").score
+        2.0
+        """
+        kinds = {self._who.kind_of(contact), self._who.kind_of(into)}
+        if len(kinds) > 1:
+            raise EventsError(
+                "link: expected two contacts of one kind (7 is not '7'), got an integer and a text"
+            )
+        with self._lock:
+            (kind,) = kinds
+            codes = [self._who.find(self, each, kind) for each in (contact, into)]
+            one, two = (self.row(code) if code >= 0 else code for code in codes)
+            if contact == into or (one == two and one >= 0):
+                same = "the same contact" if contact == into else "an alias of it already"
+                raise StateError(
+                    f"link: expected another contact to link {contact!r} into, got {into!r}, {same}"
+                )
+            source, target = (self.row(self._who.place(self, each, kind)) for each in (contact, into))
+            self.join(source, target)
+            own = self._attributes.of.pop(source, None)
+            if own is not None:
+                self._attributes.of[target] = own | self._attributes.of.get(target, {})
+
+    def forget(self, contact: int | str) -> None:
+        """Erase a contact: what it did, what is known of it, and every id that was linked to it.
+
+        No file that is saved later has any of it. One that comes again is a new contact. To correct a
+        contact, forget it and `ingest` its cleaned log.
+
+        Parameters
+        ----------
+        contact
+            Who. One that is not known is forgotten already.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)]))
+        >>> live.add("ann", "visit", "2026-01-01")
+        >>> live.forget("ann")
+        >>> live.score("ann").events, live.stats.contacts
+        (0, 0)
+        """
+        kind = self._who.kind_of(contact)
+        with self._file_lock, self._lock:
+            code = self._who.find(self, contact, kind)
+            if code >= 0:
+                self._attributes.of.pop(self.row(code), None)
+                self.erase(code)
+
+    def merge(self, other: Live) -> None:
+        """Take in all that another live state of the same model has, of other events; it stays as it is.
+
+        Parameters
+        ----------
+        other
+            Its contacts come after those known here. Where both know an attribute, the one here stays. The
+            position stays the one here.
+
+        Raises
+        ------
+        StateError
+            If it is of another model or another kind of contacts, or this very state.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
+        >>> web, shop = ek.Live(model), ek.Live(model)
+        >>> web.add("ann", "visit", "2026-01-01")
+        >>> shop.add("ann", "visit", "2026-01-01")
+        >>> web.merge(shop)
+        >>> web.score("ann", at="2026-01-01").score
+        4.0
+        """
+        if other is self or not isinstance(other, Live):
+            raise StateError(
+                f"merge: expected another Live, got {'itself' if other is self else repr(other)}"
+            )
+        if other.model.fingerprint != self.model.fingerprint:
+            raise StateError(
+                f"merge: expected a Live of the same model, of fingerprint {self.model.fingerprint[:12]}..., "
+                f"got {other.model.fingerprint[:12]}..."
+            )
+        copy = restored(Live, sections_of(other), "merge", other.clock)
+        with self._file_lock, self._lock:
+            combine(self, copy)
+
+    # Files -----------------------------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Save everything: the state, the model and the position.
+
+        Events may come meanwhile; the file has the state of the moment at which saving began. A crash at any
+        instant leaves the old file or the new one.
+
+        Parameters
+        ----------
+        path
+            Where to; an existing file is replaced as a whole.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written. An older one stands as it was.
+        """
+        with self._file_lock:
+            try:
+                statefiles.write(path, sections_of(self))
+            finally:
+                self.end_file()
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, clock: Callable[[], Any] | None = None) -> Live:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path
+            The file.
+        clock
+            As of `Live`: a clock is not saved.
+
+        Raises
+        ------
+        StateError
+            If the file is no saved Live, damaged, or of a newer version.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)]))
+        >>> live.add("ann", "visit", "2026-01-01")
+        >>> live.save("visits.live")
+        >>> ek.Live.load("visits.live").score("ann", at="2026-01-01").score
+        2.0
+        """
+        return restored(cls, statefiles.read(path).items(), path, clock)
+
+    def autosave(self, path: str | PathLike[str], every: str | timedelta) -> None:
+        """Save in the background, again and again, until `close` or the end of a ``with`` block.
+
+        A save that fails is tried again when its time comes; what the last one failed with is raised by
+        `close`, or by the next `autosave`.
+
+        Parameters
+        ----------
+        path
+            Where to.
+        every
+            How long after a save the next one begins.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
+        >>> with ek.Live(model) as live:
+        ...     live.autosave("visits.live", every="30s")
+        ...     live.add("ann", "visit", "2026-01-01")
+        >>> ek.Live.load("visits.live").stats.rows
+        1
+        """
+        span = _span(every, "every=", least=timedelta(microseconds=1), expected="of more than 0")
+        self._stop_saving()
+        self._saver = Autosave(self, path, span.total_seconds())
+
+    def close(self) -> None:
+        """Stop saving in the background, and save once more where that was being done.
+
+        Raises
+        ------
+        OSError
+            If that fails.
+        """
+        saver = self._saver
+        self._stop_saving()
+        if saver is not None:
+            self.save(saver.path)
+
+    def _stop_saving(self) -> None:
+        saver, self._saver = self._saver, None
+        if saver is not None:
+            saver.stop()
+            if saver.error is not None:
+                raise saver.error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    # Beneath ---------------------------------------------------------------------------------------------
+
+    @property
+    def stats(self) -> LiveStats:
+        """What has been taken in."""
+        with self._lock:
+            excluded, unmatched, null_amounts = self.tallies()
+            return LiveStats(
+                rows=self.rows,
+                contacts=self.counted(),
+                late=self.late,
+                waiting=self.waiting,
+                duplicates=self.duplicates,
+                excluded=excluded,
+                unmatched=unmatched,
+                null_amounts=null_amounts,
+            )
+
+    def _present(self) -> int:
+        return now() if self.clock is None else microseconds_of(self.clock(), "clock")
+
+    def __repr__(self) -> str:
+        stats, newest = self.stats, self.newest
+        counts = f"{_counted(stats.contacts, 'contact')}, {_counted(stats.rows, 'event')}"
+        seen_until = "" if newest is None else f", newest {text_of(newest)}"
+        return f"Live({counts}, lateness {duration_text(self.lateness)}{seen_until})"
+
+
+def _span(value: Any, name: str, *, least: timedelta, expected: str) -> timedelta:
+    try:
+        span = parse_duration(value)
+    except ValueError as error:
+        raise StateError(f"{name}: {error}") from None
+    if span < least:
+        raise StateError(f"{name}: expected a duration {expected}, got {value!r}")
+    return span
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,179 @@
+"""A live state's numbers: its rows scored at one instant, under the names of a result."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+from attrs import define
+
+from engagekit.batch import overflow
+from engagekit.errors import EventsError, StateError
+from engagekit.frames import Out
+from engagekit.instants import EPOCH, microseconds_of, text_of
+from engagekit.leads import Leads, Rows, seen
+from engagekit.live.score import NAIVE_EPOCH, Score, score_of
+from engagekit.results import result_columns
+from engagekit.running import Numbers
+from engagekit.scores import Scores, Stats
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engagekit.contacts import Contacts
+    from engagekit.live.live import Live
+
+_NEVER: Final = 2**63 - 1
+_SLICE: Final = 4096
+"""Contacts that are scored while other threads wait."""
+
+
+@define
+class _Sight:
+    """What result columns ask of events."""
+
+    aware: bool
+    types_by_code: list[str]
+
+
+def asked(live: Live, at: Any) -> int:
+    """Return the instant asked for; what waited for the clock counts by then, if its time has come."""
+    instant = live.instant(at)
+    if instant is not None and live.waits_until == _NEVER:
+        return instant
+    present = live._present()
+    live.admit(present)
+    if instant is not None:
+        return instant
+    if at is None:
+        return present
+    if isinstance(at, str) and at == "latest":
+        return present if live.newest is None else live.newest
+    if not isinstance(at, (str, date)) and hasattr(at, "__len__"):
+        raise EventsError(f"at: expected an instant, got {type(at).__name__}; the batch takes frames")
+    return microseconds_of(at)
+
+
+def moment(live: Live, instant: int) -> datetime:
+    """Return an instant as results name it."""
+    return (EPOCH if live.aware else NAIVE_EPOCH) + timedelta(microseconds=instant)
+
+
+def score_one(live: Live, contact: int | str, code: int, instant: int) -> Score:
+    """Score one contact, whose row is that of a code (-1: it is unknown)."""
+    when = moment(live, instant)
+    if live._says_leads:
+        columns = named(live, run(live, [code], instant), None, [code], instant)
+        return score_of(contact, live.model, when, columns, 0)
+    numbers = live.score_one(code, instant, live._attributes.since_of(code))
+    if numbers is None:
+        raise _early(live, code, instant)
+    if not (isfinite(numbers[0]) and isfinite(numbers[3])):
+        raise overflow(live._who.name(live, code))
+    return Score(
+        contact, live.model, when, live._rows.of(numbers, instant, live._types.names, aware=live.aware)
+    )
+
+
+def score_all(live: Live, instant: int) -> Scores:
+    """Score all contacts that have events, in the order in which they first came, then the others known."""
+    codes = own_codes(live)
+    numbers = run(live, codes, instant)
+    counted = numbers.columns["present"].view(np.bool_)
+    places = {code: place for place, code in enumerate(codes)}
+    others = [places[code] for code in live._attributes.of if code in places and not counted[places[code]]]
+    rows = np.concatenate([np.flatnonzero(counted), np.array(others, np.int64)])
+    shown = [codes[row] for row in rows.tolist()]
+    columns = named(live, numbers, rows, shown, instant)
+    known = live.stats
+    stats = Stats(
+        rows=known.rows,
+        contacts=len(rows),
+        future=known.waiting,
+        duplicates=known.duplicates,
+        excluded=known.excluded,
+        unmatched=known.unmatched,
+        null_amounts=known.null_amounts,
+    )
+    return Scores(
+        model=live.model,
+        at=moment(live, instant),
+        stats=stats,
+        key=live._key,
+        columns={live._key: live._who.out(live, shown), **columns},
+        kind=live._frame_kind,
+    )
+
+
+def own_codes(live: Live) -> list[int]:
+    """Return the codes that lead to a row of their own."""
+    marks = np.empty(len(live), np.uint8)
+    live.own(marks)
+    return [int(code) for code in np.flatnonzero(marks)]
+
+
+def run(live: Live, codes: list[int], instant: int) -> Numbers:
+    """Score contacts by code.
+
+    Raises
+    ------
+    StateError
+        If one has events later than that.
+    EventsError
+        If one's points overflow.
+    """
+    numbers = Numbers.room(live._plan, len(codes), sums=False)
+    since = live._attributes.since(codes)
+    own = np.array(codes, np.int64)
+    heard = numbers.heard
+    for first in range(0, len(codes), _SLICE):
+        last = min(first + _SLICE, len(codes))
+        columns = {name: values[first:last] for name, values in numbers.columns.items()}
+        channels = np.zeros((len(live._plan.channels), last - first))
+        early = live.score_some(
+            own[first:last],
+            since[first:last],
+            instant,
+            True,
+            columns,
+            channels,
+            np.empty(0, np.int64) if heard is None else heard.rejected[first:last],
+            np.empty(0, np.uint8) if heard is None else heard.said[first:last],
+            np.empty((0, 0), np.uint64) if heard is None else heard.had[first:last],
+        )
+        if early >= 0:
+            raise _early(live, codes[first + early], instant)
+        numbers.channels[:, first:last] = channels
+    largest, score = numbers.columns["largest"], numbers.columns["score"]
+    bad = ~(np.isfinite(largest) & np.isfinite(score))
+    if bad.any():
+        raise overflow(live._who.name(live, codes[int(bad.argmax())]))
+    return numbers
+
+
+def _early(live: Live, code: int, instant: int) -> StateError:
+    return StateError(
+        f"at: expected an instant not before the newest event of contact {live._who.name(live, code)!r}, got "
+        f"{text_of(instant)}; the batch, which has all events, can look back"
+    )
+
+
+def named(
+    live: Live, numbers: Numbers, rows: NDArray[np.int64] | None, shown: list[int], instant: int
+) -> dict[str, Out]:
+    """Name the numbers of some rows (None: all), whose codes are those `shown`."""
+    sight: Any = _Sight(aware=live.aware, types_by_code=live._types.names)
+    columns = result_columns(live._plan, sight, numbers.columns, numbers.channels, rows)
+    if not live._says_leads:
+        return columns
+    table, known = live._attributes.table(shown)
+    given = Rows.of(
+        numbers,
+        rows,
+        at=np.full(len(shown), instant, np.int64),
+        known=known,
+        key=lambda: seen(live._who.out(live, shown)),
+    )
+    return Leads(live.model, cast("Contacts", table)).columns(columns, given)
