@@ -3,9 +3,6 @@
 # Every method that reads or changes rows does so in one call that keeps the GIL: no other thread ever sees an event
 # half counted. Rows are found by the contact's code; codes of linked contacts lead to one row.
 
-cdef enum:
-    ROWS = 512              # of a block
-
 
 cdef class LiveRows:
     """The memory of a live state: a row a contact, and what its numbers mean."""
@@ -27,17 +24,12 @@ cdef class LiveRows:
     cdef int64_t count              # of rows
     cdef int32_t* alias             # of each code its row; NULL: nobody is linked
     cdef int64_t alias_room
-    cdef int64_t row_size
-    cdef int64_t lifecycle_at       # places in a row; 0: none
-    cdef int64_t verdicts_at
-    cdef int64_t had_at
+    cdef Layout layout
     cdef uint8_t* spare             # a row to try things in
     cdef Extra spare_extra
     cdef double* raws
     cdef int64_t* bys
     cdef double* channel_values
-    cdef Deposits queue
-    cdef uint8_t* queue_memory
     cdef list one_code              # one-element arrays: the columns of an event that comes alone
     cdef list one_amount
     cdef uint64_t[4] secrets
@@ -71,28 +63,22 @@ cdef class LiveRows:
         free(self.raws)
         free(self.bys)
         free(self.channel_values)
-        free(self.queue_memory)
         if self.prepared:
             self.scorer.dispose(&self.scratch)
 
     cdef inline Head* head(self, int64_t row) noexcept nogil:
-        return <Head*>(self.blocks[row // ROWS] + (row % ROWS) * self.row_size)
+        return <Head*>(self.blocks[row // ROWS] + (row % ROWS) * self.layout.size)
 
     cdef inline int64_t row_of(self, int64_t code) noexcept nogil:
         return self.alias[code] if self.alias is not NULL else code
 
     cdef inline void open_row(self, Head* head, State* row) noexcept nogil:
-        cdef uint8_t* bytes = <uint8_t*>head
-        row.head = head
-        row.sums = <Sum*>(bytes + sizeof(Head))
-        row.lifecycle = <int64_t*>(bytes + self.lifecycle_at) if self.lifecycle_at else NULL
-        row.verdicts = <int64_t*>(bytes + self.verdicts_at) if self.verdicts_at else NULL
-        row.had = <uint64_t*>(bytes + self.had_at) if self.had_at else NULL
+        open_row(&self.layout, head, row)
 
     cdef void clear_row(self, Head* head) noexcept nogil:
         cdef State row
         cdef int64_t j
-        memset(head, 0, self.row_size)
+        memset(head, 0, self.layout.size)
         self.open_row(head, &row)
         head.newest = head.first = head.last = NEVER
         head.last_type = -1
@@ -141,15 +127,15 @@ cdef class LiveRows:
         self.terms.ids = scorer.plan.listed + excludes.shape[0]
         size += scorer.plan.rules * sizeof(Sum)
         if scorer.plan.lifecycle:
-            self.lifecycle_at = size
+            self.layout.lifecycle = size
             size += 3 * sizeof(int64_t)
         if heard:
-            self.verdicts_at = size
+            self.layout.verdicts = size
             size += 3 * sizeof(int64_t)
         if contents:
-            self.had_at = size
+            self.layout.had = size
             size += self.terms.words * sizeof(uint64_t)
-        self.row_size = size
+        self.layout.size = size
 
     def rank(self, const int32_t[::1] ranks):
         """Say how the names of the types sort, by code."""
@@ -158,10 +144,6 @@ cdef class LiveRows:
 
     cdef int ready(self) except -1:
         cdef int64_t most
-        if self.terms.queue is not NULL:
-            # what a call that ended for want of memory had taken in
-            flush_deposits(self.terms.plan, &self.queue)
-            self.terms.queue = NULL
         if self.prepared:
             return 0
         if self.scorer.prepare(&self.scratch) < 0:
@@ -172,7 +154,7 @@ cdef class LiveRows:
         if self.raws is NULL:
             self.raws = <double*>malloc(most * sizeof(double))
             self.bys = <int64_t*>malloc((self.terms.columns + 1) * sizeof(int64_t))
-            self.spare = <uint8_t*>malloc(self.row_size)
+            self.spare = <uint8_t*>malloc(self.layout.size)
             self.channel_values = <double*>malloc(self.terms.plan.channels * sizeof(double))
         if self.channel_values is NULL:
             raise MemoryError
@@ -189,7 +171,7 @@ cdef class LiveRows:
             if moved is NULL:
                 raise MemoryError
             self.blocks = <uint8_t**>moved
-            self.blocks[self.block_count] = <uint8_t*>malloc(ROWS * self.row_size)
+            self.blocks[self.block_count] = <uint8_t*>malloc(ROWS * self.layout.size)
             if self.blocks[self.block_count] is NULL:
                 raise MemoryError
             self.block_count += 1

@@ -21,7 +21,7 @@ cdef class LiveScorer(LiveIntake):
             raise MemoryError
         memcpy(spare.records, extra.records, extra.count * sizeof(Record))
         spare.count = extra.count
-        memcpy(self.spare, row.head, self.row_size)
+        memcpy(self.spare, row.head, self.layout.size)
         self.open_row(<Head*>self.spare, row)
         row.head.extra = spare
         pending = extra.pending

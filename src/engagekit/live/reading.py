@@ -17,6 +17,7 @@ from engagekit.instants import microseconds_of
 from engagekit.live.classing import hashes_of, label_of, moment_of
 from engagekit.matching import match
 from engagekit.running import attach, contents_of
+from engagekit.threads import cores
 
 if TYPE_CHECKING:
     from engagekit.live.live import Live
@@ -120,7 +121,7 @@ def _take_table(live: Live, source: Any, position: Position, given: Mapping[str,
                 hashes,
                 matched.codes,
             )
-            live.take_all(scorer, kept, present, len(events.dropped_codes), position)
+            live.take_all(scorer, kept, present, len(events.dropped_codes), position, cores())
         elif position is not None:
             live.position = position
 
