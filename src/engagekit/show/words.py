@@ -139,6 +139,18 @@ class Words:
         return "".join(own.get(letter, letter) for letter in text)
 
 
+def words_of(language: str, labels: Mapping[str, str] | None = None) -> Words:
+    """Return words, the same object for the same language without labels: what is drawn with it is kept."""
+    if labels is not None:
+        return Words(language, labels)
+    return _plain_words(language)
+
+
+@cache
+def _plain_words(language: str) -> Words:
+    return Words(language)
+
+
 def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else at
 
