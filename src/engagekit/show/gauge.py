@@ -10,7 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from engagekit.model import Model
-from engagekit.show.letters import fitted
+from engagekit.show.letters import fitted, sized
 from engagekit.show.markup import LONGEST_TITLE, Markup, clean, element, isolated, number, shortened
 from engagekit.show.sectors import HALVES, Sector, sector_of, sectors
 from engagekit.show.theme import scoped
@@ -126,9 +126,7 @@ class Gauge:
             "svg",
             attributes,
             element("title", {}, _plain(self.title)),
-            element(
-                "desc", {}, words.plain("gauge.summary", **{half: words[f"half.{half}"] for half in HALVES})
-            ),
+            element("desc", {}, _plain(words.plain("gauge.summary", **_halves(words)))),
             style,
             _dial(self.model, words, here),
             _hands(here, self.engagement),
@@ -140,13 +138,11 @@ class Gauge:
         words = self.words
         known = self.phase is not None
         value = words.whole(int(self.engagement)) if known else "\N{EN DASH}"
-        level = words[f"level.{self.level}"] if known else words["phase.none"]
-        below = words.label("phase", str(self.phase)) if named else level
+        level = words[f"level.{self.level}"] if known else words["gauge.nothing"]
+        below, size = sized(words.label("phase", str(self.phase)) if named else level, (14, 12, 10.5), 96)
         large = [
             element("text", {"class": "word value", "x": 120, "y": 126, "font-size": 52}, value),
-            element(
-                "text", {"class": "word still", "x": 120, "y": 146, "font-size": 14}, fitted(below, 14, 92)
-            ),
+            element("text", {"class": "word still", "x": 120, "y": 146, "font-size": size}, below),
             element("g", {"transform": "translate(120 161)"}, _arrow(self.momentum)),
         ]
         small = [
@@ -167,6 +163,10 @@ def pace_of(momentum: float | None) -> str:
     if momentum is None:
         return "none"
     return "steady" if abs(momentum) < STEADY else "rising" if momentum > 0 else "sinking"
+
+
+def _halves(words: Words) -> dict[str, str]:
+    return {half: words[f"half.{half}"] for half in HALVES}
 
 
 def _plain(text: str) -> str:
@@ -232,12 +232,9 @@ def _written(each: Sector, words: Words) -> tuple[str, float] | None:
     first, last = _ends(each, _INNER)
     room = radians(last - first) * (_INNER + 6)
     label = words.label("phase", each.phase)
-    whole = clean(label)
-    for size in (_LABEL, _SMALLEST_LABEL):
-        text = fitted(label, size, room)
-        if text == isolated(whole):
-            return text, size
-    return (text, size) if len(text) >= _LEAST_LETTERS else None
+    text, size = sized(label, (_LABEL, _SMALLEST_LABEL), room)
+    whole = text == isolated(clean(label))
+    return (text, size) if whole or len(text) >= _LEAST_LETTERS else None
 
 
 def _name(each: Sector, words: Words, *, here: bool) -> Markup:

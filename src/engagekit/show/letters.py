@@ -40,7 +40,7 @@ def fitted(text: str, size: float, room: float) -> str:
     Examples
     --------
     >>> fitted("retention", 10, 70), fitted("retention", 10, 40), fitted("retention", 10, 15)
-    ('retention', 'reten…', '')
+    ('retention', 'retent…', '')
     """
     whole = clean(text)
     if extent(whole[:200], size) <= room:
@@ -49,3 +49,19 @@ def fitted(text: str, size: float, room: float) -> str:
     while kept >= 3 and extent(cut := shortened(whole, kept), size) > room:
         kept -= 1
     return isolated(cut) if kept >= 3 else ""
+
+
+def sized(text: str, sizes: tuple[float, ...], room: float) -> tuple[str, float]:
+    """Return text and the largest size in which it is whole; at the smallest it is cut to what fits.
+
+    Examples
+    --------
+    >>> sized("retention", (12, 10, 8), 55), sized("retention", (12, 10), 40)
+    (('retention', 10), ('retent…', 10))
+    """
+    whole = isolated(clean(text))
+    for size in sizes:
+        shown = fitted(text, size, room)
+        if shown == whole:
+            break
+    return shown, size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isnan
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +32,13 @@ def height_of(engagement: float) -> float:
     return _EDGE + (HEIGHT - 2 * _EDGE) * (1 - engagement / 100)
 
 
+@lru_cache(maxsize=8)
+def _places(count: int) -> tuple[str, ...]:
+    """Say how far from the left each of so many instants stands."""
+    step = WIDTH / max(1, count - 1)
+    return tuple(f"{place * step:g}" for place in range(count))
+
+
 def sparkline(course: Sequence[float], levels: Levels, label: str) -> Markup:
     """Draw engagement from 0 to 100 over time, from the first that is known; with the bounds of the levels.
 
@@ -50,14 +58,12 @@ def sparkline(course: Sequence[float], levels: Levels, label: str) -> Markup:
     >>> 'class="line" d="M180 52.0L360 4.0"' in drawn
     True
     """
-    step = WIDTH / max(1, len(course) - 1)
-    points = [
-        f"{place * step:g} {height_of(each):.1f}" for place, each in enumerate(course) if not isnan(each)
-    ]
+    known = [(x, each) for x, each in zip(_places(len(course)), course, strict=True) if not isnan(each)]
+    points = [f"{x} {height_of(each):.1f}" for x, each in known]
     bounds = "".join(f"M0 {height_of(each):.1f}H{WIDTH:g}" for each in (0.0, levels.medium, levels.high))
     drawn = [element("path", {"class": "bound", "d": bounds})]
     if points:
-        line, first, last = f"M{'L'.join(points)}", points[0].partition(" ")[0], points[-1]
+        line, first, last = f"M{'L'.join(points)}", known[0][0], points[-1]
         floor = f"{height_of(0.0):.1f}"
         drawn = [
             element("path", {"class": "area", "d": f"{line}V{floor}H{first}Z"}),
