@@ -43,8 +43,7 @@ class Dicts:
                 "first": seconds, "last": seconds, "last_type": type,
             }  # fmt: skip
         row["events"] += 1
-        if seconds < row["first"]:
-            row["first"] = seconds
+        row["first"] = min(row["first"], seconds)
         if seconds > row["last"] or (seconds == row["last"] and type > row["last_type"]):
             row["last"], row["last_type"] = seconds, type
         rule = self.rules.get(type)

@@ -45,14 +45,14 @@ ARROWS: dict[str, set[str]] = {
     "keys": {"errors", "model", "frames", "coding", "_core"},
     "explain": {
         "errors", "instants", "model", "plan", "frames", "columns", "events", "matching", "running", "keys",
-        "summary", "tables",
+        "summary", "tables", "_core",
     },
     "comparison": {"errors", "frames", "running", "keys", "explain", "summary", "tables"},
-    "results": {"errors", "plan", "frames", "events", "_core"},
+    "results": {"errors", "instants", "plan", "frames", "events", "_core"},
     "rollup": {"errors", "model", "plan", "frames", "coding", "contacts", "keys"},
     "scores": {
-        "errors", "model", "frames", "contacts", "datafiles", "keys", "explain", "comparison", "results",
-        "reacting", "rollup", "summary",
+        "errors", "instants", "model", "frames", "contacts", "datafiles", "keys", "explain", "comparison",
+        "results", "reacting", "rollup", "summary",
     },
     "reacting": {"errors", "instants", "model", "plan", "frames", "coding", "keys"},
     "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
@@ -62,12 +62,13 @@ ARROWS: dict[str, set[str]] = {
     },
     "live": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts",
-        "matching", "results", "running", "leads", "scores", "batch", "_core",
+        "matching", "results", "running", "leads", "scores", "batch", "explain", "_core",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
         "threads", "_core",
     },
+    "show": {"errors", "model", "tables"},
     "__main__": {"cli"},
 }  # fmt: skip
 
@@ -75,16 +76,19 @@ ARROWS: dict[str, set[str]] = {
 ABOVE_ALL = {"__init__", "cli"}
 
 # `model.score(...)` is where a reader looks for it, so the class calls the batch (and, to say what it does,
-# the words), but only when it is called.
-CALLS_BACK = {("model", "batch"), ("model", "history"), ("model", "describe")}
+# the words), but only when it is called; so do scores their pictures.
+CALLS_BACK = {
+    ("model", "batch"), ("model", "history"), ("model", "describe"),
+    ("scores", "show"), ("live", "show"),
+}  # fmt: skip
 
 # Slow to load or not always installed: imported only inside the functions that need them.
-LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tqdm"}
+LIBRARIES = {"duckdb", "jinja2", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tqdm"}
 
 # Parts of the standard library that `import engagekit` does not need: imported inside functions too, but for
 # rooms that are themselves imported only when they are needed.
 UNNEEDED = {"argparse", "difflib", "tomllib"}
-ON_DEMAND = {"cli", "datafiles", "demo", "describe"}
+ON_DEMAND = {"cli", "datafiles", "demo", "describe", "show"}
 
 EAGER_THIRD_PARTY = {"attr", "attrs", "numpy"}
 

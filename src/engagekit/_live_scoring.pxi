@@ -168,3 +168,12 @@ cdef class LiveScorer(LiveIntake):
             out.last_event, out.last_type, out.phase, out.next_phase, out.top_channel, out.level, out.next_level,
             out.half, [channels[j] for j in range(self.terms.plan.channels)],
         )
+
+    def sums_of(self, int64_t code, int64_t at, int64_t since, double[::1] sums):
+        """S(r) of one contact by rule, as `score_one` takes it; its half. -1: its events are later."""
+        cdef Row out
+        cdef State row
+        self.ready()
+        if self.evaluate_row(code, at, since, False, &out, &row, self.channel_values, 1, &sums[0]) < 0:
+            return -1
+        return out.half

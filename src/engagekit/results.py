@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from engagekit import _core
 from engagekit.errors import EventsError
 from engagekit.events import Events
 from engagekit.frames import Frame, Out
+from engagekit.instants import EPOCH
 from engagekit.plan import LEVELS, Plan
 
 if TYPE_CHECKING:
@@ -118,3 +120,20 @@ def _out_of(frame: Frame, name: str) -> Out:
         strings = np.array([string for text in column.text for string in text.strings()], object)
         return Out(kind="text", values=strings)
     return Out(kind=column.kind, values=column.values, null=column.null, aware=column.aware)
+
+
+def value_of(out: Out, place: int) -> Any:
+    """Return one value of a result column as Python has it."""
+    if out.kind == "text":
+        return out.values[place]
+    value = out.values[place].item()
+    if out.kind == "category":
+        return None if value < 0 else (out.categories or [])[value]
+    if out.kind == "float":
+        return None if np.isnan(value) else value
+    if out.null is not None and out.null[place]:
+        return None
+    if out.kind == "instant":
+        moment = EPOCH + timedelta(microseconds=value)
+        return moment if out.aware else moment.replace(tzinfo=None)
+    return value

@@ -27,6 +27,7 @@ from engagekit.plan import lower, microseconds
 if TYPE_CHECKING:
     from engagekit.live.score import Score
     from engagekit.scores import Scores
+    from engagekit.show.card import Card
 
 
 class Live(_core.LiveState):
@@ -175,6 +176,48 @@ class Live(_core.LiveState):
             instant = scoring.asked(self, at)
             code = self._who.find(self, contact, kind)
             return scoring.score_one(self, contact, self.row(code) if code >= 0 else code, instant)
+
+    def card(
+        self,
+        contact: int | str,
+        at: Any = None,
+        *,
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
+        theme: str | None = None,
+    ) -> Card:
+        """Make a contact's card, as `Scores.card` does; without what only the events know.
+
+        That is when the newest event of a reason was, how many there are, and the course of the last days.
+
+        Parameters
+        ----------
+        contact, at
+            As of `score`.
+        language, labels, theme
+            As of `Scores.card`.
+
+        Raises
+        ------
+        StateError, EventsError
+            As `score`.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="demo", on="demo", points=60)]))
+        >>> live.add("ann", "demo", "2026-01-01")
+        >>> live.card("ann", at="2026-01-31", language="de")
+        Card('ann', Engagement 34, mittel, Pflege, sinkend)
+        """
+        from engagekit.show.card import Subject, card
+
+        with self._lock:
+            score = self.score(contact, at)
+            row = score.to_dict()
+            found = scoring.reasons_of(self, contact, microseconds_of(score.at), row["half"])
+        subject = Subject(model=self.model, contact=contact, at=score.at, row=row, reasons=found)
+        return card(subject, language=language, labels=labels, theme=theme)
 
     def scores(self, at: Any = None) -> Scores:
         """Score all contacts, in the order in which they first came; then those of `update` without events.

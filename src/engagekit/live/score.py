@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from engagekit.instants import EPOCH
 from engagekit.plan import LEVELS
+from engagekit.results import value_of
 
 if TYPE_CHECKING:
     from engagekit.frames import Out
@@ -126,18 +125,3 @@ class RowNames:
         }
         row.update(zip(self._named, channels, strict=True))
         return row
-
-
-def value_of(out: Out, place: int) -> Any:
-    """Return one value of a result column as Python has it."""
-    value = out.values[place].item()
-    if out.kind == "category":
-        return None if value < 0 else (out.categories or [])[value]
-    if out.kind == "float":
-        return None if np.isnan(value) else value
-    if out.null is not None and out.null[place]:
-        return None
-    if out.kind == "instant":
-        moment = EPOCH + timedelta(microseconds=value)
-        return moment if out.aware else moment.replace(tzinfo=None)
-    return value

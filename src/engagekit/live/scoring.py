@@ -11,6 +11,7 @@ from attrs import define
 
 from engagekit.batch import overflow
 from engagekit.errors import EventsError, StateError
+from engagekit.explain import reasons
 from engagekit.frames import Out
 from engagekit.instants import EPOCH, microseconds_of, text_of
 from engagekit.leads import Leads, Rows, seen
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.contacts import Contacts
+    from engagekit.explain import Reason
     from engagekit.live.live import Live
 
 _NEVER: Final = 2**63 - 1
@@ -75,6 +77,15 @@ def score_one(live: Live, contact: int | str, code: int, instant: int) -> Score:
     return Score(
         contact, live.model, when, live._rows.of(numbers, instant, live._types.names, aware=live.aware)
     )
+
+
+def reasons_of(live: Live, contact: int | str, instant: int, half: str) -> list[Reason]:
+    """Say what each rule gives a contact that `score_one` has scored."""
+    code = live._who.find(live, contact, live._who.kind_of(contact))
+    code = live.row(code) if code >= 0 else code
+    sums = np.zeros((len(live._plan.names), 1))
+    live.sums_of(code, instant, live._attributes.since_of(code), sums[:, 0])
+    return reasons(live._plan, sums, np.array([half == "customer"], np.int32))
 
 
 def score_all(live: Live, instant: int) -> Scores:
