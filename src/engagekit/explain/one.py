@@ -55,7 +55,7 @@ def explain(
             "explain: expected scores that still have their events; these were loaded, pickled or copied, or "
             "made of more events than memory should hold: score the contact's events again, and explain that"
         )
-    row = _row_of(origin, keys, contact, at)
+    row = row_of(origin, keys, contact, at)
     job = origin.some(np.array([row]))
     instant = int(job.at[0])
     plan, code = origin.plan, int(job.contacts[0])
@@ -84,8 +84,8 @@ def explain(
     )
 
 
-def _row_of(origin: Origin, keys: Keys, contact: Any, at: Any) -> int:
-    """Find the one row that is meant."""
+def row_of(origin: Origin, keys: Keys, contact: Any, at: Any) -> int:
+    """Find the one row that is meant by a contact, and by an instant where it has several."""
     rows = keys.rows_of(contact)
     instants = origin.some(rows).at
     if at is not None:
