@@ -75,6 +75,7 @@ ARROWS: dict[str, set[str]] = {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
         "threads", "_core",
     },
+    "show": {"errors", "model", "tables"},
     "__main__": {"cli"},
 }  # fmt: skip
 
@@ -86,12 +87,12 @@ ABOVE_ALL = {"__init__", "cli"}
 CALLS_BACK = {("model", "batch"), ("model", "history"), ("model", "describe")}
 
 # Slow to load or not always installed: imported only inside the functions that need them.
-LIBRARIES = {"duckdb", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tqdm"}
+LIBRARIES = {"duckdb", "jinja2", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tqdm"}
 
 # Parts of the standard library that `import engagekit` does not need: imported inside functions too, but for
 # rooms that are themselves imported only when they are needed.
 UNNEEDED = {"argparse", "difflib", "tomllib"}
-ON_DEMAND = {"cli", "datafiles", "demo", "describe"}
+ON_DEMAND = {"cli", "datafiles", "demo", "describe", "show"}
 
 EAGER_THIRD_PARTY = {"attr", "attrs", "numpy"}
 

@@ -1,0 +1,170 @@
+"""What is said in which language: fixed texts, names of the model, numbers and dates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from html import escape
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Final
+
+from engagekit.errors import EngagekitError
+from engagekit.model.wording import shown, suggestion
+from engagekit.show.markup import Markup, name
+from engagekit.tables import figure, tenths
+
+LANGUAGES: Final = ("en", "de")
+NAMED: Final = (
+    "channel", "content", "grade", "half", "intent", "level", "model", "persona", "phase", "rule", "stage",
+    "type",
+)  # fmt: skip
+"""Kinds of names that come from the model or the events, and can be given a label as ``kind.name``."""
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+
+
+class Words:
+    """What is said, in a language.
+
+    Parameters
+    ----------
+    language
+        ``"en"`` or ``"de"``.
+    labels
+        Texts of your own, by key: those of the language's file, such as ``"level.low"``, and names of your
+        model, such as ``"phase.trial"``, ``"channel.web"`` or ``"rule.demo"``.
+
+    Raises
+    ------
+    EngagekitError
+        If there is no such language or key, or a label is no text.
+
+    Examples
+    --------
+    >>> words = Words("de", {"channel.web": "Website"})
+    >>> words["half.customer"], words.label("channel", "web"), words.label("channel", "shop")
+    ('Kunde', 'Website', 'shop')
+    >>> words.tenths(1234.56), words.date(datetime(2026, 5, 3)), Words().date(datetime(2026, 5, 3))
+    ('1.234,6', '3. Mai 2026', '3 May 2026')
+    """
+
+    def __init__(self, language: str = "en", labels: Mapping[str, str] | None = None) -> None:
+        if language not in LANGUAGES:
+            raise EngagekitError(f"language=: expected 'en' or 'de', got {shown(language)}")
+        self.language = language
+        self._texts = _texts(language) if not labels else {**_texts(language), **_checked(labels)}
+
+    def __getitem__(self, key: str) -> str:
+        return self._texts[key]
+
+    def label(self, kind: str, own: str) -> str:
+        """Return what something that the model names is called: its label, else its own name."""
+        return self._texts.get(f"{kind}.{own}", own)
+
+    def name(self, kind: str, own: str, longest: int = 40) -> Markup:
+        """Return the same as markup, however long and strange the name is."""
+        return name(self.label(kind, own), longest)
+
+    def sentence(self, key: str, **parts: object) -> Markup:
+        """Fill the places of a text, each by a part: markup as it is, all else escaped.
+
+        Examples
+        --------
+        >>> Words(labels={"level.low": "low, since {day}"}).sentence("level.low", day="<3 May>")
+        'low, since &lt;3 May&gt;'
+        """
+
+        def part(place: re.Match[str]) -> str:
+            value = parts.get(place[1], place[0])
+            return value if isinstance(value, Markup) else escape(str(value))
+
+        return Markup(_PLACE.sub(part, escape(self[key], quote=False)))
+
+    def plain(self, key: str, **parts: object) -> str:
+        """Fill the places of a text with plain text, of which nothing is escaped yet."""
+        return _PLACE.sub(lambda place: str(parts.get(place[1], place[0])), self[key])
+
+    def count(self, key: str, count: int) -> str:
+        """Say how many: by ``key.one`` or ``key.many``, with the number in the place ``{count}``."""
+        return self.plain(f"{key}.{'one' if count == 1 else 'many'}", count=self.whole(count))
+
+    def whole(self, count: int) -> str:
+        """Write a whole number."""
+        return self._spelt(f"{count:,}")
+
+    def figure(self, points: float) -> str:
+        """Write points as short as they can be understood, as the tables do."""
+        return self._spelt(figure(points))
+
+    def tenths(self, points: float) -> str:
+        """Write points to a tenth, as explanations do."""
+        return self._spelt(tenths(points))
+
+    def signed(self, value: float, digits: int = 2) -> str:
+        r"""Write a number with its sign, a minus as long as a plus.
+
+        Examples
+        --------
+        >>> Words().signed(-0.128) == "\N{MINUS SIGN}0.13", Words().signed(0.001)
+        (True, '+0.00')
+        """
+        return self._spelt(f"{round(value, digits) + 0.0:+,.{digits}f}")
+
+    def percent(self, share: float) -> str:
+        """Write a share of 1 in whole percent."""
+        return self.plain("format.percent", number=self._spelt(f"{100 * share:,.0f}"))
+
+    def date(self, at: datetime, near: datetime | None = None) -> str:
+        """Write a day, in UTC; without the year where it is that of an instant near by.
+
+        Examples
+        --------
+        >>> Words().date(datetime(2026, 5, 3), near=datetime(2026, 1, 31))
+        '3 May'
+        """
+        day = _utc(at)
+        same = near is not None and _utc(near).year == day.year
+        return self.plain(
+            "format.day" if same else "format.date",
+            day=day.day,
+            month=self[f"month.{day.month}"],
+            year=day.year,
+        )
+
+    def _spelt(self, text: str) -> str:
+        """Put the language's own separators into a number, and a minus as long as a plus."""
+        own = {".": self["format.decimal"], ",": self["format.thousands"], "-": "\N{MINUS SIGN}"}
+        return "".join(own.get(letter, letter) for letter in text)
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC) if at.tzinfo else at
+
+
+@cache
+def _texts(language: str) -> Mapping[str, str]:
+    import tomllib
+
+    tables = tomllib.loads((files("engagekit.show") / "languages" / f"{language}.toml").read_text("utf-8"))
+    return MappingProxyType(dict(_flat(tables, "")))
+
+
+def _flat(table: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for key, value in table.items():
+        found += _flat(value, f"{path}{key}.") if isinstance(value, dict) else [(f"{path}{key}", value)]
+    return found
+
+
+def _checked(labels: Any) -> Mapping[str, str]:
+    if not isinstance(labels, Mapping):
+        raise EngagekitError(f"labels=: expected a dict, got {type(labels).__name__}")
+    known = _texts("en")
+    for key, text in labels.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise EngagekitError(f"labels=: expected texts by keys, got {shown(key)}: {shown(text)}")
+        if key not in known and key.partition(".")[0] not in NAMED:
+            raise EngagekitError(f"labels=: there is no text {shown(key)}{suggestion(key, known)}")
+    return labels
