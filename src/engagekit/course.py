@@ -41,9 +41,7 @@ def course_of(origin: Origin, row: int, instants: NDArray[np.int64]) -> Course:
     return _course(origin, _many(origin, own, np.array([row]), instants), instants, own)
 
 
-def _course(
-    origin: Origin, numbers: Numbers, instants: NDArray[np.int64], own: OneContact | None
-) -> Course:
+def _course(origin: Origin, numbers: Numbers, instants: NDArray[np.int64], own: OneContact | None) -> Course:
     plan, nothing = origin.plan, np.empty(0, np.int64)
     seen = np.searchsorted(own.times, instants[-1], side="right") if own is not None and len(instants) else 0
     standing = _standing(origin, numbers)
