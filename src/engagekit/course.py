@@ -44,12 +44,10 @@ def course_of(origin: Origin, row: int, instants: NDArray[np.int64]) -> Course:
 def _course(origin: Origin, numbers: Numbers, instants: NDArray[np.int64], own: OneContact | None) -> Course:
     plan, nothing = origin.plan, np.empty(0, np.int64)
     seen = np.searchsorted(own.times, instants[-1], side="right") if own is not None and len(instants) else 0
-    standing = _standing(origin, numbers)
     return Course(
         columns={
             "at": Out("instant", instants, aware=origin.events.aware),
-            **{name: standing[name] for name in ("score", "engagement", "level", "half", "phase")},
-            "momentum": Out("float", numbers.columns["momentum"]),
+            **_standing(origin, numbers),
             **{f"channel_{name}": Out("float", numbers.channels[c]) for c, name in enumerate(plan.channels)},
         },
         channels=numbers.channels,
@@ -102,4 +100,5 @@ def _standing(origin: Origin, numbers: Numbers) -> dict[str, Out]:
         "level": Out("category", found["level"], categories=list(LEVELS)),
         "half": Out("category", found["half"], categories=list(HALVES)),
         "phase": Out("category", found["phase"], categories=list(origin.plan.phase_names)),
+        "momentum": Out("float", found["momentum"]),
     }

@@ -447,6 +447,61 @@ class Scores:
 
         return looks.population(self._side(), words=Words(language, labels), theme=theme)
 
+    def report(
+        self,
+        path: str | PathLike[str],
+        *,
+        since: Any = None,
+        top: int = 250,
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
+        theme: str | None = None,
+    ) -> None:
+        """Write a report: one HTML file for people, which asks nothing of any server.
+
+        It has the numbers at a glance, how many contacts stand where, who moved between the phases, the
+        hottest prospects, the endangered customers, the strongest contacts in a table to be sorted and
+        filtered, and the model in plain words with its fingerprint.
+
+        Parameters
+        ----------
+        path
+            Where to. An existing file is replaced as a whole.
+        since
+            What it is compared with: how long before these scores, an instant, or earlier scores. None: 30
+            days before, where the scores still have their events, else nothing.
+        top
+            How many contacts the table has.
+        language, labels, theme
+            As `card` has them.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; before anything is computed.
+        StateError, EventsError
+            As `flow`; if the scores have rows at instants of their own.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np, pathlib, tempfile
+        >>> times = np.array(["2026-01-01"], "datetime64[us]")
+        >>> model = ek.Model(name="shop", rules=[ek.Rule(name="visit", on="visit", points=80)])
+        >>> scores = model.score({"contact": [7], "type": ["visit"], "time": times}, at="2026-01-31")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder, "report.html")
+        ...     scores.report(file, since="2w")
+        ...     "<h1><bdi>shop</bdi></h1>" in file.read_text("utf-8")
+        True
+        """
+        from engagekit.show import report
+        from engagekit.show.words import Words
+
+        report.write(
+            self._side(), path, since=Scores._side(since) if isinstance(since, Scores) else since, top=top,
+            stats=self.stats, notes=self.notes, words=Words(language, labels), theme=theme,
+        )  # fmt: skip
+
     def _side(self) -> Side:
         from engagekit.comparison import Side
 

@@ -6,7 +6,7 @@ is imported only when a file is touched.
 
 from engagekit.datafiles.paths import expand
 from engagekit.datafiles.reading import is_untyped, read_events, read_table, row_count
-from engagekit.datafiles.saved import check_target, read_saved, write
+from engagekit.datafiles.saved import check_target, read_saved, replacing, write
 
 __all__ = [
     "check_target",
@@ -15,6 +15,7 @@ __all__ = [
     "read_events",
     "read_saved",
     "read_table",
+    "replacing",
     "row_count",
     "write",
 ]

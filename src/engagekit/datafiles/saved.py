@@ -54,7 +54,7 @@ def write(path: str | os.PathLike[str], table: "pa.Table", metadata: Mapping[str
     kind = check_target(path)
     try:
         if kind == "parquet":
-            with _replacing(path) as stream:
+            with replacing(path) as stream:
                 _write_parquet(stream, table, metadata)
         else:
             _write_pair(path, kind, table, metadata)
@@ -113,7 +113,7 @@ def _format(path: Path) -> Format:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Write beside a file and put the result in its place: after a crash there is the old file or the new."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
@@ -195,8 +195,8 @@ def _write_pair(path: Path, kind: Format, table: "pa.Table", metadata: Mapping[s
             raise StateError(f"{path}: column '{field.name}' ({field.type}) fits no text; save as .parquet")
     plain = pyarrow().table({name: as_written(table[name]) for name in table.column_names})
     # The companion last: a crash between the two leaves a pair whose checksum tells that they do not match.
-    with _replacing(companion(path)) as described:
-        with _replacing(path) as stream:
+    with replacing(companion(path)) as described:
+        with replacing(path) as stream:
             summed = _Summed(stream)
             if kind == "csv":
                 options = pyarrow("csv").WriteOptions(delimiter=_delimiter(path))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from attrs import define
 
-from engagekit.show.markup import Markup, element, number
-from engagekit.show.picture import NOBODY, alone, colours_of, fitted, picture
+from engagekit.show.markup import Markup, clean, element, number
+from engagekit.show.picture import NOBODY, alone, breadth, colours_of, fitted, picture
 from engagekit.show.stacking import apart
 from engagekit.show.words import Words
 
@@ -23,10 +23,10 @@ CSS: Final = (
     ".ek .flow text{font-size:12px;fill:var(--ink)}"
     ".ek .flow .small{font-size:11px;fill:var(--quiet)}"
     ".ek .flow .stays{fill:var(--track)}"
-    ".ek .flow .moves{fill-opacity:.5}"
+    ".ek .flow .moves{fill-opacity:.5;stroke-opacity:.5;stroke-width:.5}"
     ".ek .flow .moves:hover{fill-opacity:.8}"
 )
-_BETWEEN: Final = 12
+_BETWEEN: Final = 22
 """From one phase to the next."""
 _LABEL: Final = 31
 """The height of a label of two lines."""
@@ -178,26 +178,30 @@ class Flow:
 
     @property
     def svg(self) -> str:
-        """The picture, as SVG: a ribbon for each move, as broad as they are many; grey are those who stayed."""
+        """The picture, as SVG: a ribbon for each move, as broad as they are many; who stayed is grey."""
         return alone(self.drawn(), CSS, self._theme)
+
+    @property
+    def title(self) -> str:
+        """What the picture shows, in words."""
+        since, at = self._words.date(self.since), self._words.date(self.at)
+        return self._words.plain("flow.title", since=since, at=at)
 
     def drawn(self, width: float = 560) -> Markup:
         """Draw the picture without its style, in so many units of width."""
-        layout = laid_out(self._matrix, 250)
-        side = min(150.0, width * 0.29)
-        left, right = side + 8, width - side - 8 - _THICK
+        layout = laid_out(self._matrix, 280)
+        most = min(150.0, width * 0.29)
+        one, other = (self._room(nodes, most) for nodes in (layout.left, layout.right))
+        left, right = one + 8, width - other - 8 - _THICK
         top = 24
         shapes = [self._ribbon(ribbon, left + _THICK, right, top) for ribbon in self._drawing_order(layout)]
-        for nodes, x in ((layout.left, left), (layout.right, right)):
+        for nodes, x, room in ((layout.left, left, one), (layout.right, right, other)):
             shapes += [self._node(node, x, top) for node in nodes]
-            shapes += self._labels(nodes, x, top, side, layout.height, ends=x == left)
+            shapes += self._labels(nodes, x, top, room, layout.height, ends=x == left)
         for x, when, anchor in ((left + _THICK, self.since, "end"), (right, self.at, "start")):
             head = {"x": x, "y": 11, "class": "small", "text-anchor": anchor}
             shapes.append(element("text", head, self._words.date(when)))
-        title = self._words.plain(
-            "flow.title", since=self._words.date(self.since), at=self._words.date(self.at)
-        )
-        return picture(width, layout.height + top + 8, title, self._said(), *shapes, name="flow")
+        return picture(width, layout.height + top + 8, self.title, self._said(), *shapes, name="flow")
 
     def _drawing_order(self, layout: Layout) -> list[Ribbon]:
         """Those who moved over those who stayed, the few over the many."""
@@ -212,14 +216,18 @@ class Flow:
         stays = ribbon.before == ribbon.after
         drawn = {"d": path, "class": "stays" if stays else "moves"}
         if not stays:
-            drawn["fill"] = self._colour(ribbon.after)
+            drawn["fill"] = drawn["stroke"] = self._colour(ribbon.after)
         return element(
-            "path", drawn, element("title", {}, self._told(ribbon.before, ribbon.after, ribbon.count))
+            "path", drawn, element("title", {}, clean(self._told(ribbon.before, ribbon.after, ribbon.count)))
         )
 
     def _node(self, node: Node, x: float, top: float) -> Markup:
         box = {"x": x, "y": f"{node.y + top:.3f}", "width": _THICK, "height": f"{node.height:.3f}"}
         return element("rect", {**box, "fill": self._colour(node.place)})
+
+    def _room(self, nodes: Sequence[Node], most: float) -> float:
+        """Tell how much room the labels of one side take."""
+        return min(most, max([84.0, *(breadth(self._phase(node.place)) for node in nodes)]))
 
     def _labels(
         self, nodes: Sequence[Node], x: float, top: float, room: float, height: float, *, ends: bool

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from engagekit.instants import EPOCH
-from engagekit.show.markup import Markup, element, number
+from engagekit.show.markup import Markup, clean, element, number
 from engagekit.show.picture import NOBODY, alone, breadth, colours_of, fitted, legend, picture
 from engagekit.show.stacking import Stack, stacked, ticks
 from engagekit.show.theme import SERIES
@@ -55,8 +55,8 @@ class History:
     >>> times = np.array(["2026-01-01", "2026-01-30"], "datetime64[us]")
     >>> events = {"contact": ["ann"] * 2, "type": ["visit"] * 2, "time": times}
     >>> history = model.score(events, at="2026-01-31").history("ann", every="10d")
-    >>> history.frame["score"].tolist(), history.frame["phase"].tolist()
-    ([80.0, 63.49604207872798, 50.39684199579493, 118.17498283119512], ['sales', 'sales', 'sales', 'sales'])
+    >>> history.frame["score"].round().tolist(), history.frame["phase"].tolist()
+    ([80.0, 63.0, 50.0, 118.0], ['sales', 'sales', 'sales', 'sales'])
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class _Drawing:
             path = "".join(_area(x, self._y(one[layer]), self._y(other[layer])) for one, other in edges)
             if path:
                 shape = {"d": path, "class": "layer", "fill": SERIES[layer % len(SERIES)]}
-                yield element("path", shape, element("title", {}, name))
+                yield element("path", shape, element("title", {}, clean(name)))
 
     def _line(self) -> Iterator[Markup]:
         x, y = self._x(self._at), self._y(self._score)
@@ -206,7 +206,7 @@ class _Drawing:
             when = self._words.date(_instant(float(course.times[seen][here][0])))
             tall = min(12.0, 4 + 2 * float(np.log2(here.sum())) + 2)
             tick = {"x1": place, "x2": place, "y1": y + 12 - tall, "y2": y + 12, "class": "event"}
-            yield element("line", tick, element("title", {}, f"{when}: {told}"))
+            yield element("line", tick, element("title", {}, clean(f"{when}: {told}")))
 
     def _happened(self, type_: int, count: int) -> str:
         what = self._words.label("type", self._course.type_names[type_])
@@ -226,7 +226,7 @@ class _Drawing:
             told = self._words.plain("history.phase", phase=own, since=first, at=last)
             colour = NOBODY if name is None else colours.get(name, NOBODY)
             box = {"x": x, "y": y, "width": wide, "height": 20, "fill": colour, "fill-opacity": 0.2}
-            yield element("rect", box, element("title", {}, told))
+            yield element("rect", box, element("title", {}, clean(told)))
             yield element("rect", {"x": x, "y": y + 17, "width": wide, "height": 3, "fill": colour})
             if wide > min(40, breadth(own, 11) * 0.8):
                 yield element("text", {"x": x + 5, "y": y + 13, "class": "small"}, fitted(own, wide - 8, 11))

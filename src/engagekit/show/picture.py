@@ -32,8 +32,8 @@ def picture(
             "width": width,
             "height": height,
         },
-        element("title", {}, title),
-        element("desc", {}, description),
+        element("title", {}, clean(title)),
+        element("desc", {}, clean(description)),
         element("g", {"class": name}, *children),
     )
 

@@ -32,9 +32,9 @@ CSS: Final = (
     ".ek .population .number{font-variant-numeric:tabular-nums}"
     ".ek .population .track{fill:var(--track)}"
     ".ek .population .cell{fill:var(--series-1)}"
-    ".ek .population .empty{fill:var(--faint)}"
+    ".ek .population .axis{stroke:var(--faint);stroke-width:1}"
 )
-WIDTH: Final = 340
+WIDTH: Final = 320
 _ROW: Final = 36
 
 
@@ -81,6 +81,7 @@ class Population:
     def __init__(
         self, columns: Mapping[str, Out], model: Model, *, words: Words, theme: str | None = None
     ) -> None:
+        self._engagement = (columns["engagement"].values, columns["level"])
         half, level = (_codes(columns[name], names) for name, names in _FIXED.items())
         self.phases = _bars(columns["phase"], half, level, model)
         self.levels = _by_level(level)
@@ -103,7 +104,8 @@ class Population:
     @property
     def svg(self) -> str:
         """The pictures, one after the other, each as SVG."""
-        panels = [self.by_phase(), self.by_level(), *([] if self.ratings is None else [self.by_rating()])]
+        panels = [self.by_phase(), self.by_level(), self.by_engagement()]
+        panels += [] if self.ratings is None else [self.by_rating()]
         return "".join(alone(panel, CSS, self._theme) for panel in panels)
 
     def _repr_html_(self) -> str:
@@ -141,11 +143,46 @@ class Population:
             )
         return self._panel("population.by_level", len(LEVELS) * _ROW, self._told_levels(self.levels), *shapes)
 
+    def by_engagement(self) -> Markup:
+        """Draw how many have how much engagement, in steps of 5, in pieces by level."""
+        words, tall, top = self._words, 120.0, 18.0
+        heights = self.steps
+        most = max(int(heights.sum(axis=0).max()), 1)
+        wide = WIDTH / heights.shape[1]
+        shapes: list[Markup] = []
+        for step in range(heights.shape[1]):
+            y, here = top + tall, int(heights[:, step].sum())
+            title = element("title", {}, f"{5 * step}-{5 * step + 5}: {words.whole(here)}")
+            for level, count in zip(reversed(LEVELS), heights[::-1, step].tolist(), strict=True):
+                high = tall * count / most
+                y -= high
+                box = {"x": wide * step + 0.75, "y": f"{y:.3f}", "width": wide - 1.5, "height": f"{high:.3f}"}
+                if count:
+                    shapes.append(element("rect", {**box, "fill": SHADES[level], "class": "bar"}, title))
+        axis = {"x1": 0, "x2": WIDTH, "y1": top + tall + 0.5, "y2": top + tall + 0.5, "class": "axis"}
+        shapes.append(element("line", axis))
+        for place, anchor in ((0, "start"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end")):
+            below = {"x": WIDTH * place / 100, "y": top + tall + 15, "text-anchor": anchor, "class": "small"}
+            shapes.append(element("text", below, words.whole(place)))
+        shapes.append(element("text", {"x": 0, "y": 10, "class": "small number"}, words.whole(most)))
+        return self._panel(
+            "population.by_engagement", top + tall + 20, self._told_levels(self.levels), *shapes
+        )
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """How many of each level, as `LEVELS` has them, have an engagement of 0 to 5, of 5 to 10 ..."""
+        values, level = self._engagement
+        step = np.minimum(values // 5, 19).astype(np.int64)
+        places = _codes(level, LEVELS) * 20 + step
+        return np.bincount(places, minlength=4 * 20).reshape(4, 20)
+
     def by_rating(self) -> Markup:
         """Draw a cell for each rating, the darker the more there are."""
         assert self.ratings is not None
         words = self._words
-        left, cell, tall = 76.0, (WIDTH - 76.0 + 4) / 4, 40.0
+        left, tall = 62.0, 38.0
+        cell = (WIDTH - left + 4) / 4
         most = max((count for each in self.ratings.values() for count in each.values()), default=0)
         shapes: list[Markup] = []
         for place, level in enumerate(LEVELS):
