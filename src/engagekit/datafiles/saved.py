@@ -84,6 +84,12 @@ def check_target(path: str | os.PathLike[str]) -> Format:
     """Tell the format of a file to be written; StateError if its ending or its folder does not allow it."""
     path = Path(path)
     kind = _format(path)
+    check_place(path)
+    return kind
+
+
+def check_place(path: Path) -> None:
+    """Raise a StateError where no file can be written: there is no such folder, or it is one."""
     try:
         if not path.parent.is_dir():
             raise StateError(f"{path}: cannot be written, there is no folder {path.parent}")
@@ -91,7 +97,6 @@ def check_target(path: str | os.PathLike[str]) -> Format:
             raise StateError(f"{path}: cannot be written, it is a folder")
     except OSError as error:  # such as a name that is too long
         raise StateError(f"{path}: cannot be written ({first_line(error)})") from error
-    return kind
 
 
 def companion(path: Path) -> Path:
