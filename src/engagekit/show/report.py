@@ -23,7 +23,7 @@ from engagekit.errors import EngagekitError, StateError
 from engagekit.instants import microseconds_of
 from engagekit.show import flow as flows
 from engagekit.show import history, looks, picture, population
-from engagekit.show.markup import Markup, clean
+from engagekit.show.markup import Markup, clean, isolated, shortened
 from engagekit.show.pages import rendered
 from engagekit.show.people import Person, endangered, falling, hottest, in_danger, people, strongest
 from engagekit.show.theme import LIGHT, scoped, theme_of
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 LISTED: Final = 10
 """How many hot prospects and endangered customers are named."""
+LONGEST: Final = 1000
+"""Letters of a sentence about the model."""
 _MOVES: Final = 6
 BEFORE: Final = timedelta(days=30)
 
@@ -72,6 +74,8 @@ def write(
             page = report(side, since=since, top=top, stats=stats, notes=notes, words=words, theme=theme)
             stream.write(page.encode())
     except OSError as error:
+        if error.errno is None:
+            raise
         raise type(error)(error.errno, error.strerror, str(target)) from error
 
 
@@ -114,7 +118,7 @@ def report(
             at=words.date(side.at),
             time=moment(side.at).partition(" ")[2],
         ),
-        notes=[clean(note) for note in notes],
+        notes=[_said(note) for note in notes],
         tiles=list(_tiles(side, stands, earlier, at, words)),
         panels=_panels(stands, words) if len(side.keys) else [],
         flow=None if flow is None or not flow.contacts else _told(flow, words),
@@ -128,15 +132,20 @@ def report(
         staged="stage" in side.table,
         phases=list(dict.fromkeys(person.phase for person in table)),
         levels=list(dict.fromkeys(person.level for person in table)),
-        about=clean(opening(model)),
+        about=_said(opening(model)),
         described=[
-            (clean(heading), [(own, clean(said)) for own, said in entries])
+            (_said(heading), [(own, _said(said)) for own, said in entries])
             for heading, entries in sections(model)
         ],
         uncounted=_uncounted(stats, words),
         fingerprint=model.fingerprint,
         version=_version(),
     )
+
+
+def _said(sentence: str) -> str:
+    """Clean a sentence about names that may be anything, and cut what nobody would read."""
+    return isolated(shortened(clean(sentence), LONGEST))
 
 
 def _earlier(side: Side, since: Any) -> Side | None:
