@@ -1,6 +1,6 @@
 # Two commands for a newcomer:
 #
-#     make demo    score the real events in examples/data and print who is engaged
+#     make demo    score the real events in examples/data and print who is engaged, and write a report
 #     make test    run every test
 #
 # Both set up .venv with what they need, once. `make clean` takes away all that make has made.
@@ -49,6 +49,9 @@ demo: $(DONE)/package
 	@mkdir -p build/demo
 	@$(VENV)/bin/engagekit score $(DATA)/events.parquet --contacts $(DATA)/contacts.parquet \
 	    --model examples/models/grocery.toml --at latest -o build/demo/scores.csv $(ARGS)
+	@echo
+	@$(VENV)/bin/engagekit report $(DATA)/events.parquet --contacts $(DATA)/contacts.parquet \
+	    --model examples/models/grocery.toml --at latest --since 90d -o build/demo/report.html
 
 test: $(DONE)/package $(DONE)/test
 	@$(RUN) -m pytest --numprocesses auto --dist loadfile $(ARGS)

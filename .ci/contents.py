@@ -5,8 +5,8 @@ import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-SOURCES = {".py", ".pyi", ".pyx", ".pxi", ".h", ".html", ".toml", ".typed"}
-SHIPPED = {".py", ".pyi", ".html", ".toml", ".typed"}
+SOURCES = {".py", ".pyi", ".pyx", ".pxi", ".h", ".html", ".css", ".js", ".toml", ".typed"}
+SHIPPED = {".py", ".pyi", ".html", ".css", ".js", ".toml", ".typed"}
 
 
 def kind(path: str) -> str:

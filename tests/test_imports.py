@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     "rollup": {"errors", "model", "plan", "frames", "coding", "contacts", "keys"},
     "scores": {
         "errors", "instants", "model", "frames", "contacts", "datafiles", "keys", "explain", "comparison",
-        "results", "reacting", "rollup", "summary",
+        "results", "reacting", "rollup", "show", "summary",
     },
     "reacting": {"errors", "instants", "model", "plan", "frames", "coding", "keys"},
     "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
@@ -68,7 +68,11 @@ ARROWS: dict[str, set[str]] = {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
         "threads", "_core",
     },
-    "show": {"errors", "model", "tables"},
+    "course": {"frames", "plan", "running", "explain"},
+    "show": {
+        "errors", "instants", "model", "frames", "comparison", "course", "describe", "explain", "summary",
+        "tables",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 

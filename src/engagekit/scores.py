@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from engagekit.reacting import Evaluation, Standing
     from engagekit.rollup import Weight
     from engagekit.show.card import Card
+    from engagekit.show.flow import Flow
+    from engagekit.show.history import History
+    from engagekit.show.population import Population
 
 
 @define(frozen=True, kw_only=True)
@@ -403,6 +406,183 @@ class Scores:
             kind=self._kind,
         )
         return rollup(people, by, how, weight=weight, unknown=unknown, scale=scale)
+
+    def history(
+        self,
+        contact: Any,
+        *,
+        every: Any = None,
+        start: Any = None,
+        at: Any = None,
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
+        theme: str | None = None,
+    ) -> History:
+        """Show the course of one contact up to its score: channels, phases, events.
+
+        Parameters
+        ----------
+        contact, at
+            As `explain` has them.
+        every
+            From one instant to the next, as a `timedelta` or text such as ``"7d"``. None: a day, or as many
+            days as it takes to have no more than 366 instants.
+        start
+            The first instant that must be shown. None: the contact's first event, at most 366 days before.
+        language, labels, theme
+            As `card` has them.
+
+        Returns
+        -------
+        History
+            Its `frame` has a row an instant, its `svg` is the picture, which a notebook shows by itself.
+
+        Raises
+        ------
+        EventsError, StateError
+            As `explain`; an `EventsError` too if `every` or `start` is none.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> times = np.array(["2026-01-01", "2026-01-31"], "datetime64[us]")
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
+        >>> scores = model.score({"contact": [7, 7], "type": ["visit"] * 2, "time": times}, at="2026-01-31")
+        >>> scores.history(7)
+        7: 31 instants from 2026-01-01 00:00 UTC to 2026-01-31 00:00 UTC
+        """
+        from engagekit.show import looks
+        from engagekit.show.words import Words
+
+        return looks.history(
+            self._side(), contact, every=every, start=start, at=at, kind=self._kind,
+            words=Words(language, labels), theme=theme,
+        )  # fmt: skip
+
+    def flow(
+        self,
+        since: Any = "30d",
+        *,
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
+        theme: str | None = None,
+    ) -> Flow:
+        """Show who moved between the phases since an earlier instant.
+
+        Parameters
+        ----------
+        since
+            How long before these scores, an instant, or earlier scores of the same contacts.
+        language, labels, theme
+            As `card` has them.
+
+        Raises
+        ------
+        StateError
+            If the scores have no events any more and `since` is not scores, or either has rows at instants of
+            their own.
+        EventsError
+            If `since` is neither a duration nor an instant before these scores, or keys differ.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> times = np.array(["2026-01-01"], "datetime64[us]")
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=80)])
+        >>> scores = model.score({"contact": [7], "type": ["visit"], "time": times}, at="2026-01-31")
+        >>> scores.flow("2026-01-10").moves
+        [('sales', 'nurture', 1)]
+        """
+        from engagekit.show import looks
+        from engagekit.show.words import Words
+
+        earlier = Scores._side(since) if isinstance(since, Scores) else since
+        return looks.flow(self._side(), earlier, words=Words(language, labels), theme=theme)
+
+    def population(
+        self,
+        *,
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
+        theme: str | None = None,
+    ) -> Population:
+        """Show how many contacts stand where: by phase and level, and by fit where the model has one.
+
+        Parameters
+        ----------
+        language, labels, theme
+            As `card` has them.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> times = np.array(["2026-01-01"], "datetime64[us]")
+        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=80)])
+        >>> scores = model.score({"contact": [7], "type": ["visit"], "time": times}, at="2026-01-31")
+        >>> scores.population()
+        half      phase    high  medium  low  none  all
+        prospect  sales       0       0    0     0    0
+        prospect  nurture     0       1    0     0    1
+        """
+        from engagekit.show import looks
+        from engagekit.show.words import Words
+
+        return looks.population(self._side(), words=Words(language, labels), theme=theme)
+
+    def report(
+        self,
+        path: str | PathLike[str],
+        *,
+        since: Any = None,
+        top: int = 250,
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
+        theme: str | None = None,
+    ) -> None:
+        """Write a report: one HTML file for people, which asks nothing of any server.
+
+        It has the numbers at a glance, how many contacts stand where, who moved between the phases, the
+        hottest prospects, the endangered customers, the strongest contacts in a table to be sorted and
+        filtered, and the model in plain words with its fingerprint.
+
+        Parameters
+        ----------
+        path
+            Where to. An existing file is replaced as a whole.
+        since
+            What it is compared with: how long before these scores, an instant, or earlier scores. None: 30
+            days before, where the scores still have their events, else nothing.
+        top
+            How many contacts the table has.
+        language, labels, theme
+            As `card` has them.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; before anything is computed.
+        StateError, EventsError
+            As `flow`; if the scores have rows at instants of their own.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np, pathlib, tempfile
+        >>> times = np.array(["2026-01-01"], "datetime64[us]")
+        >>> model = ek.Model(name="shop", rules=[ek.Rule(name="visit", on="visit", points=80)])
+        >>> scores = model.score({"contact": [7], "type": ["visit"], "time": times}, at="2026-01-31")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder, "report.html")
+        ...     scores.report(file, since="2w")
+        ...     "<h1><bdi>shop</bdi></h1>" in file.read_text("utf-8")
+        True
+        """
+        from engagekit.show import report
+        from engagekit.show.words import Words
+
+        report.write(
+            self._side(), path, since=Scores._side(since) if isinstance(since, Scores) else since, top=top,
+            stats=self.stats, notes=self.notes, words=Words(language, labels), theme=theme,
+        )  # fmt: skip
 
     def _side(self) -> Side:
         from engagekit.comparison import Side

@@ -1,4 +1,4 @@
-"""The command line: score files of events, explain and compare, say what a model does, show an example."""
+"""The command line: score files of events, report, explain, compare, say what a model does, show one."""
 
 import argparse
 import os
@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from engagekit import __version__
-from engagekit.cli import check, compare, example, explain, react, score
+from engagekit.cli import check, compare, example, explain, react, report, score
 from engagekit.errors import EngagekitError
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
-COMMANDS = (score, explain, compare, react, check, example)
+COMMANDS = (score, report, explain, compare, react, check, example)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,6 @@
 """What several commands take: files, an instant, the names of columns."""
 
 import argparse
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -59,12 +58,19 @@ def mapping_of(options: argparse.Namespace) -> dict[str, str]:
 def check_output(options: argparse.Namespace) -> None:
     """Refuse to write where that cannot be done, sooner than after a long calculation."""
     if options.output is not None:
-        _check(options.output, [*options.events, *([options.contacts] if options.contacts else [])])
+        datafiles.check_target(options.output)
+        _refuse_input(options)
 
 
-def _check(output: str, inputs: Sequence[str]) -> None:
-    datafiles.check_target(output)
-    target = Path(output)
+def check_page(options: argparse.Namespace) -> None:
+    """Refuse the same of a page, whose name may end as it likes."""
+    datafiles.check_place(Path(options.output))
+    _refuse_input(options)
+
+
+def _refuse_input(options: argparse.Namespace) -> None:
+    output, target = options.output, Path(options.output)
+    inputs = [*options.events, *([options.contacts] if options.contacts else [])]
     if target.exists() and any(path.samefile(target) for path in datafiles.expand(inputs)):
         raise EventsError(f"{output}: is also an input; name another file after -o")
 

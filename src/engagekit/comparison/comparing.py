@@ -94,6 +94,23 @@ def compare(before: Side, after: Side, *, kind: str) -> Comparison:
     )
 
 
+def crossings(before: Side, after: Side, name: str) -> tuple[list[str], NDArray[np.int64]]:
+    """Count who stands where in a category before and after, those who stay among them.
+
+    Returns
+    -------
+    words, counts
+        The category's words; and a matrix of contacts, before by after, whose last row and column are those
+        without any: a null, or no row on that side.
+    """
+    pairs = _paired(before, after)
+    one, other, words = _coded(before.table[name], after.table[name], pairs)
+    size = len(words) + 1
+    # -1 is the last place of either side
+    places = (one % size).astype(np.int64) * size + other % size
+    return words, np.bincount(places, minlength=size * size).reshape(size, size)
+
+
 def _taken(shared: Sequence[str]) -> set[str]:
     names = {f"{name}_{which}" for name in (*shared, *NUMBERS) for which in ("before", "after")}
     return names | {"change", "rule", "rule_change", "channel", "channel_change"}
@@ -118,7 +135,7 @@ def _sides(before: Side, after: Side, pairs: _Pairs) -> list[tuple[Side, NDArray
 
 def _coded(one: Out, other: Out, pairs: _Pairs) -> tuple[NDArray[np.int32], NDArray[np.int32], list[str]]:
     """Code a category of both sides by the same words, -1 for null and where a side has no row."""
-    sides = [_words(one), _words(other)]
+    sides = [one.coded(), other.coded()]
     words = list(dict.fromkeys([*sides[0][1], *sides[1][1]]))
     made = []
     for (codes, own), rows in zip(sides, (pairs.before, pairs.after), strict=True):
@@ -126,14 +143,6 @@ def _coded(one: Out, other: Out, pairs: _Pairs) -> tuple[NDArray[np.int32], NDAr
         # -1 finds the last entry, here as there
         made.append(places[np.append(codes, np.int32(-1))[rows]])
     return made[0], made[1], words
-
-
-def _words(out: Out) -> tuple[NDArray[np.int32], list[str]]:
-    if out.kind == "category":
-        return out.values.astype(np.int32), list(out.categories or ())
-    places: dict[str | None, int] = {None: -1}
-    codes = [places.setdefault(text, len(places) - 1) for text in out.objects().tolist()]
-    return np.array(codes, np.int32), [word for word in places if word is not None]
 
 
 def _numbers(out: Out, rows: NDArray[np.int64]) -> NDArray[np.float64]:

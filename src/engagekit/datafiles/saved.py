@@ -54,7 +54,7 @@ def write(path: str | os.PathLike[str], table: "pa.Table", metadata: Mapping[str
     kind = check_target(path)
     try:
         if kind == "parquet":
-            with _replacing(path) as stream:
+            with replacing(path) as stream:
                 _write_parquet(stream, table, metadata)
         else:
             _write_pair(path, kind, table, metadata)
@@ -84,6 +84,12 @@ def check_target(path: str | os.PathLike[str]) -> Format:
     """Tell the format of a file to be written; StateError if its ending or its folder does not allow it."""
     path = Path(path)
     kind = _format(path)
+    check_place(path)
+    return kind
+
+
+def check_place(path: Path) -> None:
+    """Raise a StateError where no file can be written: there is no such folder, or it is one."""
     try:
         if not path.parent.is_dir():
             raise StateError(f"{path}: cannot be written, there is no folder {path.parent}")
@@ -91,7 +97,6 @@ def check_target(path: str | os.PathLike[str]) -> Format:
             raise StateError(f"{path}: cannot be written, it is a folder")
     except OSError as error:  # such as a name that is too long
         raise StateError(f"{path}: cannot be written ({first_line(error)})") from error
-    return kind
 
 
 def companion(path: Path) -> Path:
@@ -113,7 +118,7 @@ def _format(path: Path) -> Format:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Write beside a file and put the result in its place: after a crash there is the old file or the new."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
@@ -195,8 +200,8 @@ def _write_pair(path: Path, kind: Format, table: "pa.Table", metadata: Mapping[s
             raise StateError(f"{path}: column '{field.name}' ({field.type}) fits no text; save as .parquet")
     plain = pyarrow().table({name: as_written(table[name]) for name in table.column_names})
     # The companion last: a crash between the two leaves a pair whose checksum tells that they do not match.
-    with _replacing(companion(path)) as described:
-        with _replacing(path) as stream:
+    with replacing(companion(path)) as described:
+        with replacing(path) as stream:
             summed = _Summed(stream)
             if kind == "csv":
                 options = pyarrow("csv").WriteOptions(delimiter=_delimiter(path))

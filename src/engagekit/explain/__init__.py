@@ -3,12 +3,13 @@
 from engagekit.explain.explanation import Explanation
 from engagekit.explain.grounds import Grounds, Reason, grounds, reasons
 from engagekit.explain.one import explain, row_of
-from engagekit.explain.origin import Origin
+from engagekit.explain.origin import OneContact, Origin
 from engagekit.explain.shares import Shares, shares
 
 __all__ = [
     "Explanation",
     "Grounds",
+    "OneContact",
     "Origin",
     "Reason",
     "Shares",

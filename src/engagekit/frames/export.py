@@ -97,6 +97,22 @@ class Out:
             objects = np.asarray(self.values, np.object_)
         return objects if self.null is None else filled(objects, self.null, None)
 
+    def coded(self) -> tuple[NDArray[np.int32], list[str]]:
+        """Return text or categories as codes, -1 for null, and the words that they mean.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> codes, words = Out("text", np.array(["low", None, "low"], object)).coded()
+        >>> codes.tolist(), words
+        ([0, -1, 0], ['low'])
+        """
+        if self.kind == "category":
+            return self.values.astype(np.int32), list(self.categories or ())
+        places: dict[str | None, int] = {None: -1}
+        codes = [places.setdefault(text, len(places) - 1) for text in self.objects().tolist()]
+        return np.array(codes, np.int32), [word for word in places if word is not None]
+
 
 def spread(column: Out) -> Out:
     """Return a column with a text a row, as Arrow has it.
