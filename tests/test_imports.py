@@ -62,7 +62,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "live": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts",
-        "matching", "results", "running", "leads", "scores", "batch", "explain", "_core",
+        "matching", "results", "running", "threads", "leads", "scores", "batch", "explain", "_core",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
@@ -70,7 +70,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "course": {"frames", "plan", "running", "explain"},
     "show": {
-        "errors", "instants", "model", "frames", "comparison", "course", "describe", "explain", "summary",
+        "errors", "datafiles", "instants", "model", "frames", "comparison", "course", "describe", "explain", "summary",
         "tables",
     },
     "__main__": {"cli"},

@@ -29,19 +29,20 @@ def clean(text: object) -> str:
     r"""Make text of anything such that it can move nothing but itself.
 
     White space becomes a space. What cannot be seen, or would turn the direction of what follows, is shown
-    as an escape: control characters, NUL, overrides of direction, halves of surrogate pairs.
+    as an escape: control characters, NUL, overrides of direction, halves of surrogate pairs. What is longer
+    than anybody reads is cut.
 
     Examples
     --------
     >>> clean("ann\tlee"), clean("ann\x00"), clean("\u202eeel")
     ('ann lee', 'ann\\x00', '\\u202eeel')
     """
-    whole = str(text)
+    whole = str(text)[: LONGEST_TITLE + 1]
     if whole.isascii() and whole.isprintable():
         return whole
     shown: list[str] = []
     marks = 0
-    for letter in whole[: LONGEST_TITLE + 1]:
+    for letter in whole:
         marks = marks + 1 if unicodedata.category(letter) in ("Mn", "Me") else 0
         if marks > _MOST_MARKS:
             continue
@@ -51,7 +52,7 @@ def clean(text: object) -> str:
             shown.append(letter)
         else:
             shown.append(ascii(letter)[1:-1])
-    return "".join(shown)
+    return "".join(shown)[: LONGEST_TITLE + 1]
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
