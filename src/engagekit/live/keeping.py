@@ -146,8 +146,8 @@ def kept_ids(live: Live, rows: int) -> tuple[NDArray[np.int64], list[bytes]]:
     marks = np.zeros(rows, np.uint8)
     live.filled(marks)
     marks[list(live._attributes.of)] = 1
-    for code, row in live.aliases():
-        marks[code] = marks[row]
+    for pair in live.aliases():
+        marks[list(pair)] = 1
     codes, who = np.flatnonzero(marks), live._who
     if who.kind is None:
         return codes, []
