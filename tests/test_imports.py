@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "frames": {"errors", "_core"},
     "waves": {"frames", "_core"},
     "coding": {"errors", "frames", "threads", "waves", "_core"},
-    "columns": {"errors", "frames", "coding", "_core"},
+    "columns": {"errors", "frames", "coding", "threads", "_core"},
     "apart": {"threads", "_core"},
     "grouping": {"errors", "apart", "coding", "threads", "_core"},
     "partitions": {"errors", "coding", "columns", "_core"},
