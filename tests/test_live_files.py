@@ -252,7 +252,7 @@ def test_merge_refuses_what_does_not_fit():
 
 
 def test_a_link_lasts_though_nothing_was_done(tmp_path):
-    """Contacts that are linked before either has done anything are linked in the file, and in a merge of it."""
+    """Contacts that are linked before either has done anything are linked in the file and in a merge."""
     live = ek.Live(model_of())
     live.link("cookie", into="ann")
     live.save(tmp_path / "state")

@@ -129,7 +129,7 @@ cdef void count_in(Terms* terms, State* row, Extra* extra, const Arrival* event,
     cdef uint8_t flags = plan.flags[k], said
     cdef int64_t j, l, r, n = 0, by
     cdef bint late = False
-    head.flags |= PRESENT
+    head.flags |= PRESENT | TOUCHED
     terms.unmatched += not flags & READ
     terms.null_amounts += event.nulls
     if flags & ACTIVITY:

@@ -123,6 +123,8 @@ cdef class LiveIntake(LiveBlocks):
         if self.to_take:
             self.before_change(self.row_of(code))
         self.open_row(head, &row)
+        head.flags |= TOUCHED
+        self.touched = True
         if self.terms.newest != NEVER and event.time < self.terms.newest - self.terms.lateness:
             self.terms.strict = False
             self.settle(&row)
@@ -261,6 +263,7 @@ cdef class LiveIntake(LiveBlocks):
         cdef const int32_t* types = &kept.types[0] if kept.types.shape[0] else NULL
         cdef State row
         cdef uint8_t* ahead
+        self.touched = self.touched or contacts > 0
         self.ready()
         self.open_queue()
         event.raw = self.raws
@@ -345,6 +348,8 @@ cdef class LiveIntake(LiveBlocks):
                 head.newest = max(head.newest, event.time)
                 newest = max(newest, event.time)
                 pending.waiting = False
+                head.flags |= TOUCHED
+                self.touched = True
                 if may:
                     link = &pending.next
                     continue
