@@ -62,7 +62,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "live": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts",
-        "matching", "results", "running", "threads", "leads", "scores", "batch", "explain", "_core",
+        "matching", "results", "running", "threads", "leads", "scores", "batch", "explain",
+        "keys", "reacting", "_core",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",

@@ -251,6 +251,18 @@ def test_merge_refuses_what_does_not_fit():
     assert told(live) == before
 
 
+def test_a_link_lasts_though_nothing_was_done(tmp_path):
+    """Contacts that are linked before either has done anything are linked in the file and in a merge."""
+    live = ek.Live(model_of())
+    live.link("cookie", into="ann")
+    live.save(tmp_path / "state")
+    loaded, merged = ek.Live.load(tmp_path / "state"), ek.Live(live.model)
+    merged.merge(live)
+    for state in (loaded, merged):
+        state.add("cookie", "visit", DAY)
+        assert (state.score("ann", DAY).events, len(state.scores(DAY))) == (1, 1)
+
+
 def test_what_was_merged_goes_on(tmp_path):
     """A state that another has taken in stays as it is: it takes events, forgets, is saved, merged again."""
     live, other = filled(), ek.Live(model_of(), clock=lambda: DAY + timedelta(days=20))

@@ -29,11 +29,14 @@ def sections_of(live: Live) -> Iterator[tuple[str, Iterator[bytes]]]:
         codes, ids = kept_ids(live, rows)
         known = live._attributes
         attributes = [[code, own.copy()] for code, own in known.of.items()]
+        reactions = live._reactions.saved(codes)
     yield "about", iter([packed(whole)])
     yield "codes", iter([codes.astype(_LITTLE_LONGS).tobytes()])
     yield "ids", iter(ids)
     yield "attributes", iter([packed(attributes)])
     yield "rows", (live.next_block() for _ in range(blocks))
+    if reactions is not None:
+        yield "reactions", iter([packed(reactions.told())])
 
 
 def restored(
@@ -80,6 +83,8 @@ def _fill(live: Live, about: dict[str, Any], found: dict[str, memoryview]) -> No
         if live.row(one) == live.row(two):
             raise ValueError("an alias of itself")
         live.join(one, two)
+    if "reactions" in found:
+        live._reactions.restore(unpacked(found["reactions"]), count)
     known = unpacked(found["attributes"])
     places = _places(codes, [code for code, _ in known])
     live._attributes.restore(about["kinds"], dict(zip(places, [own for _, own in known], strict=True)))
@@ -116,6 +121,7 @@ def combine(live: Live, other: Live) -> None:
     for code, own in theirs.of.items():
         place = live.row(int(codes[code]))
         ours.of[place] = own | ours.of.get(place, {})
+    live._reactions.absorb(other._reactions, codes)
     live.aware = live.aware or other.aware
 
 
@@ -146,8 +152,8 @@ def kept_ids(live: Live, rows: int) -> tuple[NDArray[np.int64], list[bytes]]:
     marks = np.zeros(rows, np.uint8)
     live.filled(marks)
     marks[list(live._attributes.of)] = 1
-    for code, row in live.aliases():
-        marks[code] = marks[row]
+    for pair in live.aliases():
+        marks[list(pair)] = 1
     codes, who = np.flatnonzero(marks), live._who
     if who.kind is None:
         return codes, []
