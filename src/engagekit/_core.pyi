@@ -1,6 +1,7 @@
 """The compiled kernel; the parts that it includes (`_ids.pxi` ... `_scorer.pxi`) say what each thing does."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, TypeAlias, final
 
 from numpy.typing import NDArray
@@ -223,6 +224,10 @@ class LiveRows:
         codes: list[_Array] | None,
         amounts: list[_Array] | None,
     ) -> None: ...
+    def name_columns(
+        self, levels: tuple[str, ...], phases: tuple[str, ...], channels: tuple[str, ...]
+    ) -> None: ...
+    def known(self, contact: object) -> int | None: ...
     def rank(self, ranks: _Array) -> None: ...
     def code_integer(self, ids: IntegerIds, value: int, insert: bool = True) -> int: ...
     def code_text(self, ids: TextIds, value: str, insert: bool = True) -> int: ...
@@ -332,7 +337,9 @@ class LiveScorer(LiveIntake):
         said: _Array,
         had: _Array,
     ) -> int: ...
-    def score_one(self, code: int, at: int, since: int) -> tuple[Any, ...] | None: ...
+    def score_one(
+        self, code: int, at: int, since: int, types: list[str]
+    ) -> tuple[datetime, dict[str, Any]] | None: ...
 
 class LiveState(LiveScorer):
     """The contacts' rows."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 from attrs import define
 
 from engagekit.batch import overflow
+from engagekit.contacts import NO_INSTANT
 from engagekit.errors import EventsError, StateError
 from engagekit.frames import Out
 from engagekit.instants import EPOCH, microseconds_of, text_of
@@ -62,19 +62,21 @@ def moment(live: Live, instant: int) -> datetime:
 
 
 def score_one(live: Live, contact: int | str, code: int, instant: int) -> Score:
-    """Score one contact, whose row is that of a code (-1: it is unknown)."""
-    when = moment(live, instant)
+    """Score one contact, by its code (-1: it is unknown)."""
+    attributes = live._attributes
+    if live._says_leads or attributes.of:
+        code = live.row(code) if code >= 0 else code
     if live._says_leads:
-        columns = named(live, run(live, [code], instant), None, [code], instant)
-        return score_of(contact, live.model, when, columns, 0)
-    numbers = live.score_one(code, instant, live._attributes.since_of(code))
-    if numbers is None:
+        columns = named(live, run(live, np.array([code]), instant), None, np.array([code]), instant)
+        return score_of(contact, live.model, moment(live, instant), columns, 0)
+    since = attributes.since_of(code) if attributes.of else NO_INSTANT
+    try:
+        said = live.score_one(code, instant, since, live._types.names)
+    except OverflowError:
+        raise overflow(live._who.name(live, code)) from None
+    if said is None:
         raise _early(live, code, instant)
-    if not (isfinite(numbers[0]) and isfinite(numbers[3])):
-        raise overflow(live._who.name(live, code))
-    return Score(
-        contact, live.model, when, live._rows.of(numbers, instant, live._types.names, aware=live.aware)
-    )
+    return Score(contact, live.model, *said)
 
 
 def score_all(live: Live, instant: int) -> Scores:
@@ -82,11 +84,12 @@ def score_all(live: Live, instant: int) -> Scores:
     codes = own_codes(live)
     numbers = run(live, codes, instant)
     counted = numbers.columns["present"].view(np.bool_)
-    places = {code: place for place, code in enumerate(codes)}
-    others = [places[code] for code in live._attributes.of if code in places and not counted[places[code]]]
-    rows = np.concatenate([np.flatnonzero(counted), np.array(others, np.int64)])
-    shown = [codes[row] for row in rows.tolist()]
-    columns = named(live, numbers, rows, shown, instant)
+    rows = np.flatnonzero(counted)
+    if live._attributes.of:
+        places = np.searchsorted(codes, list(live._attributes.of))
+        rows = np.concatenate([rows, places[~counted[places]]])
+    shown = codes[rows]
+    columns = named(live, numbers, None if counted.all() else rows, shown, instant)
     known = live.stats
     stats = Stats(
         rows=known.rows,
@@ -107,14 +110,14 @@ def score_all(live: Live, instant: int) -> Scores:
     )
 
 
-def own_codes(live: Live) -> list[int]:
+def own_codes(live: Live) -> NDArray[np.int64]:
     """Return the codes that lead to a row of their own."""
     marks = np.empty(len(live), np.uint8)
     live.own(marks)
-    return [int(code) for code in np.flatnonzero(marks)]
+    return np.flatnonzero(marks)
 
 
-def run(live: Live, codes: list[int], instant: int) -> Numbers:
+def run(live: Live, codes: NDArray[np.int64], instant: int) -> Numbers:
     """Score contacts by code.
 
     Raises
@@ -126,14 +129,13 @@ def run(live: Live, codes: list[int], instant: int) -> Numbers:
     """
     numbers = Numbers.room(live._plan, len(codes), sums=False)
     since = live._attributes.since(codes)
-    own = np.array(codes, np.int64)
     heard = numbers.heard
     for first in range(0, len(codes), _SLICE):
         last = min(first + _SLICE, len(codes))
         columns = {name: values[first:last] for name, values in numbers.columns.items()}
         channels = np.zeros((len(live._plan.channels), last - first))
         early = live.score_some(
-            own[first:last],
+            codes[first:last],
             since[first:last],
             instant,
             True,
@@ -161,14 +163,14 @@ def _early(live: Live, code: int, instant: int) -> StateError:
 
 
 def named(
-    live: Live, numbers: Numbers, rows: NDArray[np.int64] | None, shown: list[int], instant: int
+    live: Live, numbers: Numbers, rows: NDArray[np.int64] | None, shown: NDArray[np.int64], instant: int
 ) -> dict[str, Out]:
     """Name the numbers of some rows (None: all), whose codes are those `shown`."""
     sight: Any = _Sight(aware=live.aware, types_by_code=live._types.names)
     columns = result_columns(live._plan, sight, numbers.columns, numbers.channels, rows)
     if not live._says_leads:
         return columns
-    table, known = live._attributes.table(shown)
+    table, known = live._attributes.table(shown.tolist())
     given = Rows.of(
         numbers,
         rows,
