@@ -23,7 +23,7 @@ def later(total: Decayed, seconds: float, half_life: float) -> float:
 
 
 class Dicts:
-    """The decayed sums, the momentum and the activity of every contact, of a model of rules with half-lives."""
+    """The decayed sums, the momentum and the activity of contacts, by rules with half-lives."""
 
     def __init__(self, model: ek.Model) -> None:
         self.rules = {
@@ -58,8 +58,8 @@ class Dicts:
         """Tell a contact's numbers."""
         row, seconds = self.contacts[contact], at.timestamp()
         channels = dict.fromkeys((channel for *_, channel in self.rules.values()), 0.0)
-        for type, total in row["sums"].items():
-            _, half_life, channel = self.rules[type]
+        for kind, total in row["sums"].items():
+            _, half_life, channel = self.rules[kind]
             channels[channel] += later(total, seconds, half_life)
         fast = later(row["fast"], seconds, self.fast) / self.fast
         slow = later(row["slow"], seconds, self.slow) / self.slow

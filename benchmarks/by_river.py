@@ -1,7 +1,7 @@
 """The nearest that River has to a live state: exponentially weighted means, one for each sum of a contact.
 
-They fade by the number of events, not by the time between them, so they give no answer to the question that the
-others answer; what they show is what it costs to keep such statistics up to date.
+They fade by the number of events, not by the time between them, so they give no answer to the question that
+the others answer; what they show is what it costs to keep such statistics up to date.
 """
 
 from datetime import datetime

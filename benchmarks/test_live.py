@@ -55,8 +55,8 @@ def events_of(log: pl.DataFrame) -> list[Event]:
 def add_all(side: Any, events: Iterable[Event]) -> None:
     """Add events one by one."""
     add = side.add
-    for contact, type, moment in events:
-        add(contact, type, moment)
+    for contact, kind, moment in events:
+        add(contact, kind, moment)
 
 
 def live_of(log: pl.DataFrame) -> ek.Live:
@@ -208,9 +208,9 @@ def test_pause(form: Form, results: Results, known: pl.DataFrame, folder: Path) 
         most, count, before = 0.0, 0, live.stats.rows
         saver.start()
         while saver.is_alive():
-            contact, type, moment = fresh[count % len(fresh)]
+            contact, kind, moment = fresh[count % len(fresh)]
             began = time.perf_counter()
-            live.add(contact, type, moment)
+            live.add(contact, kind, moment)
             most = max(most, time.perf_counter() - began)
             count += 1
         saver.join()

@@ -71,8 +71,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "course": {"frames", "plan", "running", "explain"},
     "show": {
-        "errors", "datafiles", "instants", "model", "frames", "comparison", "course", "describe", "explain", "summary",
-        "tables",
+        "errors", "datafiles", "instants", "model", "frames", "comparison", "course", "describe", "explain",
+        "summary", "tables",
     },
     "__main__": {"cli"},
 }  # fmt: skip

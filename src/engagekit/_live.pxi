@@ -30,6 +30,10 @@ cdef class LiveRows:
     cdef double* raws
     cdef int64_t* bys
     cdef double* channel_values
+    cdef tuple levels               # names of a score's columns
+    cdef tuple phases
+    cdef tuple channels
+    cdef tuple channel_columns
     cdef list one_code              # one-element arrays: the columns of an event that comes alone
     cdef list one_amount
     cdef uint64_t[4] secrets
@@ -138,6 +142,11 @@ cdef class LiveRows:
             size += self.terms.words * sizeof(uint64_t)
         self.layout.size = size
 
+    def name_columns(self, tuple levels not None, tuple phases not None, tuple channels not None):
+        """Say what the codes of a score's columns are called."""
+        self.levels, self.phases, self.channels = levels, phases, channels
+        self.channel_columns = tuple(f"channel_{name}" for name in channels)
+
     def rank(self, const int32_t[::1] ranks):
         """Say how the names of the types sort, by code."""
         self.ranks = ranks
@@ -196,6 +205,28 @@ cdef class LiveRows:
         else:
             self.texts = ids
 
+    def known(self, contact):
+        """Return the code of a contact, -1: it is unknown; None: what it is the caller has to find out."""
+        cdef int overflow = 0
+        cdef int64_t number
+        cdef Py_ssize_t size
+        cdef const char* text
+        if self.integers is not None and PyLong_CheckExact(contact):
+            number = PyLong_AsLongLongAndOverflow(contact, &overflow)
+            if not overflow and number >= 0:
+                return integer_number(
+                    self.integers.lines, self.integers.mask, self.integers.hash(number) >> self.integers.shift, number
+                ) - 1
+        elif self.texts is not None and PyUnicode_CheckExact(contact):
+            try:
+                text = PyUnicode_AsUTF8AndSize(contact, &size)
+            except UnicodeEncodeError:
+                return None
+            return self.texts.place(
+                <const uint8_t*>text, size, ek_hash_bytes(<const uint8_t*>text, size, self.texts.secrets), False
+            )
+        return None
+
     def code_integer(self, IntegerIds ids not None, int64_t value, bint insert=True):
         """Return the code of an integer, a new one if need be; -1: it is unknown."""
         cdef uint64_t hash = ids.hash(value)
@@ -223,17 +254,13 @@ cdef class LiveRows:
 
     def code_integers(self, IntegerIds ids not None, const int64_t[::1] values):
         """Return the codes of distinct integers, new ones as need be."""
-        cdef int64_t i
-        cdef int32_t code
+        cdef int64_t signs = 0
         from array import array
         cdef int32_t[::1] codes = array("i", bytes(4 * values.shape[0]))
-        for i in range(values.shape[0]):
-            code = ids.place(values[i], ids.hash(values[i]))
-            if code < 0:
+        if values.shape[0]:
+            if ids.span(&values[0], NULL, 0, values.shape[0], &codes[0], True, NULL, &signs) < 0:
                 raise MemoryError("too many distinct ids")
-            if code >= self.count:
-                self.reserve(code + 1)
-            codes[i] = code
+            self.reserve(ids.count)
         return codes.base
 
     def integers_of(self, IntegerIds ids not None):
@@ -250,19 +277,17 @@ cdef class LiveRows:
 
     def code_texts(self, TextIds ids not None, const int64_t[::1] starts, const uint8_t[::1] data):
         """Return the codes of distinct texts, given as offsets and UTF-8 bytes; new ones as need be."""
-        cdef int64_t i, size
-        cdef int32_t code
+        cdef int64_t i, n = starts.shape[0] - 1
         cdef const uint8_t* text = first_of(data)
+        cdef Block block
         from array import array
-        cdef int32_t[::1] codes = array("i", bytes(4 * (starts.shape[0] - 1)))
-        for i in range(starts.shape[0] - 1):
-            size = starts[i + 1] - starts[i]
-            code = ids.place(text + starts[i], size, ek_hash_bytes(text + starts[i], size, ids.secrets), True)
-            if code < 0:
+        cdef int32_t[::1] codes = array("i", bytes(4 * n))
+        block.count = 0
+        for i in range(n):
+            ids.take(&block, i, text + starts[i], starts[i + 1] - starts[i], -1)
+            if (block.count == BLOCK or i == n - 1) and ids.finish(&block, &codes[0], True, NULL) < 0:
                 raise MemoryError("too many distinct ids")
-            if code >= self.count:
-                self.reserve(code + 1)
-            codes[i] = code
+        self.reserve(ids.count)
         return codes.base
 
     def hashed(self, str label not None):
@@ -336,7 +361,6 @@ cdef class LiveRows:
 
     def __len__(self):
         return self.count
-
 
 
 cdef void drop_extra(Head* head) noexcept nogil:

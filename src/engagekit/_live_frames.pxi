@@ -32,13 +32,22 @@ cdef inline Head* head_of(const Share* share, int64_t contact) noexcept nogil:
     return <Head*>(share.blocks[row // ROWS] + (row % ROWS) * share.layout.size)
 
 
+cdef inline bint is_constant(const RuleSpec* rule) noexcept nogil:
+    """Whether all events are worth the same to a rule."""
+    return rule.amount < 0 and rule.weights_first == rule.weights_last
+
+
 cdef void take_share(Share* share) noexcept nogil:
     """Take in a share's events. Cost: some nanoseconds each, a row's memory each contact. Allocates nothing."""
     cdef const Plan* plan = share.plan
+    cdef const int64_t* start = plan.start
+    cdef const int64_t* times = plan.time
+    cdef const int32_t* plain_start = plan.plain_start
+    cdef const int32_t* plain_rule = plan.plain_rule
     cdef Terms* terms = &share.terms
-    cdef Deposits* queue = terms.queue
+    cdef const RuleSpec* rule
     cdef State row
-    cdef int64_t c, i, j, r, time
+    cdef int64_t c, i, j, unmatched = 0
     cdef int32_t k
     cdef uint8_t* ahead
     for c in range(share.first, share.last):
@@ -47,21 +56,23 @@ cdef void take_share(Share* share) noexcept nogil:
             for j in range(0, share.layout.size, 64):
                 ek_prefetch_written(ahead + j)
         open_row(share.layout, head_of(share, c), &row)
-        for i in range(plan.start[c], plan.start[c + 1]):
+        if start[c] < start[c + 1]:
+            row.head.newest = max(row.head.newest, times[start[c + 1] - 1])
+        for i in range(start[c], start[c + 1]):
             k = code_at(plan.event_class, plan.class_width, i)
-            time = plan.time[i]
-            row.head.newest = max(row.head.newest, time)
-            terms.unmatched += not plan.flags[k] & READ
+            unmatched += not plan.flags[k] & READ
             note(
-                terms, &row, plan.flags[k], share.classes[k], time,
+                terms, &row, plan.flags[k], share.classes[k], times[i],
                 share.types[code_at(plan.type, plan.type_width, i)],
             )
-            for j in range(plan.plain_start[k], plan.plain_start[k + 1]):
-                r = plan.plain_rule[j]
+            for j in range(plain_start[k], plain_start[k + 1]):
+                rule = plan.rule + plain_rule[j]
                 deposit(
-                    plan, queue, row.head, row.sums, r, time, raw_points(plan, plan.rule + r, i, &terms.null_amounts)
+                    plan, terms.queue, row.head, plain_rule[j], times[i],
+                    rule.points if is_constant(rule) else raw_points(plan, rule, i, &terms.null_amounts),
                 )
-    flush_deposits(plan, queue)
+    terms.unmatched += unmatched
+    flush_deposits(plan, terms.queue)
 
 
 cdef void take_and_tell(void* given) noexcept nogil:

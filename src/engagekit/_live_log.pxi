@@ -44,7 +44,7 @@ cdef struct Terms:          # what the log asks of a live state, beside the plan
 cdef inline void open_row(const Layout* layout, Head* head, State* row) noexcept nogil:
     cdef uint8_t* bytes = <uint8_t*>head
     row.head = head
-    row.sums = <Sum*>(bytes + sizeof(Head))
+    row.sums = sums_of(head)
     row.lifecycle = <int64_t*>(bytes + layout.lifecycle) if layout.lifecycle else NULL
     row.verdicts = <int64_t*>(bytes + layout.verdicts) if layout.verdicts else NULL
     row.had = <uint64_t*>(bytes + layout.had) if layout.had else NULL
@@ -185,7 +185,7 @@ cdef void count_in(Terms* terms, State* row, Extra* extra, const Arrival* event,
     for j in range(plan.plain_start[k], plan.plain_start[k + 1]):
         r = plan.plain_rule[j]
         if terms.queue is not NULL:
-            deposit(plan, terms.queue, head, row.sums, r, event.time, event.raw[n])
+            deposit(plan, terms.queue, head, r, event.time, event.raw[n])
         else:
             add_points(plan, head, row.sums, r, event.time, event.raw[n])
             add_pace(plan, head, event.time, event.raw[n])

@@ -71,23 +71,28 @@ cdef extern from "math.h" nogil:
 
 cdef struct Deposits:       # matched events on their way to sums, so that their powers of two are computed at once
     int64_t count
-    int64_t* upto           # by rule, then of the momentum's half-lives: a multiple of each, after all that is queued
+    int64_t* upto           # by rule a multiple of its half-life after all that is queued
     int64_t* steps          # and how many times the half-life that is
+    int64_t pace_upto       # the same for the momentum: a multiple of its slow half-life
+    int64_t slow_steps
+    int64_t fast_steps      # how many times its fast one goes into that
+    double lift             # 2^(what remains, in fast half-lives)
     Head** head
-    Sum** sums
-    int64_t* time
     double* raw
     int32_t* rule           # the one beyond the last: nothing is left to add but the momentum
     int64_t* age            # how long each is before `upto`
     double* factor
-    int64_t* fast_age
+    int64_t* pace_age       # and before `pace_upto`
     double* fast
-    int64_t* slow_age
     double* slow
-    int32_t* zeros
 
 
 cdef double LEFT_OVER = 1e-150    # of an event: less is computed anew, lest it should lose digits
+
+
+cdef inline Sum* sums_of(Head* head) noexcept nogil:
+    """The sums by rule, which follow the fixed part."""
+    return <Sum*>(head + 1)
 
 
 cdef inline double shifted(double x, int64_t halvings) noexcept nogil:
@@ -195,90 +200,92 @@ cdef void add_pace(const Plan* plan, Head* head, int64_t time, double raw) noexc
 cdef Deposits* open_deposits(const Plan* plan, int64_t newest) noexcept nogil:
     """Make room for events up to that instant on their way to sums; NULL: there is none."""
     cdef int64_t one = (AT_ONCE + 8) * 8    # whole lines of memory, so that each begins where vectors like to
-    cdef int64_t kinds = (plan.rules + 2 + 7) // 8 * 64, r, span
+    cdef int64_t own = 64 * ((sizeof(Deposits) + 63) // 64), of_rules = 64 * ((plan.rules + 7) // 8), r, span
     cdef bint failed = False
-    cdef uint8_t* memory = <uint8_t*>aligned(64 * ((sizeof(Deposits) + 63) // 64) + 2 * kinds + 12 * one, 1, &failed)
+    cdef uint8_t* memory = <uint8_t*>aligned(own + 2 * of_rules + 8 * one, 1, &failed)
     cdef Deposits* queue = <Deposits*>memory
     if failed:
         return NULL
-    memory += 64 * ((sizeof(Deposits) + 63) // 64)
-    queue.upto = <int64_t*>memory
-    queue.steps = <int64_t*>(memory + kinds)
-    memory += 2 * kinds
+    queue.upto = <int64_t*>(memory + own)
+    queue.steps = <int64_t*>(memory + own + of_rules)
+    memory += own + 2 * of_rules
     queue.head = <Head**>memory
-    queue.sums = <Sum**>(memory + one)
-    queue.time = <int64_t*>(memory + 2 * one)
-    queue.raw = <double*>(memory + 3 * one)
-    queue.rule = <int32_t*>(memory + 4 * one)
-    queue.age = <int64_t*>(memory + 5 * one)
-    queue.factor = <double*>(memory + 6 * one)
-    queue.fast_age = <int64_t*>(memory + 7 * one)
-    queue.fast = <double*>(memory + 8 * one)
-    queue.slow_age = <int64_t*>(memory + 9 * one)
-    queue.slow = <double*>(memory + 10 * one)
-    queue.zeros = <int32_t*>(memory + 11 * one)
-    memset(queue.zeros, 0, one)
-    queue.count = 0
-    for r in range(plan.rules + 2):
-        span = plan.rule[r].span if r < plan.rules else plan.fast if r == plan.rules else plan.slow
-        queue.steps[r] = floor_div(newest, span) + 1 if span else 0
-        queue.upto[r] = queue.steps[r] * span
+    queue.raw = <double*>(memory + one)
+    queue.rule = <int32_t*>(memory + 2 * one)
+    queue.age = <int64_t*>(memory + 3 * one)
+    queue.factor = <double*>(memory + 4 * one)
+    queue.pace_age = <int64_t*>(memory + 5 * one)
+    queue.fast = <double*>(memory + 6 * one)
+    queue.slow = <double*>(memory + 7 * one)
+    for r in range(plan.rules):
+        span = plan.rule[r].span
+        if plan.rule[r].decay == HALF_LIFE:
+            queue.steps[r] = floor_div(newest, span) + 1
+            queue.upto[r] = queue.steps[r] * span
+    queue.slow_steps = floor_div(newest, plan.slow) + 1
+    queue.pace_upto = queue.slow_steps * plan.slow
+    queue.fast_steps = floor_div(queue.pace_upto, plan.fast)
+    queue.lift = lifted(1.0, queue.pace_upto, queue.fast_steps, plan.fast, plan.fast_inverse)
     return queue
 
 
 cdef void flush_deposits(const Plan* plan, Deposits* queue) noexcept nogil:
     """Let the queue's events count. Order of summation: as they came. Cost: some nanoseconds each."""
-    cdef int64_t j, r, n = queue.count, rules = plan.rules
-    cdef double raw, fast = <double>plan.fast, slow = <double>plan.slow
+    cdef int64_t j, r, time, n = queue.count, rules = plan.rules, fast_steps = 0, slow_steps = 0
+    cdef double raw
+    cdef Head* head
+    cdef Head* paced = NULL     # whose steps are known
+    cdef Sum* sums
     queue.count = 0
     for j in range(n, (n + 7) & ~7):
         queue.rule[j] = <int32_t>rules
-        queue.age[j] = queue.fast_age[j] = queue.slow_age[j] = 0
+        queue.age[j] = queue.pace_age[j] = 0
     ek_fade_by(queue.age, queue.rule, n, plan.span, plan.inverse, queue.factor)
-    ek_fade_by(queue.fast_age, queue.zeros, n, &fast, &plan.fast_inverse, queue.fast)
-    ek_fade_by(queue.slow_age, queue.zeros, n, &slow, &plan.slow_inverse, queue.slow)
+    ek_fade_pace(queue.pace_age, n, <double>plan.fast, <double>plan.slow, queue.fast, queue.slow)
     for j in range(n):
         r = queue.rule[j]
         raw = queue.raw[j]
+        head = queue.head[j]
+        sums = sums_of(head)
+        time = queue.pace_upto - queue.pace_age[j]
         if r == rules:
             pass
         elif queue.factor[j] < LEFT_OVER:
-            add_points(plan, queue.head[j], queue.sums[j], r, queue.time[j], raw)
+            add_points(plan, head, sums, r, time, raw)
         else:
-            deposit_points(
-                plan, queue.head[j], queue.sums[j], r, queue.time[j], queue.steps[r], raw * queue.factor[j]
-            )
+            deposit_points(plan, head, sums, r, time, queue.steps[r], raw * queue.factor[j])
         if not raw > 0:
-            pass
-        elif queue.fast[j] < LEFT_OVER:
-            add_pace(plan, queue.head[j], queue.time[j], raw)
-        else:
-            deposit_pace(
-                plan, queue.head[j], queue.time[j], queue.steps[rules], raw * queue.fast[j], queue.steps[rules + 1],
-                raw * queue.slow[j],
-            )
+            continue
+        if (
+            queue.fast[j] < LEFT_OVER or not head.flags & PACED
+            or <double>(time - head.mark) * plan.fast_inverse > FARTHEST
+        ):
+            add_pace(plan, head, time, raw)
+            paced = NULL
+            continue
+        if head is not paced:
+            paced = head
+            fast_steps = steps_of(head.mark, plan.fast, plan.fast_inverse) - queue.fast_steps
+            slow_steps = steps_of(head.mark, plan.slow, plan.slow_inverse) - queue.slow_steps
+        head.fast += shifted(raw * queue.fast[j] * queue.lift, fast_steps)
+        head.slow += shifted(raw * queue.slow[j], slow_steps)
 
 
-cdef inline void deposit(
-    const Plan* plan, Deposits* queue, Head* head, Sum* sums, int64_t r, int64_t time, double raw
-) noexcept nogil:
+cdef inline void deposit(const Plan* plan, Deposits* queue, Head* head, int64_t r, int64_t time, double raw) noexcept nogil:
     """Queue a matched event of a rule without end; a sum that does not fade has it at once."""
     cdef int64_t j = queue.count
     if plan.rule[r].decay == HALF_LIFE:
         queue.rule[j] = <int32_t>r
         queue.age[j] = queue.upto[r] - time
     else:
-        add(sums + r, raw)
+        add(sums_of(head) + r, raw)
         queue.rule[j] = <int32_t>plan.rules
         queue.age[j] = 0
     queue.head[j] = head
-    queue.sums[j] = sums
-    queue.time[j] = time
     queue.raw[j] = raw
-    queue.fast_age[j] = queue.upto[plan.rules] - time
-    queue.slow_age[j] = queue.upto[plan.rules + 1] - time
+    queue.pace_age[j] = queue.pace_upto - time
     queue.count = j + 1
-    if queue.count == AT_ONCE:
+    if j + 1 == AT_ONCE:
         flush_deposits(plan, queue)
 
 

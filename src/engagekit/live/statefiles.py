@@ -28,7 +28,7 @@ _SUM: Final = 32
 _OPENED: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[bytes]]]) -> None:
+def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[bytes | memoryview]]]) -> None:
     """Write a file, atomically and durably: whenever the machine stops, the old file is there or the new.
 
     Parameters
@@ -73,7 +73,7 @@ def _opened(temporary: Path) -> IO[bytes]:
         file.close()
 
 
-def _fill(file: Any, sections: Iterable[tuple[str, Iterator[bytes]]]) -> None:
+def _fill(file: Any, sections: Iterable[tuple[str, Iterator[bytes | memoryview]]]) -> None:
     file.write(_HEADER.pack(MAGIC, VERSION, 0))
     for name, pieces in sections:
         start = file.tell()
