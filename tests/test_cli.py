@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +13,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import Out, runner
 
 import engagekit as ek
 from engagekit import cli, demo
-from engagekit.cli import main, score
+from engagekit.cli import score
 from engagekit.cli.reading import typed_fields
 from engagekit.datafiles.paths import FORMATS
 
@@ -42,7 +42,6 @@ contact,type,time,value
 NA,order,2026-01-01T00:00:00Z,60
 NA,visit,2026-02-01T00:00:00Z,
 """
-Out = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -51,17 +50,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
     Path("shop.toml").write_text(MODEL)
     Path("events.csv").write_text(EVENTS)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        try:
-            code = main(list(arguments))
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return command
+    return runner(capsys)
 
 
 SCORE = ("score", "events.csv", "--model", "shop.toml", "--at", "2026-01-31")
@@ -376,7 +365,7 @@ def test_interrupting_ends_quietly(run: Out, monkeypatch: pytest.MonkeyPatch) ->
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(score, "score_files", interrupted)
+    monkeypatch.setattr(score, "scored", interrupted)
     assert run(*SCORE) == (cli.INTERRUPTED, "", "engagekit: interrupted\n")
 
 

@@ -1,13 +1,12 @@
 """``engagekit react`` prints what fires as JSON lines, and keeps what it needs for the next time."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Out, runner
 
 import engagekit as ek
-from engagekit.cli import main
 
 MODEL = """\
 name = "shop"
@@ -34,7 +33,6 @@ user,orders,vip
 NA,3,true
 007,1,true
 """
-Out = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -45,15 +43,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     Path("events.csv").write_text(EVENTS)
     Path("people.csv").write_text(CONTACTS)
 
-    def command(day: int, *arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
+    command = runner(capsys)
+
+    def react(day: int, *arguments: str) -> tuple[int, str, str]:
         at = f"2026-01-{day:02}"
         files = ["events.csv", "--contacts", "people.csv", "--model", "shop.toml", "--contact", "user"]
-        code = main(["react", *files, "--at", at, *arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return command("react", *files, "--at", at, *arguments)
 
-    return command
+    return react
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])

@@ -1,15 +1,14 @@
 """``engagekit explain`` and ``engagekit compare``: what they print and write, and what they refuse."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
+from commands import Out, runner
 
 import engagekit as ek
-from engagekit.cli import main
 
 MODEL = """\
 name = "shop"
@@ -34,7 +33,6 @@ contact,type,time,value
 NA,order,2026-01-01T00:00:00Z,60
 NA,visit,2026-02-01T00:00:00Z,
 """
-Out = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -46,17 +44,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         MODEL.replace("points = 10", "points = 90").replace('"shop"', '"edited"', 1)
     )
     Path("events.csv").write_text(EVENTS)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        try:
-            code = main(list(arguments))
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return command
+    return runner(capsys)
 
 
 EXPLAIN = ("explain", "events.csv", "--model", "shop.toml")

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interrupting import assert_interruptible
 
-from engagekit import apart, grouping
+from engagekit import _core, apart, grouping
 from engagekit.errors import EventsError
 
 WIDTHS = [3, 300, 70_000]
@@ -136,3 +137,31 @@ def test_ids_in_even_steps(stride):
     assert made.order is not None
     assert (made.order == made.times).all()
     assert (ids[made.order] == np.repeat(distinct, np.diff(made.starts))).all()
+
+
+ONE_CONTACT = """
+import numpy as np
+from engagekit.grouping import group
+
+times = np.random.default_rng(7).integers(0, 10**15, 8_000_000)
+codes, types = np.zeros(len(times), np.int32), np.zeros(len(times), np.uint8)
+print("ready", flush=True)
+while True:
+    group(codes, [times], types, contacts=1, numbered=False, rising=False)
+"""
+
+
+def test_one_contact_is_interruptible():
+    """Ctrl-C ends the sorting of a single contact's events."""
+    assert_interruptible(ONE_CONTACT)
+
+
+def test_sorting_halts():
+    """A sort that another thread has asked to end leaves the rows, all of them, in no order."""
+    times = np.arange(3_000_000)[::-1].copy()
+    types, halt = np.zeros(len(times), np.uint8), _core.Halt()
+    halt.ask()
+    _core.sort_times(np.array([0, len(times)]), 0, 1, times, types, None, halt)
+    assert times[0] == len(times) - 1
+    _core.sort_times(np.array([0, len(times)]), 0, 1, times, types, None, _core.Halt())
+    assert (times == np.arange(len(times))).all()

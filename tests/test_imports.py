@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "frames": {"errors", "_core"},
     "waves": {"frames", "_core"},
     "coding": {"errors", "frames", "threads", "waves", "_core"},
-    "columns": {"errors", "frames", "coding", "_core"},
+    "columns": {"errors", "frames", "coding", "threads", "_core"},
     "apart": {"threads", "_core"},
     "grouping": {"errors", "apart", "coding", "threads", "_core"},
     "partitions": {"errors", "coding", "columns", "_core"},
@@ -62,7 +62,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "live": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts",
-        "matching", "results", "running", "leads", "scores", "batch", "threads", "_core",
+        "matching", "results", "running", "leads", "scores", "batch", "keys", "reacting", "threads", "_core",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",

@@ -242,7 +242,8 @@ class Kind(str, enum.Enum):  # noqa: UP042 - the older form is what turns "open"
         ([Kind.OPEN], ("open",)),
         ({"open": 1}.keys(), ("open",)),
     ],
-    ids=repr,
+    # Named, as two workers would not agree on the repr of a set or an iterator.
+    ids=["text", "list", "tuple", "set", "iterator", "array", "series", "enum", "enums", "keys"],
 )
 def test_types(given, kept):
     """One type or several become a tuple of plain text."""

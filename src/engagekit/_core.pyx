@@ -68,6 +68,7 @@ include "_live.pxi"
 include "_live_saving.pxi"
 include "_live_taking.pxi"
 include "_live_scoring.pxi"
+include "_live_watching.pxi"
 include "_live_joining.pxi"
 
 

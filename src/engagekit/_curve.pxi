@@ -100,8 +100,10 @@ cdef void keep_pace(const Plan* plan, Pace* pace, int64_t time, double raw) noex
 
 cdef inline double engagement_of(const Plan* plan, double score) noexcept nogil:
     if score <= 0:
-        return 0.0
+        return score if plan.linear_scale == AS_IT_IS else 0.0
     if plan.linear_scale:
+        if plan.linear_scale == AS_IT_IS:
+            return score
         return 100.0 if score >= plan.scale else 100.0 * (score / plan.scale)
     return 100.0 * (1.0 - ek_power(score / plan.scale))
 

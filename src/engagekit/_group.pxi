@@ -13,20 +13,53 @@ cdef struct Twin:           # what decides which of the events with one id count
 
 
 cdef int64_t RUN = 16
+cdef int64_t UNSEEN = 1048576       # stamps between two looks for a signal, some milliseconds
 
 
-cdef void sort_stamps(Stamp* stamps, Stamp* spare, int64_t n) noexcept nogil:
+cdef enum Going:
+    GOING
+    STOPPED                 # another thread says so
+    RAISED                  # a signal's handler did
+
+
+@cython.final
+cdef class Halt:
+    """Lets calls in other threads end soon, their work half done."""
+
+    cdef volatile bint asked
+
+    def ask(self):
+        """Let them end."""
+        self.asked = True
+
+
+cdef inline Going going(const volatile bint* asked) noexcept nogil:
+    """Whether to go on; looks for signals too, so it is asked after some milliseconds of work."""
+    if asked[0]:
+        return STOPPED
+    with gil:
+        return RAISED if check_signals() < 0 else GOING
+
+
+cdef Going sort_stamps(Stamp* stamps, Stamp* spare, int64_t n, const volatile bint* asked) noexcept nogil:
     """Sort by time, equal times in the order in which they stand: insertion within runs, then merging run with run.
 
     Cost: n log n comparisons at most, n where the runs already follow each other. `spare` has room for n.
     """
-    cdef int64_t first, last, i, j, width = RUN, middle, left, right
+    cdef int64_t first, last, upto, i, j, width = RUN, middle, left, right, unchecked = 0
+    cdef Going state
     cdef Stamp stamp
     cdef Stamp* source = stamps
     cdef Stamp* target = spare
     cdef Stamp* swap
     for first from 0 <= first < n by RUN:
         last = first + RUN if first + RUN < n else n
+        unchecked += RUN
+        if unchecked >= UNSEEN:
+            unchecked = 0
+            state = going(asked)
+            if state != GOING:
+                return state
         for i in range(first + 1, last):
             stamp = stamps[i]
             j = i
@@ -42,14 +75,28 @@ cdef void sort_stamps(Stamp* stamps, Stamp* spare, int64_t n) noexcept nogil:
             if middle == last or source[middle - 1].time <= source[middle].time:
                 memcpy(target + first, source + first, (last - first) * sizeof(Stamp))
             else:
-                left, right = first, middle
-                for i in range(first, last):
-                    if right == last or (left < middle and source[left].time <= source[right].time):
-                        target[i] = source[left]
-                        left += 1
-                    else:
-                        target[i] = source[right]
-                        right += 1
+                left, right, upto = first, middle, first
+                while upto < last:
+                    i = upto
+                    upto = last if last - upto < UNSEEN else upto + UNSEEN
+                    for i in range(i, upto):
+                        if right == last or (left < middle and source[left].time <= source[right].time):
+                            target[i] = source[left]
+                            left += 1
+                        else:
+                            target[i] = source[right]
+                            right += 1
+                    if upto < last:
+                        unchecked = UNSEEN
+                        state = going(asked)
+                        if state != GOING:
+                            return state
+            unchecked += last - first
+            if unchecked >= UNSEEN:
+                unchecked = 0
+                state = going(asked)
+                if state != GOING:
+                    return state
             first = last
         swap = source
         source = target
@@ -57,6 +104,7 @@ cdef void sort_stamps(Stamp* stamps, Stamp* spare, int64_t n) noexcept nogil:
         width *= 2
     if source != stamps:
         memcpy(stamps, source, n * sizeof(Stamp))
+    return GOING
 
 
 cdef int by_id_and_time(const void* left, const void* right) noexcept nogil:
@@ -169,18 +217,19 @@ def place_rows(
 
 
 def sort_times(
-    const int64_t[::1] starts, int64_t first, int64_t last, int64_t[::1] times, types, uint32_t[::1] rows
+    const int64_t[::1] starts, int64_t first, int64_t last, int64_t[::1] times, types, uint32_t[::1] rows, Halt halt not None
 ):
     """Put the events of the contacts `first` ... `last` - 1 in order of time, where they are not; stable.
 
     Cost: linear where they are, n log n within the contacts where they are not. Memory: five times the largest
-    unordered contact's times.
+    unordered contact's times. Where `halt` is asked for, it ends soon, the rows of a contact out of order.
     """
     cdef int64_t c, i, lo, hi, n, room = 0
     cdef uint32_t width = types.itemsize
     cdef uint8_t[::1] type_bytes = types.view("u1")
     cdef uint8_t* type_of = &type_bytes[0] if type_bytes.shape[0] else NULL
     cdef bint numbered = rows is not None, ordered, failed = False
+    cdef Going state = GOING
     cdef Stamp* stamps = NULL
     cdef uint32_t* spare
     cdef void* moved
@@ -202,9 +251,17 @@ def sort_times(
                     break
                 stamps = <Stamp*>moved
             for i in range(n):
+                if i & (UNSEEN - 1) == UNSEEN - 1:
+                    state = going(&halt.asked)
+                    if state != GOING:
+                        break
                 stamps[i].time = times[lo + i]
                 stamps[i].place = i
-            sort_stamps(stamps, stamps + n, n)
+            if state != GOING:
+                break
+            state = sort_stamps(stamps, stamps + n, n, &halt.asked)
+            if state != GOING:
+                break
             spare = <uint32_t*>(stamps + n)
             for i in range(n):
                 times[lo + i] = stamps[i].time
@@ -227,6 +284,8 @@ def sort_times(
         free(stamps)
     if failed:
         raise MemoryError
+    if state == RAISED:
+        raise_again()
 
 
 def duplicates(

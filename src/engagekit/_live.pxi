@@ -40,6 +40,7 @@ cdef class LiveRows:
     cdef public int64_t duplicates
     cdef int64_t waits              # events that wait for the clock
     cdef readonly int64_t waits_until   # the first of them
+    cdef readonly bint touched      # whether anything happened since `take_touched`
     cdef dict aside                 # blocks that changed before the file took them, as they were
     cdef int64_t taken              # blocks that the file has
     cdef int64_t to_take            # 0: no file is being written

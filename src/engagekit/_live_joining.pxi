@@ -1,6 +1,6 @@
 # Contacts that are one, states that become one, and contacts that are forgotten.
 
-cdef class LiveState(LiveScorer):
+cdef class LiveState(LiveWatch):
     """The contacts' rows; `engagekit.live.Live` says what of."""
 
     def join(self, int64_t code, int64_t into):
@@ -60,7 +60,8 @@ cdef class LiveState(LiveScorer):
                 head.last_type = gone.last_type
             head.events += gone.events
         head.newest = max(head.newest, gone.newest)
-        head.flags |= gone.flags & PRESENT
+        head.flags |= gone.flags & PRESENT | TOUCHED
+        self.touched = True
         if row.lifecycle is not NULL:
             row.lifecycle[0] = min(row.lifecycle[0], other.lifecycle[0])
             row.lifecycle[1] = max(row.lifecycle[1], other.lifecycle[1])

@@ -146,7 +146,7 @@ cdef inline void note(
     cdef Head* head = row.head
     cdef uint8_t said
     cdef int64_t j
-    head.flags |= PRESENT
+    head.flags |= PRESENT | TOUCHED
     if flags & ACTIVITY:
         if head.events == 0 or time < head.first:
             head.first = time

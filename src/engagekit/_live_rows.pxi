@@ -8,6 +8,7 @@ cdef enum:              # flags of a contact
     PRESENT = 1         # has an event that is not excluded
     SUMMED = 2          # has a landmark
     PACED = 4           # has a positive point, so the momentum's sums have a mark
+    TOUCHED = 8         # something happened since triggers were last asked
 
 cdef int64_t FARTHEST = 64          # half-lives that an event may be ahead of the landmark until that is moved
 cdef int64_t VANISHED = 2200        # halvings after which no double has anything left

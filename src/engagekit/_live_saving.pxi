@@ -97,6 +97,7 @@ cdef class LiveBlocks(LiveRows):
             self.open_row(self.head(places[code]), &row)
             if not read_row(&self.terms, &row, types, &tape):
                 return False
+            self.touched = self.touched or row.head.flags & TOUCHED != 0
             pending = row.head.extra.pending if row.head.extra is not NULL else NULL
             while pending is not NULL:
                 if pending.waiting:

@@ -123,6 +123,8 @@ cdef class LiveIntake(LiveBlocks):
         if self.to_take:
             self.before_change(self.row_of(code))
         self.open_row(head, &row)
+        head.flags |= TOUCHED
+        self.touched = True
         if self.terms.newest != NEVER and event.time < self.terms.newest - self.terms.lateness:
             self.terms.strict = False
             self.settle(&row)
@@ -216,6 +218,7 @@ cdef class LiveIntake(LiveBlocks):
         """Take in the events that a scorer is attached to, grouped by contact; then the newest seen moves on."""
         cdef const Plan* plan = &source.plan
         cdef int64_t c, contacts = kept.contacts.shape[0], newest = NEVER, counted = NEVER
+        self.touched = self.touched or contacts > 0
         self.ready()
         for c in range(contacts):
             if plan.start[c] < plan.start[c + 1]:
@@ -339,6 +342,8 @@ cdef class LiveIntake(LiveBlocks):
                 head.newest = max(head.newest, event.time)
                 newest = max(newest, event.time)
                 pending.waiting = False
+                head.flags |= TOUCHED
+                self.touched = True
                 if may:
                     link = &pending.next
                     continue

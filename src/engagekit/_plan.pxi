@@ -56,6 +56,9 @@ cdef enum:
     PROSPECT = 1
     CUSTOMER = 2
 
+cdef enum:              # a scale of its own beside the linear one: the engagement is the score
+    AS_IT_IS = 2
+
 cdef enum:              # families of terms whose sum is monotone between two instants; half-lives follow
     CONSTANT_FAMILY = 0
     LINEAR_FAMILY = 1
@@ -194,7 +197,7 @@ cdef struct Plan:
     const double** amounts
     const PhaseSpec* phase
     int32_t ended_phase
-    int32_t linear_scale
+    int32_t linear_scale                # or AS_IT_IS
     double scale
     double level[3]
     double* bound                       # the scores at which the levels and then the phases' minima are met

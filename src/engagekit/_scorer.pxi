@@ -5,6 +5,8 @@ cdef int64_t BETWEEN_SIGNALS = 262144        # events and the like: some millise
 
 cdef double score_of(const Plan* plan, double engagement) noexcept nogil:
     """The score that reads `engagement`."""
+    if plan.linear_scale == AS_IT_IS:
+        return engagement
     if engagement <= 0:
         return 0.0
     if plan.linear_scale:

@@ -288,6 +288,8 @@ cdef int64_t wander(
     cdef Point* a = &scratch.points[1]
     cdef int64_t end, found
     cdef int stretches
+    if plan.linear_scale == AS_IT_IS:
+        return INT64_MAX            # bounds may lie below 0, which what follows knows nothing of
     for stretches in range(MOST_STRETCHES):
         if interrupted(scratch, 64):
             return NEVER

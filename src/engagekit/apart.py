@@ -163,6 +163,8 @@ def _coded(
 def runs(starts: NDArray[np.int64], first: int, last: int) -> Iterator[tuple[int, int]]:
     """Cut contacts into runs that have not too many rows to wait for, unless one contact has."""
     rows = range(int(starts[first]) + STEP, int(starts[last]), STEP)
+    if not rows:
+        return iter([(first, last)])
     inner = np.searchsorted(starts, list(rows)).clip(first, last).tolist()
     return pairwise(sorted({first, last, *inner}))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -24,7 +25,7 @@ from engagekit.model.wording import shown
 from engagekit.notes import notes
 from engagekit.plan import lower
 from engagekit.results import ids_out, result_columns, taken
-from engagekit.running import Jobs, Numbers, dropped, run, thread_count
+from engagekit.running import Jobs, Numbers, alike, dropped, run, thread_count
 from engagekit.scores import Scores, Stats
 
 if TYPE_CHECKING:
@@ -226,9 +227,10 @@ def _instant(events: Events, at: Any) -> int:
 def everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
     """Ask for all contacts at one instant."""
     known = len(events.contacts)
-    since = np.broadcast_to(np.int64(NO_INSTANT), known)
+    since = alike(NO_INSTANT, known)
     others = np.empty(0, np.int64)
     table: NDArray[np.int64] | None = None
+    asked = np.arange(known)
     if contacts is not None:
         since = since.copy()
         attributes, met = contacts.since(), contacts.codes >= 0
@@ -239,9 +241,10 @@ def everyone(events: Events, at: int, contacts: Contacts | None) -> Asked:
         table[contacts.codes[met]] = np.flatnonzero(met)
         table = np.concatenate([table, np.flatnonzero(~met)])
         since = np.concatenate([since, attributes[~met]])
+        asked = np.concatenate([asked, np.full(len(since) - known, -1)])
     jobs = Jobs(
-        contacts=np.concatenate([np.arange(known), np.full(len(since) - known, -1)]),
-        at=np.broadcast_to(np.int64(at), len(since)),
+        contacts=asked,
+        at=alike(at, len(since)),
         since=since,
         counted=np.ones(len(since), np.uint8),
     )
@@ -332,7 +335,7 @@ def _lead_rows(events: Events, asked: Asked, numbers: Numbers, rows: NDArray[np.
 def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
     largest, score = numbers.columns["largest"], numbers.columns["score"]
     with np.errstate(over="ignore"):  # scores that are finite one by one
-        if np.isfinite(largest.max(initial=0.0)) and np.isfinite(score.sum()):
+        if isfinite(largest.max(initial=0.0)) and isfinite(score.sum()):
             return
     finite = np.isfinite(score) & np.isfinite(largest)
     if not finite.all():

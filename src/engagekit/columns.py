@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,12 +11,15 @@ from attrs import define, evolve, field
 from engagekit import _core
 from engagekit.coding import MOST_SIGNED, Coder, Codes, described, of_stream
 from engagekit.errors import EventsError
+from engagekit.threads import cores, even, in_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.frames import RawColumn
 
+_STEP = 262_144
+"""Rows between two looks for Ctrl-C, and whose places are held as NumPy wants them."""
 _DTYPES: dict[str, Any] = {"integer": np.int64, "float": np.float64, "boolean": np.bool_, "instant": np.int64}
 
 
@@ -130,7 +134,7 @@ class Pieces:
         """Put the pieces together as `column` does, where the texts by code are known already."""
         kind: Any = self.kind or "float"
         if kind == "text":
-            codes = self._joined(np.dtype(np.int32), -1)[order]
+            codes = _ordered(self._joined(np.dtype(np.int32), -1), order)
             return Column(kind=kind, values=codes, null=codes < 0, categories=categories, dtype=self.dtype)
         dtype = np.dtype(np.int8) if kind == "other" else np.dtype(_DTYPES[kind])
         if kind == "integer":
@@ -142,8 +146,8 @@ class Pieces:
                 np.full(size, v is None) if m is None else m
                 for m, v, size in zip(self.nulls, self.values, self.sizes, strict=True)
             ]
-            null = np.concatenate([np.empty(0, bool), *parts])[order]
-        return Column(kind=kind, values=values[order], null=null, dtype=self.dtype)
+            null = _ordered(np.concatenate([np.empty(0, bool), *parts]), order)
+        return Column(kind=kind, values=_ordered(values, order), null=null, dtype=self.dtype)
 
     def _joined(self, dtype: np.dtype[Any], filler: int) -> NDArray[Any]:
         parts = [
@@ -162,6 +166,20 @@ class Pieces:
                 "above 2^63 - 1"
             )
         return np.dtype(np.uint64 if above else np.int64)
+
+
+def _ordered(values: NDArray[Any], order: NDArray[Any] | slice) -> NDArray[Any]:
+    """Return values in an order, many of them by all cores: each is somewhere else in memory."""
+    if isinstance(order, slice) or len(order) < _STEP:
+        return values[order]
+    out = np.empty(len(order), values.dtype)
+
+    def take(_: int, lo: int, hi: int) -> None:
+        # what is out of bounds would be clipped, and nothing is; only so are they written straight to `out`
+        np.take(values, order[lo:hi], out=out[lo:hi], mode="clip")
+
+    in_steps(take, even(len(order), cores()), lambda lo, hi: pairwise([*range(lo, hi, _STEP), hi]))
+    return out
 
 
 def alone(values: NDArray[Any]) -> NDArray[Any]:

@@ -167,10 +167,15 @@ class Events:
                 coder.place = of_stream(number)
             self.source = self.source or whole
             frame = whole if wanted is None else self._narrowed(whole, wanted)
-            bare += [] if number else _bare(frame, mapping.contact)
-            if not bare:
-                codes.append(_whole(self.contacts, frame, mapping.contact, self.rows))
-            some = _whole(types, frame, mapping.type, self.rows, text=True)
+            keys = _pieces(frame, mapping.contact)
+            if number == 0 and _is_bare(frame, keys):
+                bare = keys
+            else:
+                codes.append(_whole(self.contacts, frame, mapping.contact, keys, self.rows))
+            del keys
+            named = _pieces(frame, mapping.type)
+            some = _whole(types, frame, mapping.type, named, self.rows, text=True)
+            del named
             type_codes.append(narrow(some, len(types)))
             del some
             times += [alone(piece) if number else piece for piece in self._times(frame)]
@@ -505,19 +510,19 @@ def _pieces(frame: Frame, name: str) -> list[RawColumn]:
         return [_column(frame, name)]  # which names the row in the whole column
 
 
-def _bare(frame: Frame, name: str) -> list[RawColumn]:
-    """Return a long column of integers without nulls as it lies; nothing where it is something else."""
-    pieces = _pieces(frame, name) if frame.rows >= apart.LEAST else []
+def _is_bare(frame: Frame, pieces: list[RawColumn]) -> bool:
+    """Say whether a column is a long one of integers without nulls."""
     plain = all(piece.kind == "integer" and piece.null is None for piece in pieces)
-    return pieces if plain and len({piece.dtype for piece in pieces}) == 1 else []
+    return frame.rows >= apart.LEAST and plain and len({piece.dtype for piece in pieces}) == 1
 
 
-def _whole(coder: Coder, frame: Frame, name: str, first_row: int, *, text: bool = False) -> Codes:
-    """Code a column that must not have nulls."""
+def _whole(
+    coder: Coder, frame: Frame, name: str, pieces: list[RawColumn], first_row: int, *, text: bool = False
+) -> Codes:
+    """Code a column that must not have nulls, piece by piece."""
     if frame.rows == 0:
         _column(frame, name)
         return np.empty(0, np.int32)
-    pieces = _pieces(frame, name)
     codes = np.empty(frame.rows, np.int32) if len(pieces) > 1 else np.empty(0, np.int32)
     place = 0
     for column in pieces:

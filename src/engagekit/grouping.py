@@ -128,12 +128,13 @@ def _refuse_more(count: int) -> None:
 
 def _in_order(grouped: Grouped, edges: list[int]) -> None:
     """Sort each contact's rows by time, where they are not."""
-    contacts = len(grouped.starts) - 1
-    inner = np.searchsorted(grouped.starts, edges[1:-1])
+    contacts, halt = len(grouped.starts) - 1, _core.Halt()
+    inner = np.searchsorted(grouped.starts, edges[1:-1]).tolist() if len(edges) > 2 else []
     in_steps(
-        lambda _, lo, hi: _core.sort_times(grouped.starts, lo, hi, *grouped[1:]),
-        sorted({0, contacts, *inner.tolist()}) if contacts else [0, 0],
+        lambda _, lo, hi: _core.sort_times(grouped.starts, lo, hi, *grouped[1:], halt),
+        sorted({0, contacts, *inner}) if contacts else [0, 0],
         lambda first, last: apart.runs(grouped.starts, first, last),
+        stop=halt.ask,
     )
 
 

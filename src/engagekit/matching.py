@@ -155,6 +155,34 @@ class Match:
     amounts: list[NDArray[np.float64]]
     view: View
 
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        view: View,
+        tables: Tables,
+        *,
+        classes: NDArray[Any],
+        coded: list[tuple[NDArray[np.int32], list[str]]],
+        amounts: list[NDArray[np.float64]],
+    ) -> Match:
+        """Put together what is known of the classes and the columns, each of codes with its labels."""
+        starts, by_weight = factors(plan, [labels for _, labels in coded])
+        return cls(
+            classes=classes,
+            flags=tables.flags,
+            verdicts=tables.verdicts,
+            plain_start=tables.plain_start,
+            plain_rules=tables.plain_rules,
+            roles=tables.roles,
+            weight_columns=np.array([column for column, _ in plan.weights], np.int32),
+            weight_starts=starts,
+            weight_factors=by_weight,
+            codes=[codes for codes, _ in coded],
+            amounts=amounts,
+            view=view,
+        )
+
 
 def match(plan: Plan, events: Events) -> Match:
     """Apply a plan's selectors, weights, amounts and exclusions to events.
@@ -171,21 +199,8 @@ def match(plan: Plan, events: Events) -> Match:
     else:
         classes = events.types
         view, tables = _of_types(plan, tuple(events.types_by_code))
-    starts, tables_by_weight = factors(plan, [labels for _, labels in coded])
-    result = Match(
-        classes=classes,
-        flags=tables.flags,
-        verdicts=tables.verdicts,
-        plain_start=tables.plain_start,
-        plain_rules=tables.plain_rules,
-        roles=tables.roles,
-        weight_columns=np.array([column for column, _ in plan.weights], np.int32),
-        weight_starts=starts,
-        weight_factors=tables_by_weight,
-        codes=[codes for codes, _ in coded],
-        amounts=[events.numbers(name) for name in plan.amounts],
-        view=view,
-    )
+    amounts = [events.numbers(name) for name in plan.amounts]
+    result = Match.of(plan, view, tables, classes=classes, coded=coded, amounts=amounts)
     if len(plan.excludes):
         roles = exclude_roles(plan, view)
         if view.size:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SMALL = 4096
 """Jobs below which threads cost more than they save."""
+PARTS = 8
+"""The parts for each thread to take in turns: how long one takes is not known before."""
 A_CONTACT = 30
 """The events whose reading takes as long as a contact's finishing."""
 COLUMNS = {
@@ -42,7 +44,7 @@ NO_INSTANT_YET = EARLIEST - 1
 class Jobs:
     """What the kernel is to score: contacts by code (-1: none of the events'), each at its instant.
 
-    Instants that are all the same may be one number in memory (`np.broadcast_to`), unless jobs are `mixed`.
+    Instants that are all the same may be one number in memory (see `alike`), unless jobs are `mixed`.
     """
 
     contacts: NDArray[np.int64]
@@ -51,6 +53,15 @@ class Jobs:
     counted: NDArray[np.uint8]
     mixed: bool = False
     """Whether contacts come in any order, and more than once."""
+
+
+def alike(instant: int, count: int) -> NDArray[np.int64]:
+    """Return an array of one instant, which is in memory once.
+
+    >>> alike(7, 3)
+    array([7, 7, 7])
+    """
+    return np.ndarray(count, np.int64, np.int64(instant).tobytes(), strides=(0,))
 
 
 @define(kw_only=True)
@@ -178,8 +189,8 @@ def run(
     matched = match(plan, events) if scorer is None else None
     scorer = attach(plan, events, matched) if scorer is None else scorer
     numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
-    parts = thread_count(threads, len(jobs.contacts))
-    of_events = np.append(np.diff(events.starts), 0)
+    workers = thread_count(threads, len(jobs.contacts))
+    parts = workers if workers == 1 else max(workers, min(PARTS * workers, len(jobs.contacts) // SMALL))
     into = (numbers.columns, numbers.channels, numbers.sums if sums else None)
 
     def straight(first: int, last: int) -> NDArray[Any]:
@@ -220,10 +231,10 @@ def run(
         new = np.flatnonzero(np.diff(jobs.contacts[order])) + 1
         starts = np.concatenate([[0], new, [len(order)]]) if len(order) else np.zeros(1, np.int64)
         contacts, at, since = jobs.contacts[order][starts[:-1]], jobs.at[order], jobs.since[order]
-        work, edges = swept, _edges(of_events[contacts] + np.diff(starts), parts)
+        work, edges = swept, _edges(events, contacts, np.diff(starts), parts)
     else:
-        work, edges = straight, _edges(of_events[jobs.contacts] + A_CONTACT, parts)
-    for tally in in_parts(work, edges, stop=scorer.stop):
+        work, edges = straight, _edges(events, jobs.contacts, A_CONTACT, parts)
+    for tally in in_parts(work, edges, threads=workers, stop=scorer.stop):
         for name in STATS:
             numbers.tally[name] += tally[name]
     return numbers
@@ -262,12 +273,14 @@ def thread_count(threads: int | None, jobs: int) -> int:
     return min(threads, MOST_THREADS)
 
 
-def _edges(sizes: NDArray[np.int64], parts: int) -> list[int]:
-    """Cut jobs of these sizes into contiguous parts of about the same work."""
-    count = len(sizes)
+def _edges(
+    events: Events, contacts: NDArray[np.int64], more: NDArray[np.int64] | int, parts: int
+) -> list[int]:
+    """Cut contacts, each of its events and as many `more`, into contiguous parts of about the same work."""
+    count = len(contacts)
     if parts == 1 or count < 2:
         return [0, count]
-    ends = np.cumsum(sizes)
+    ends = np.cumsum(np.append(np.diff(events.starts), 0)[contacts] + more)
     cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts, side="right")
     return sorted({0, count, *cuts.tolist()})
 

@@ -30,7 +30,11 @@ def even(count: int, parts: int) -> list[int]:
 
 
 def in_parts(
-    work: Callable[[int, int], T], edges: Sequence[int], *, stop: Callable[[], object] = lambda: None
+    work: Callable[[int, int], T],
+    edges: Sequence[int],
+    *,
+    threads: int | None = None,
+    stop: Callable[[], object] = lambda: None,
 ) -> list[T]:
     """Do some work from each edge to the next, all at the same time; return the results in order.
 
@@ -40,12 +44,14 @@ def in_parts(
         Called with two neighbouring edges; where there are only two, in the caller's thread.
     edges
         In rising order, at least two.
+    threads
+        How many parts are worked on at a time; None: all of them.
     stop
         Called when a part fails or the user interrupts: it lets the others end soon.
     """
     if len(edges) == 2:
         return [work(edges[0], edges[1])]
-    with ThreadPoolExecutor(len(edges) - 1) as pool:
+    with ThreadPoolExecutor(threads or len(edges) - 1) as pool:
         try:
             return list(pool.map(work, edges[:-1], edges[1:]))
         except BaseException:  # Ctrl-C above all: the others need not finish
@@ -57,6 +63,8 @@ def in_steps(
     work: Callable[[int, *Step], object],
     edges: Sequence[int],
     steps: Callable[[int, int], Iterable[tuple[*Step]]],
+    *,
+    stop: Callable[[], object] = lambda: None,
 ) -> None:
     """Do some work from each edge to the next, as `in_parts` does, but a step at a time.
 
@@ -68,8 +76,14 @@ def in_steps(
         In rising order, at least two.
     steps
         Cuts a part into steps. Where one part fails or the user interrupts, no other begins another step.
+    stop
+        Called then, where steps themselves can be long.
     """
     going = [True]
+
+    def end() -> None:
+        going.clear()
+        stop()
 
     def part(first: int, last: int) -> None:
         for step in steps(first, last):
@@ -77,4 +91,4 @@ def in_steps(
                 return
             work(first, *step)
 
-    in_parts(part, edges, stop=going.clear)
+    in_parts(part, edges, stop=end)

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
         help="the instant to compare with (default: the same)",
     )
     add("-o", "--output", metavar="OUT", help="where to write who changed: .parquet, .csv or .jsonl")
-    add("--threads", type=given.threads, metavar="N", help="how many threads calculate (default: one a core)")
+    given.add_threads(compare)
     given.add_columns(compare)
 
 

@@ -30,6 +30,12 @@ def add_files(parser: Any, *, model: str = KNOWN) -> None:
     )
 
 
+def add_threads(parser: Any) -> None:
+    """Add the number of threads."""
+    told = "how many threads calculate (default: one a core)"
+    parser.add_argument("--threads", type=threads, metavar="N", help=told)
+
+
 def add_columns(parser: Any, **other: str) -> None:
     """Add the names of columns, under an option's `other` name where its own means something else."""
     columns = parser.add_argument_group("columns", "What the columns of the events are called in your files.")

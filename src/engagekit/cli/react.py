@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engagekit.cli import options as given
-from engagekit.cli.models import load_model
-from engagekit.cli.reading import score_files
+from engagekit.cli.reading import scored
 from engagekit.errors import StateError
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def add(commands: Any) -> None:
         metavar="OUT",
         help="where to write the result for the next time: .parquet, .csv or .jsonl; may be LAST",
     )
-    add("--threads", type=given.threads, metavar="N", help="how many threads calculate (default: one a core)")
+    given.add_threads(react)
     add("--quiet", action="store_true", help="print nothing but what fires, and errors")
     given.add_columns(react)
 
@@ -40,15 +39,7 @@ def add(commands: Any) -> None:
 def _react(options: argparse.Namespace) -> None:
     given.check_output(options)
     previous = None if options.previous is None else _previous(options.previous)
-    scores = score_files(
-        load_model(options.model),
-        options.events,
-        contacts=options.contacts,
-        at=options.at,
-        threads=options.threads,
-        progress=not options.quiet and sys.stderr.isatty(),
-        **given.mapping_of(options),
-    )
+    scores = scored(options)
     fired = scores.reactions(previous)
     for line in lines_of(fired):
         print(line)

@@ -1,5 +1,7 @@
 """Files of events as streams of tables, for one model or several."""
 
+import argparse
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -8,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from engagekit import datafiles
-from engagekit.cli.options import ROLES
+from engagekit.cli import options as given
+from engagekit.cli.models import load_model
 from engagekit.model import (
     All,
     AnyOf,
@@ -29,6 +32,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from engagekit.scores import Scores
+
+
+def scored(options: argparse.Namespace) -> "Scores":
+    """Score what the options of a command name (`options.add_files`, `add_columns` and the plain ones)."""
+    return score_files(
+        load_model(options.model),
+        options.events,
+        contacts=options.contacts,
+        at=options.at,
+        threads=options.threads,
+        progress=not options.quiet and sys.stderr.isatty(),
+        **given.mapping_of(options),
+    )
 
 
 def score_files(
@@ -88,7 +104,7 @@ def read_for(
     fields = set().union(*(model.fields for model in models))
     return datafiles.read_events(
         paths,
-        mapping={role: columns[role] for role in ROLES if role in columns},
+        mapping={role: columns[role] for role in given.ROLES if role in columns},
         fields=fields,
         number_fields=numbers,
         flag_fields=set().union(*(flags for _, flags in typed)) - numbers,

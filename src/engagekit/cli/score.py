@@ -1,12 +1,10 @@
 """``engagekit score``: who is engaged, and why."""
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from engagekit.cli import options as given
-from engagekit.cli.models import load_model
-from engagekit.cli.reading import score_files
+from engagekit.cli.reading import scored
 from engagekit.summary import summary
 
 if TYPE_CHECKING:
@@ -22,22 +20,14 @@ def add(commands: Any) -> None:
     add("-o", "--output", metavar="OUT", help="where to write the full table: .parquet, .csv or .jsonl")
     top = "how many of the strongest to show (default 10)"
     add("--top", type=given.count, default=10, metavar="N", help=top)
-    add("--threads", type=given.threads, metavar="N", help="how many threads calculate (default: one a core)")
+    given.add_threads(score)
     add("--quiet", action="store_true", help="print nothing but errors")
     given.add_columns(score)
 
 
 def _score(options: argparse.Namespace) -> None:
     given.check_output(options)
-    scores = score_files(
-        load_model(options.model),
-        options.events,
-        contacts=options.contacts,
-        at=options.at,
-        threads=options.threads,
-        progress=not options.quiet and sys.stderr.isatty(),
-        **given.mapping_of(options),
-    )
+    scores = scored(options)
     deliver(scores, output=options.output, top=options.top, quiet=options.quiet)
 
 

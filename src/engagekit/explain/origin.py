@@ -10,6 +10,7 @@ from attrs import define, evolve
 from engagekit.columns import Column
 from engagekit.events import Events
 from engagekit.plan import Plan, lower
+from engagekit.running import alike
 
 if TYPE_CHECKING:
     from typing import Any
@@ -37,7 +38,9 @@ class Origin:
     @classmethod
     def of(cls, model: Model, events: Events, jobs: Jobs, rows: NDArray[np.int64] | None) -> Origin:
         """Remember where scores come from; of columns of one value that value."""
-        jobs = evolve(jobs, at=_alike(jobs.at), since=_alike(jobs.since))
+        at, since = _alike(jobs.at), _alike(jobs.since)
+        if at is not jobs.at or since is not jobs.since:
+            jobs = evolve(jobs, at=at, since=since)
         return cls(model=model, events=events, jobs=jobs, rows=rows)
 
     @property
@@ -59,8 +62,10 @@ class Origin:
 
 
 def _alike(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    if values.strides == (0,):
+        return values
     if len(values) and values[0] == values[-1] and bool((values == values[0]).all()):
-        return np.broadcast_to(values[:1].copy(), len(values))
+        return alike(int(values[0]), len(values))
     return values
 
 

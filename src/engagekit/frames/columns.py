@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -183,7 +184,7 @@ def number_column(values: NDArray[Any], null: NDArray[np.bool_] | None, dtype: s
     else:
         kind, target = "integer", np.uint64 if values.dtype.str[1:] == "u8" else np.int64
     # A longdouble beyond float64 becomes infinite, which whoever uses the column judges.
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore") if values.dtype.kind == "f" else nullcontext():
         values = np.ascontiguousarray(values, dtype=target)
     if kind == "float" and len(values) and np.isnan(values.min()):
         # The minimum of an array with a NaN is NaN: the mask is made only where there is something to mark.

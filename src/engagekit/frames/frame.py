@@ -305,8 +305,9 @@ class PolarsFrame(Frame):
         return int(self.native.height)
 
     def _like(self, place: int) -> KeyType:
-        # The type of a column takes no run of a lazy frame.
-        return KeyType(self._native.collect_schema().dtypes()[place])
+        if self._lazy:  # whose type takes no run of it
+            return KeyType(self._native.collect_schema().dtypes()[place])
+        return KeyType(self._own(place).dtype)
 
     def _own(self, place: int) -> Any:
         return self.native.to_series(place)
@@ -339,15 +340,28 @@ def _polars_column(series: Any, name: str) -> RawColumn:
     if dtype.startswith(("Categorical", "Enum")) and len(series) >= _MANY:
         # The stream of a categorical takes a second per ten million rows, that of an enum makes all its
         # codes anew; the parts of both are there for the asking.
-        words: Any = getattr(series.dtype, "categories", None)
-        words = words.to_series() if hasattr(words, "to_series") else words
-        if hasattr(words, "get_chunks"):
-            return categorical_column(series.to_physical(), words, name=name, dtype=dtype)
+        codes = series.to_physical()
+        words = _polars_words(series.dtype, codes)
+        if words is not None:
+            return categorical_column(codes, words, name=name, dtype=dtype)
     if dtype.startswith(("Date", "Categorical", "Enum", "Decimal", "Null")):
         # Early polars 1 cannot stream a Series of these, only a frame that holds it.
         return only_column(series.to_frame(), name=name, dtype=dtype)
     # The others are no kind that we read, and early polars 1 ends the process when asked to stream objects.
     return other_column(dtype, len(series))
+
+
+def _polars_words(dtype: Any, codes: Any) -> Any:
+    """Return the words of a categorical or an enum by code; None where this polars does not tell them."""
+    words: Any = getattr(dtype, "categories", None)
+    if not hasattr(words, "to_series"):  # of an enum: a Series already
+        return words if hasattr(words, "get_chunks") else None
+    if not hasattr(codes.cat, "to"):
+        return words.to_series()  # word by word, in Python
+    import polars as pl
+
+    count = (codes.max() or 0) + 1
+    return pl.int_range(count, dtype=codes.dtype, eager=True).cat.to(dtype).cast(pl.String)
 
 
 class PyarrowFrame(Frame):

@@ -17,7 +17,7 @@ from attrs import evolve
 from engagekit import _core
 from engagekit.errors import EventsError
 from engagekit.instants import EPOCH
-from engagekit.matching import Match, Tables, View, asked_of, exclude_roles, factors
+from engagekit.matching import Match, Tables, View, asked_of, exclude_roles
 from engagekit.model.scalars import instant_us, is_null, kind_of, plain_scalar
 from engagekit.running import attach
 
@@ -98,20 +98,13 @@ class Classes:
             held[sorted(conditions), number] = True
         view = View(np.array([places[name] for name, _ in self.numbers]), held, names)
         tables = Tables.of(plan, view)
-        starts, by_weight = factors(plan, [list(labels) for labels in self.labels])
-        matched = Match(
+        matched = Match.of(
+            plan,
+            view,
+            tables,
             classes=np.empty(0, np.uint8),
-            flags=tables.flags,
-            verdicts=tables.verdicts,
-            plain_start=tables.plain_start,
-            plain_rules=tables.plain_rules,
-            roles=tables.roles,
-            weight_columns=np.array([column for column, _ in plan.weights], np.int32),
-            weight_starts=starts,
-            weight_factors=by_weight,
-            codes=self.codes,
+            coded=[(codes, list(labels)) for codes, labels in zip(self.codes, self.labels, strict=True)],
             amounts=self.amounts,
-            view=view,
         )
         nothing: Any = SimpleNamespace(
             starts=np.zeros(1, np.int64),

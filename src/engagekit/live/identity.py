@@ -141,9 +141,10 @@ class Identities:
         """Give the ids of some codes as a result's key."""
         index = np.asarray(codes, np.int64)
         if self.kind == "integer":
-            values = self.integers(state)
-            whole = values.view(np.uint64) if self.signs[0] else values
-            return Out(kind="integer", values=whole[index], like=self.like)
+            values = self.integers(state)[index] if len(index) else np.empty(0, np.int64)
+            return Out(
+                kind="integer", values=values.view(np.uint64) if self.signs[0] else values, like=self.like
+            )
         return Out(kind="text", values=self.texts(index), like=self.like)
 
     def name(self, state: _core.LiveState, code: int) -> Any:

@@ -31,11 +31,14 @@ def sections_of(live: Live) -> Iterator[tuple[str, Iterator[bytes | memoryview]]
         codes, ids = kept_ids(live, rows)
         known = live._attributes
         attributes = [[code, own.copy()] for code, own in known.of.items()]
+        reactions = live._reactions.saved(codes)
     yield "about", iter([packed(whole)])
     yield "codes", iter([_bytes_of(codes)])
     yield "ids", iter(ids)
     yield "attributes", _in_slices(attributes)
     yield "rows", (live.next_block() for _ in range(blocks))
+    if reactions is not None:
+        yield "reactions", iter([packed(reactions.told())])
 
 
 def restored(
@@ -81,6 +84,8 @@ def _fill(live: Live, about: dict[str, Any], found: dict[str, memoryview]) -> No
         raise ValueError("rows that do not fit")
     for code, row in about["aliases"]:
         live.join(int(places[code]), int(places[row]))
+    if "reactions" in found:
+        live._reactions.restore(unpacked(found["reactions"]), count)
     live._attributes.kinds = dict(about["kinds"])
     live._attributes.of = {int(places[code]): dict(own) for code, own in unpacked(found["attributes"])}
 
@@ -106,6 +111,7 @@ def combine(live: Live, other: Live) -> None:
     for code, own in theirs.of.items():
         place = live.row(int(codes[code]))
         ours.of[place] = own | ours.of.get(place, {})
+    live._reactions.absorb(other._reactions, codes)
     live.aware = live.aware or other.aware
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from os import PathLike
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from engagekit import _core
 from engagekit.errors import EventsError, StateError
 from engagekit.instants import microseconds_of, now, text_of
 from engagekit.leads import leads_of
-from engagekit.live import reading, scoring, statefiles
+from engagekit.live import reacting, reading, scoring, statefiles
 from engagekit.live.attributes import SINCE, Attributes, kind_in
 from engagekit.live.autosaving import Autosave
 from engagekit.live.classing import Classes, Types
@@ -81,6 +83,7 @@ class Live(_core.LiveState):
         self._attributes = Attributes(model)
         self._says_leads = leads_of(model, None) is not None
         self.name_columns(LEVELS, self._plan.phase_names, self._plan.channels)
+        self._reactions = reacting.Reactions(self._plan)
         self._contents = {content.id: number for number, content in enumerate(model.contents)}
         self.plain = {}
         self._frame_kind = "dict"
@@ -174,7 +177,7 @@ class Live(_core.LiveState):
             code = self.known(contact)
             if code is None:
                 code = self._who.find(self, contact, self._who.kind_of(contact))
-            return scoring.score_one(self, contact, code, scoring.asked(self, at))
+            return scoring.score_one(self, contact, code, at)
 
     def scores(self, at: Any = None) -> Scores:
         """Score all contacts, in the order in which they first came; then those of `update` without events.
@@ -199,7 +202,79 @@ class Live(_core.LiveState):
         [7, 8]
         """
         with self._lock:
-            return scoring.score_all(self, scoring.asked(self, at))
+            return scoring.score_all(self, at)
+
+    def react(self, at: Any = None) -> Any:
+        """Tell which of the model's triggers fire now: what began to hold since the last time.
+
+        Only contacts are looked at to whom something happened since (events, attributes), and those of whom
+        time may have changed what a trigger asks for. The first call sets the base line; nothing fires. What
+        fired is saved with the state.
+
+        Parameters
+        ----------
+        at
+            As of `scores`; not before that of the last call.
+
+        Returns
+        -------
+        frame
+            As of `Scores.reactions`: a row for each contact and trigger that fires, in the order in which
+            contacts first came.
+
+        Raises
+        ------
+        ModelError
+            If the model has no triggers.
+        StateError
+            If `at` is before that of the last call, or before an event of a contact to be looked at.
+        EventsError
+            If a trigger cannot ask its condition of an attribute.
+
+        Notes
+        -----
+        What fires is what `Scores.reactions` would tell of all contacts at the same instants. A contact that
+        was forgotten is new if it comes again. Of two that are linked the one that stays goes on as it stood;
+        where it was not known, as the other did. So do contacts of a state that is merged.
+
+        A trigger that asks for the top channel or the intent, or for a content that depends on them, has all
+        contacts looked at.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> hot = ek.Trigger(name="hot", when=ek.field("engagement") >= 50)
+        >>> cold = ek.Trigger(name="cold", when=ek.field("engagement") < 50)
+        >>> rule = ek.Rule(name="demo", on="demo", points=100)
+        >>> live = ek.Live(ek.Model(rules=[rule], triggers=[hot, cold]))
+        >>> len(live.react("2026-01-01")["trigger"])
+        0
+        >>> live.add("ann", "demo", "2026-01-01")
+        >>> live.react("2026-01-01")["trigger"].tolist()
+        ['hot']
+        >>> f"{live.next_due:%Y-%m-%d %H:%M}"
+        '2026-01-31 00:00'
+        >>> live.react(live.next_due)["trigger"].tolist()
+        ['cold']
+        """
+        with self._lock:
+            return reacting.react(self, at)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When `react` may next have something to tell: a host may sleep until then.
+
+        Where something happened since the last `react` that is at once: the newest event's time. Else the
+        first instant at which time alone changes the phase, the level or a bound that a trigger asks for, an
+        event comes due that waited for the clock, or a trigger has cooled down; at most a second after the
+        change itself. None: nothing will, unless something happens; so too if the model has no triggers.
+
+        Due for a contact is a change of what a trigger asks for, whether or not it makes the trigger fire.
+        Where a trigger asks for the top channel or the intent, nobody can tell when these change: then it is
+        an hour after the last `react` at most.
+        """
+        with self._lock:
+            return reacting.next_due(self)
 
     # Contacts --------------------------------------------------------------------------------------------
 
@@ -240,6 +315,7 @@ class Live(_core.LiveState):
                     found[name] = kind
             codes = [self.row(self._who.place(self, key, kind)) for key in keys for kind in kinds]
             self._attributes.put(codes, read, found)
+            self.touch(np.array(codes, np.int64))
 
     def link(self, contact: int | str, into: int | str) -> None:
         """Let one contact's events be another's, for what was and from now on.
@@ -281,6 +357,8 @@ class Live(_core.LiveState):
                 )
             source, target = (self.row(self._who.place(self, each, kind)) for each in (contact, into))
             self.join(source, target)
+            self._reactions.take(self._reactions, source, target)
+            self._reactions.forget(source)
             own = self._attributes.of.pop(source, None)
             if own is not None:
                 self._attributes.of[target] = own | self._attributes.of.get(target, {})
@@ -310,6 +388,7 @@ class Live(_core.LiveState):
             code = self._who.find(self, contact, kind)
             if code >= 0:
                 self._attributes.of.pop(self.row(code), None)
+                self._reactions.forget(self.row(code))
                 self.erase(code)
 
     def merge(self, other: Live) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engagekit.live.live import Live
 
 _NEVER: Final = 2**63 - 1
-_SLICE: Final = 4096
+SLICE: Final = 4096
 """Contacts that are scored while other threads wait."""
 
 
@@ -61,17 +61,23 @@ def moment(live: Live, instant: int) -> datetime:
     return (EPOCH if live.aware else NAIVE_EPOCH) + timedelta(microseconds=instant)
 
 
-def score_one(live: Live, contact: int | str, code: int, instant: int) -> Score:
+def score_one(live: Live, contact: int | str, code: int, at: Any) -> Score:
     """Score one contact, by its code (-1: it is unknown)."""
-    attributes = live._attributes
+    instant, attributes = asked(live, at), live._attributes
     if live._says_leads or attributes.of:
         code = live.row(code) if code >= 0 else code
     if live._says_leads:
-        columns = named(live, run(live, np.array([code]), instant), None, np.array([code]), instant)
+        codes = np.array([code])
+        columns = named(live, run(live, codes, instant, flowing=at is None), None, codes, instant)
         return score_of(contact, live.model, moment(live, instant), columns, 0)
     since = attributes.since_of(code) if attributes.of else NO_INSTANT
+    types = live._types.names
     try:
-        said = live.score_one(code, instant, since, live._types.names)
+        said = live.score_one(code, instant, since, types)
+        if said is None and at is None:
+            # an event came after the clock was asked
+            instant = asked(live, at)
+            said = live.score_one(code, instant, since, types)
     except OverflowError:
         raise overflow(live._who.name(live, code)) from None
     if said is None:
@@ -79,10 +85,10 @@ def score_one(live: Live, contact: int | str, code: int, instant: int) -> Score:
     return Score(contact, live.model, *said)
 
 
-def score_all(live: Live, instant: int) -> Scores:
+def score_all(live: Live, at: Any) -> Scores:
     """Score all contacts that have events, in the order in which they first came, then the others known."""
-    codes = own_codes(live)
-    numbers = run(live, codes, instant)
+    instant, codes = asked(live, at), own_codes(live)
+    numbers = run(live, codes, instant, flowing=at is None)
     counted = numbers.columns["present"].view(np.bool_)
     rows = np.flatnonzero(counted)
     if live._attributes.of:
@@ -117,8 +123,20 @@ def own_codes(live: Live) -> NDArray[np.int64]:
     return np.flatnonzero(marks)
 
 
-def run(live: Live, codes: NDArray[np.int64], instant: int) -> Numbers:
+def run(
+    live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool, ahead: bool = True
+) -> Numbers:
     """Score contacts by code.
+
+    Parameters
+    ----------
+    live, codes, instant
+        Whom, and when.
+    flowing
+        Whether the instant is the present: who has an event later than it, that came meanwhile, is seen as
+        of the present as it is then.
+    ahead
+        Whether the next change is asked for.
 
     Raises
     ------
@@ -130,23 +148,28 @@ def run(live: Live, codes: NDArray[np.int64], instant: int) -> Numbers:
     numbers = Numbers.room(live._plan, len(codes), sums=False)
     since = live._attributes.since(codes)
     heard = numbers.heard
-    for first in range(0, len(codes), _SLICE):
-        last = min(first + _SLICE, len(codes))
+    for first in range(0, len(codes), SLICE):
+        last = min(first + SLICE, len(codes))
         columns = {name: values[first:last] for name, values in numbers.columns.items()}
         channels = np.zeros((len(live._plan.channels), last - first))
-        early = live.score_some(
-            codes[first:last],
-            since[first:last],
-            instant,
-            True,
-            columns,
-            channels,
-            np.empty(0, np.int64) if heard is None else heard.rejected[first:last],
-            np.empty(0, np.uint8) if heard is None else heard.said[first:last],
-            np.empty((0, 0), np.uint64) if heard is None else heard.had[first:last],
-        )
-        if early >= 0:
-            raise _early(live, codes[first + early], instant)
+        while True:
+            early = live.score_some(
+                codes[first:last],
+                since[first:last],
+                instant,
+                ahead,
+                columns,
+                channels,
+                np.empty(0, np.int64) if heard is None else heard.rejected[first:last],
+                np.empty(0, np.uint8) if heard is None else heard.said[first:last],
+                np.empty((0, 0), np.uint64) if heard is None else heard.had[first:last],
+            )
+            if early < 0:
+                break
+            present = live._present() if flowing else instant
+            if present <= instant:
+                raise _early(live, codes[first + early], instant)
+            instant = present
         numbers.channels[:, first:last] = channels
     largest, score = numbers.columns["largest"], numbers.columns["score"]
     bad = ~(np.isfinite(largest) & np.isfinite(score))
@@ -166,16 +189,29 @@ def named(
     live: Live, numbers: Numbers, rows: NDArray[np.int64] | None, shown: NDArray[np.int64], instant: int
 ) -> dict[str, Out]:
     """Name the numbers of some rows (None: all), whose codes are those `shown`."""
-    sight: Any = _Sight(aware=live.aware, types_by_code=live._types.names)
-    columns = result_columns(live._plan, sight, numbers.columns, numbers.channels, rows)
+    columns = plain_columns(live, numbers, rows)
     if not live._says_leads:
         return columns
+    facts, table = lead_rows(live, numbers, rows, shown, instant)
+    return Leads(live.model, table).columns(columns, facts)
+
+
+def plain_columns(live: Live, numbers: Numbers, rows: NDArray[np.int64] | None) -> dict[str, Out]:
+    """Name the numbers of some rows (None: all), the lead side aside."""
+    sight: Any = _Sight(aware=live.aware, types_by_code=live._types.names)
+    return result_columns(live._plan, sight, numbers.columns, numbers.channels, rows)
+
+
+def lead_rows(
+    live: Live, numbers: Numbers, rows: NDArray[np.int64] | None, shown: NDArray[np.int64], instant: int
+) -> tuple[Rows, Contacts]:
+    """Give what the lead side and conditions ask of some rows, and the attributes of those `shown`."""
     table, known = live._attributes.table(shown.tolist())
-    given = Rows.of(
+    facts = Rows.of(
         numbers,
         rows,
         at=np.full(len(shown), instant, np.int64),
         known=known,
         key=lambda: seen(live._who.out(live, shown)),
     )
-    return Leads(live.model, cast("Contacts", table)).columns(columns, given)
+    return facts, cast("Contacts", table)

@@ -521,7 +521,7 @@ class Model(Declared):
         """The columns of a result, beside the key."""
         return tuple(columns_of(self))
 
-    @property
+    @cached_property
     def fields(self) -> frozenset[str]:
         """The fields of an event that the model reads in `where`, `amount`, `weights` and `by`."""
         asking: tuple[Rule | Repeat | Signal | Exclude, ...]

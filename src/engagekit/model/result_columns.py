@@ -125,7 +125,7 @@ def condition_faults(
         return
     faults = dict.fromkeys(
         fault
-        for test in _tests(condition)
+        for test in tests_of(condition)
         for fault in (
             *_test_faults(test, path, columns, later),
             *_value_faults(test, path, values.get(test.field) if test.field in columns else None),
@@ -134,15 +134,16 @@ def condition_faults(
     yield from faults
 
 
-def _tests(condition: Condition) -> Iterator[Test]:
+def tests_of(condition: Condition) -> Iterator[Test]:
+    """Yield the tests that a condition is made of."""
     match condition:
         case Test():
             yield condition
         case Not():
-            yield from _tests(condition.part)
+            yield from tests_of(condition.part)
         case All() | AnyOf():
             for part in condition.parts:
-                yield from _tests(part)
+                yield from tests_of(part)
 
 
 def _test_faults(test: Test, path: str, columns: Columns, later: Iterable[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from engagekit.model.scalars import instant_text
 from engagekit.plan import lower
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -74,12 +74,9 @@ def react(now: Evaluation, previous: Evaluation | None, *, kind: str) -> tuple[A
     EventsError
         If their keys differ, or the key is named as a column of what fired.
     """
-    if not now.model.triggers:
-        raise ModelError(["triggers: expected at least one to react to, got none"])
+    refuse_nothing(now.model, now.key)
     if now.standing is None or now.at is None:
         raise StateError("reactions: expected scores at one instant, got scores at a frame of instants")
-    if now.key in ADDED:
-        raise EventsError(f"reactions: expected a key of another name than the column {now.key!r}; rename it")
     if previous is None:
         standing = now.standing.alone(now.model)
         count, rows = len(now.model.triggers), len(now.standing.keys)
@@ -89,6 +86,14 @@ def react(now: Evaluation, previous: Evaluation | None, *, kind: str) -> tuple[A
     at = microseconds_of(now.at)
     fired, standing, phases = now.standing.after(now.model, before, at)
     return _frame(now, fired, phases, kind), standing
+
+
+def refuse_nothing(model: Model, key: str) -> None:
+    """Raise an error if a model has no triggers, or the key is named as a column of what fires."""
+    if not model.triggers:
+        raise ModelError(["triggers: expected at least one to react to, got none"])
+    if key in ADDED:
+        raise EventsError(f"reactions: expected a key of another name than the column {key!r}; rename it")
 
 
 def _refuse_strangers(now: Evaluation, previous: Evaluation) -> Standing:
@@ -120,22 +125,46 @@ def _refuse_strangers(now: Evaluation, previous: Evaluation) -> Standing:
 
 
 def _frame(now: Evaluation, fired: NDArray[np.bool_], phases: NDArray[np.int32], kind: str) -> Any:
-    """Lay out what fired, in order of the result's rows and then of the triggers."""
     assert now.at is not None and now.standing is not None
+    taken = now.standing.keys.taken
+    return build(kind, laid_out(now.model, now.at, now.columns, fired, phases, key=now.key, ids=taken))
+
+
+def laid_out(
+    model: Model,
+    at: datetime,
+    columns: Mapping[str, Out],
+    fired: NDArray[np.bool_],
+    phases: NDArray[np.int32],
+    *,
+    key: str,
+    ids: Callable[[NDArray[np.int64]], Out],
+) -> dict[str, Out]:
+    """Lay out what fires, in order of a result's rows and then of the triggers.
+
+    Parameters
+    ----------
+    model, at, columns, key
+        As of the result.
+    fired
+        By trigger and row whether it fires.
+    phases
+        By row the number of the phase at the evaluation before.
+    ids
+        Gives the ids of some rows.
+    """
     rows, numbers = np.nonzero(fired.T)
-    triggers = [trigger.name for trigger in now.model.triggers]
-    previous = _category(phases[rows], lower(now.model).phase_names)
-    at = np.full(len(rows), microseconds_of(now.at))
-    columns = {
-        now.key: now.standing.keys.taken(rows),
+    triggers = [trigger.name for trigger in model.triggers]
+    found = {
+        key: ids(rows),
         "trigger": _category(numbers, triggers),
-        "at": Out("instant", at, aware=now.at.tzinfo is not None),
+        "at": Out("instant", np.full(len(rows), microseconds_of(at)), aware=at.tzinfo is not None),
     }
     for name in TAKEN:
-        columns[name] = _some(now.columns.get(name), rows)
+        found[name] = _some(columns.get(name), rows)
         if name == "phase":
-            columns["previous_phase"] = previous
-    return build(kind, columns)
+            found["previous_phase"] = _category(phases[rows], lower(model).phase_names)
+    return found
 
 
 def _some(out: Out | None, rows: NDArray[np.int64]) -> Out:

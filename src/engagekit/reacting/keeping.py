@@ -40,15 +40,15 @@ def kept(standing: Standing, model: Model) -> dict[str, Any]:
         if len(places):
             cooling[model.triggers[number].name] = {
                 "count": len(places),
-                "places": _packed(places, "<i8"),
-                "since": _packed(since[places], "<i8"),
+                "places": packed(places, "<i8"),
+                "since": packed(since[places], "<i8"),
             }
     return {
         "rows": len(standing.keys),
         "gone": len(standing.gone),
         "gone_keys": _squeezed(json.dumps(values.tolist()).encode()),
-        "flags": _packed(standing.flags, "<u1"),
-        "phases": _packed(standing.phases, "<i4"),
+        "flags": packed(standing.flags, "<u1"),
+        "phases": packed(standing.phases, "<i4"),
         "cooling": cooling,
     }
 
@@ -73,8 +73,8 @@ def _restored(found: Mapping[str, Any], model: Model, keys: Keys) -> Standing:
         raise ValueError
     gone = _keys(found["gone_keys"], absent, keys.name)
     count = len(keys) + absent
-    flags = _unpacked(found["flags"], "<u1", len(triggers) * count).reshape(len(triggers), count)
-    phases = _unpacked(found["phases"], "<i4", count)
+    flags = unpacked(found["flags"], "<u1", len(triggers) * count).reshape(len(triggers), count)
+    phases = unpacked(found["phases"], "<i4", count)
     names = lower(model).phase_names
     if (flags & ~np.uint8(_ALL)).any() or not _within(phases, NULL, len(names) - 1):
         raise ValueError
@@ -91,7 +91,7 @@ def _since(found: Mapping[str, Any] | None, count: int) -> NDArray[np.int64]:
         many = found["count"]
         if type(many) is not int or not 0 <= many <= count:
             raise ValueError
-        places, instants = (_unpacked(found[name], "<i8", many) for name in ("places", "since"))
+        places, instants = (unpacked(found[name], "<i8", many) for name in ("places", "since"))
         if not _within(places, 0, count - 1) or not _within(instants, EARLIEST, LATEST):
             raise ValueError
         since[places] = instants
@@ -116,7 +116,8 @@ def _within(values: NDArray[Any], low: int, high: int) -> bool:
     return not len(values) or bool(low <= int(values.min()) and int(values.max()) <= high)
 
 
-def _packed(values: NDArray[Any], dtype: str) -> str:
+def packed(values: NDArray[Any], dtype: str) -> str:
+    """Write an array as text."""
     return _squeezed(np.ascontiguousarray(values, dtype).tobytes())
 
 
@@ -124,8 +125,8 @@ def _squeezed(data: bytes) -> str:
     return b64encode(zlib.compress(data, _LEVEL)).decode("ascii")
 
 
-def _unpacked(text: str, dtype: str, count: int) -> NDArray[Any]:
-    """Return exactly that many values; nothing longer is decompressed."""
+def unpacked(text: str, dtype: str, count: int) -> NDArray[Any]:
+    """Read exactly that many values of what `packed` wrote; nothing longer is decompressed."""
     size = count * np.dtype(dtype).itemsize
     data = zlib.decompressobj().decompress(b64decode(text, validate=True), size + 1)
     if len(data) != size:

@@ -12,6 +12,8 @@ from engagekit.reacting.standing import NULL, UNTIL, WAS, WHEN, Standing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from engagekit.contacts import Contacts
     from engagekit.frames import Out
     from engagekit.leads import Sight
@@ -31,6 +33,16 @@ def refuse_missing(model: Model, contacts: Contacts | None) -> None:
 
 
 def first(model: Model, columns: Mapping[str, Out], key: str, sight: Sight) -> Standing:
+    """Give the base line of a result: how its contacts stand if nothing was before; see `seen_of`.
+
+    `key` is the name of its key.
+    """
+    return Standing.first(model, Keys(columns[key], key), *seen_of(model, columns, sight))
+
+
+def seen_of(
+    model: Model, columns: Mapping[str, Out], sight: Sight
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Ask the conditions of a model's triggers of a result's rows.
 
     Parameters
@@ -39,15 +51,13 @@ def first(model: Model, columns: Mapping[str, Out], key: str, sight: Sight) -> S
         The model.
     columns
         The columns of the result.
-    key
-        The name of its key.
     sight
         The columns as conditions see them, and the attributes.
 
     Returns
     -------
-    Standing
-        The base line: how the contacts stand if nothing was before.
+    tuple
+        By trigger and row what is seen, as flags, and by row the number of the phase.
 
     Raises
     ------
@@ -66,4 +76,4 @@ def first(model: Model, columns: Mapping[str, Out], key: str, sight: Sight) -> S
     nulls = phase.nulls()
     if nulls is not None:
         phases = np.where(nulls, np.int32(NULL), phases)
-    return Standing.first(model, Keys(columns[key], key), seen, phases)
+    return seen, phases

@@ -112,7 +112,7 @@ class Standing:
             if trigger.cooldown is not None:
                 cooling = np.append(before.since[number], NEVER)
             now = self.flags[number, :rows] & np.uint8(SEEN)
-            fired[number], flags[number, :rows], fresh = _step(
+            fired[number], flags[number, :rows], fresh = step(
                 trigger, now, was[place], None if cooling is None else cooling[place], at
             )
             flags[number, rows:] = was[left]
@@ -129,7 +129,7 @@ class Standing:
         return fired, standing, phases[place]
 
 
-def _step(
+def step(
     trigger: Trigger, now: Flags, before: Flags, since: NDArray[np.int64] | None, at: int
 ) -> tuple[NDArray[np.bool_], Flags, NDArray[np.int64] | None]:
     """Let a trigger go on from one evaluation to the next, for many contacts.
