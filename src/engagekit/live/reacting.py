@@ -320,7 +320,7 @@ def _react(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool)
         fired,
         before,
         key=live._key,
-        ids=lambda places: live._who.out(live, own[places].tolist()),
+        ids=lambda places: live._who.out(live, own[places]),
     )
     return build(live._frame_kind, found)
 

@@ -73,12 +73,13 @@ def score_one(live: Live, contact: int | str, code: int, at: Any) -> Score:
         columns = named(live, run(live, codes, instant, flowing=at is None), None, codes, instant)
         return score_of(contact, live.model, moment(live, instant), columns, 0)
     since = attributes.since_of(code) if attributes.of else NO_INSTANT
+    types = live._types.names
     try:
-        said = live.score_one(code, instant, since, live._types.names)
+        said = live.score_one(code, instant, since, types)
         if said is None and at is None:
             # an event came after the clock was asked
             instant = asked(live, at)
-            said = live.score_one(code, instant, since, live._types.names)
+            said = live.score_one(code, instant, since, types)
     except OverflowError:
         raise overflow(live._who.name(live, code)) from None
     if said is None:
