@@ -10,6 +10,9 @@ POINTS = tuple(float(1 + number % 5) for number in range(len(TYPES)))
 HALF_LIVES = (3, 5, 7, 10, 14, 18, 21, 25, 30, 35, 42, 49, 56, 63, 75, 90)
 """Days, by type."""
 
+EIGHT = TYPES[::2]
+"""The types of a smaller model, two for each channel."""
+
 LIMITED = ("web_page", "web_search", "mail_open", "shop_basket")
 LIMIT = 3
 RULE_CAP = 8.0
@@ -27,6 +30,11 @@ MIDPOINT = 50.0
 def sixteen() -> ek.Model:
     """Declare one rule with a half-life for each type, in four channels."""
     return ek.Model(name="sixteen", rules=_rules())
+
+
+def eight() -> ek.Model:
+    """Declare every other one of them, two for each channel."""
+    return ek.Model(name="eight", rules=_rules()[::2])
 
 
 def everything() -> ek.Model:

@@ -62,7 +62,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "live": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts",
-        "matching", "results", "running", "leads", "scores", "batch", "keys", "reacting", "_core",
+        "matching", "results", "running", "leads", "scores", "batch", "keys", "reacting", "threads", "_core",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",

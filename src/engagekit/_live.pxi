@@ -3,9 +3,6 @@
 # Every method that reads or changes rows does so in one call that keeps the GIL: no other thread ever sees an event
 # half counted. Rows are found by the contact's code; codes of linked contacts lead to one row.
 
-cdef enum:
-    ROWS = 512              # of a block
-
 
 cdef class LiveRows:
     """The memory of a live state: a row a contact, and what its numbers mean."""
@@ -26,17 +23,16 @@ cdef class LiveRows:
     cdef int64_t count              # of rows
     cdef int32_t* alias             # of each code its row; NULL: nobody is linked
     cdef int64_t alias_room
-    cdef int64_t row_size
-    cdef int64_t lifecycle_at       # places in a row; 0: none
-    cdef int64_t verdicts_at
-    cdef int64_t had_at
+    cdef Layout layout
     cdef uint8_t* spare             # a row to try things in
     cdef Extra spare_extra
     cdef double* raws
     cdef int64_t* bys
     cdef double* channel_values
-    cdef Deposits queue
-    cdef uint8_t* queue_memory
+    cdef tuple levels               # names of a score's columns
+    cdef tuple phases
+    cdef tuple channels
+    cdef tuple channel_columns
     cdef list one_code              # one-element arrays: the columns of an event that comes alone
     cdef list one_amount
     cdef uint64_t[4] secrets
@@ -71,28 +67,22 @@ cdef class LiveRows:
         free(self.raws)
         free(self.bys)
         free(self.channel_values)
-        free(self.queue_memory)
         if self.prepared:
             self.scorer.dispose(&self.scratch)
 
     cdef inline Head* head(self, int64_t row) noexcept nogil:
-        return <Head*>(self.blocks[row // ROWS] + (row % ROWS) * self.row_size)
+        return <Head*>(self.blocks[row // ROWS] + (row % ROWS) * self.layout.size)
 
     cdef inline int64_t row_of(self, int64_t code) noexcept nogil:
         return self.alias[code] if self.alias is not NULL else code
 
     cdef inline void open_row(self, Head* head, State* row) noexcept nogil:
-        cdef uint8_t* bytes = <uint8_t*>head
-        row.head = head
-        row.sums = <Sum*>(bytes + sizeof(Head))
-        row.lifecycle = <int64_t*>(bytes + self.lifecycle_at) if self.lifecycle_at else NULL
-        row.verdicts = <int64_t*>(bytes + self.verdicts_at) if self.verdicts_at else NULL
-        row.had = <uint64_t*>(bytes + self.had_at) if self.had_at else NULL
+        open_row(&self.layout, head, row)
 
     cdef void clear_row(self, Head* head) noexcept nogil:
         cdef State row
         cdef int64_t j
-        memset(head, 0, self.row_size)
+        memset(head, 0, self.layout.size)
         self.open_row(head, &row)
         head.newest = head.first = head.last = NEVER
         head.last_type = -1
@@ -141,15 +131,20 @@ cdef class LiveRows:
         self.terms.ids = scorer.plan.listed + excludes.shape[0]
         size += scorer.plan.rules * sizeof(Sum)
         if scorer.plan.lifecycle:
-            self.lifecycle_at = size
+            self.layout.lifecycle = size
             size += 3 * sizeof(int64_t)
         if heard:
-            self.verdicts_at = size
+            self.layout.verdicts = size
             size += 3 * sizeof(int64_t)
         if contents:
-            self.had_at = size
+            self.layout.had = size
             size += self.terms.words * sizeof(uint64_t)
-        self.row_size = size
+        self.layout.size = size
+
+    def name_columns(self, tuple levels not None, tuple phases not None, tuple channels not None):
+        """Say what the codes of a score's columns are called."""
+        self.levels, self.phases, self.channels = levels, phases, channels
+        self.channel_columns = tuple(f"channel_{name}" for name in channels)
 
     def rank(self, const int32_t[::1] ranks):
         """Say how the names of the types sort, by code."""
@@ -158,10 +153,6 @@ cdef class LiveRows:
 
     cdef int ready(self) except -1:
         cdef int64_t most
-        if self.terms.queue is not NULL:
-            # what a call that ended for want of memory had taken in
-            flush_deposits(self.terms.plan, &self.queue)
-            self.terms.queue = NULL
         if self.prepared:
             return 0
         if self.scorer.prepare(&self.scratch) < 0:
@@ -172,7 +163,7 @@ cdef class LiveRows:
         if self.raws is NULL:
             self.raws = <double*>malloc(most * sizeof(double))
             self.bys = <int64_t*>malloc((self.terms.columns + 1) * sizeof(int64_t))
-            self.spare = <uint8_t*>malloc(self.row_size)
+            self.spare = <uint8_t*>malloc(self.layout.size)
             self.channel_values = <double*>malloc(self.terms.plan.channels * sizeof(double))
         if self.channel_values is NULL:
             raise MemoryError
@@ -189,7 +180,7 @@ cdef class LiveRows:
             if moved is NULL:
                 raise MemoryError
             self.blocks = <uint8_t**>moved
-            self.blocks[self.block_count] = <uint8_t*>malloc(ROWS * self.row_size)
+            self.blocks[self.block_count] = <uint8_t*>malloc(ROWS * self.layout.size)
             if self.blocks[self.block_count] is NULL:
                 raise MemoryError
             self.block_count += 1
@@ -212,6 +203,28 @@ cdef class LiveRows:
             self.integers = ids
         else:
             self.texts = ids
+
+    def known(self, contact):
+        """Return the code of a contact, -1: it is unknown; None: what it is the caller has to find out."""
+        cdef int overflow = 0
+        cdef int64_t number
+        cdef Py_ssize_t size
+        cdef const char* text
+        if self.integers is not None and PyLong_CheckExact(contact):
+            number = PyLong_AsLongLongAndOverflow(contact, &overflow)
+            if not overflow and number >= 0:
+                return integer_number(
+                    self.integers.lines, self.integers.mask, self.integers.hash(number) >> self.integers.shift, number
+                ) - 1
+        elif self.texts is not None and PyUnicode_CheckExact(contact):
+            try:
+                text = PyUnicode_AsUTF8AndSize(contact, &size)
+            except UnicodeEncodeError:
+                return None
+            return self.texts.place(
+                <const uint8_t*>text, size, ek_hash_bytes(<const uint8_t*>text, size, self.texts.secrets), False
+            )
+        return None
 
     def code_integer(self, IntegerIds ids not None, int64_t value, bint insert=True):
         """Return the code of an integer, a new one if need be; -1: it is unknown."""
@@ -240,17 +253,13 @@ cdef class LiveRows:
 
     def code_integers(self, IntegerIds ids not None, const int64_t[::1] values):
         """Return the codes of distinct integers, new ones as need be."""
-        cdef int64_t i
-        cdef int32_t code
+        cdef int64_t signs = 0
         from array import array
         cdef int32_t[::1] codes = array("i", bytes(4 * values.shape[0]))
-        for i in range(values.shape[0]):
-            code = ids.place(values[i], ids.hash(values[i]))
-            if code < 0:
+        if values.shape[0]:
+            if ids.span(&values[0], NULL, 0, values.shape[0], &codes[0], True, NULL, &signs) < 0:
                 raise MemoryError("too many distinct ids")
-            if code >= self.count:
-                self.reserve(code + 1)
-            codes[i] = code
+            self.reserve(ids.count)
         return codes.base
 
     def integers_of(self, IntegerIds ids not None):
@@ -267,19 +276,17 @@ cdef class LiveRows:
 
     def code_texts(self, TextIds ids not None, const int64_t[::1] starts, const uint8_t[::1] data):
         """Return the codes of distinct texts, given as offsets and UTF-8 bytes; new ones as need be."""
-        cdef int64_t i, size
-        cdef int32_t code
+        cdef int64_t i, n = starts.shape[0] - 1
         cdef const uint8_t* text = first_of(data)
+        cdef Block block
         from array import array
-        cdef int32_t[::1] codes = array("i", bytes(4 * (starts.shape[0] - 1)))
-        for i in range(starts.shape[0] - 1):
-            size = starts[i + 1] - starts[i]
-            code = ids.place(text + starts[i], size, ek_hash_bytes(text + starts[i], size, ids.secrets), True)
-            if code < 0:
+        cdef int32_t[::1] codes = array("i", bytes(4 * n))
+        block.count = 0
+        for i in range(n):
+            ids.take(&block, i, text + starts[i], starts[i + 1] - starts[i], -1)
+            if (block.count == BLOCK or i == n - 1) and ids.finish(&block, &codes[0], True, NULL) < 0:
                 raise MemoryError("too many distinct ids")
-            if code >= self.count:
-                self.reserve(code + 1)
-            codes[i] = code
+        self.reserve(ids.count)
         return codes.base
 
     def hashed(self, str label not None):
@@ -353,7 +360,6 @@ cdef class LiveRows:
 
     def __len__(self):
         return self.count
-
 
 
 cdef void drop_extra(Head* head) noexcept nogil:

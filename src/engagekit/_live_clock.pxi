@@ -2,7 +2,7 @@
 
 from cpython.datetime cimport PyDateTime_CheckExact, import_datetime
 from cpython.datetime cimport datetime_day, datetime_hour, datetime_microsecond, datetime_minute, datetime_month
-from cpython.datetime cimport datetime_second, datetime_tzinfo, datetime_year
+from cpython.datetime cimport datetime_new, datetime_second, datetime_tzinfo, datetime_year
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.unicode cimport PyUnicode_CheckExact
 
@@ -37,4 +37,23 @@ cdef inline int64_t micros_of(object time):
     return (
         (day * 86400 + datetime_hour(time) * 3600 + datetime_minute(time) * 60 + datetime_second(time)) * 1000000
         + datetime_microsecond(time)
+    )
+
+
+cdef inline object moment_of(int64_t micros, object zone):
+    """The datetime of an instant, by the same calendar; None for `NEVER`."""
+    cdef int64_t day = floor_div(micros, 86400000000), rest = micros - day * 86400000000, era, of_era, year, month
+    if micros == NEVER:
+        return None
+    day += 719468
+    era = floor_div(day, 146097)
+    of_era = day - era * 146097
+    year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
+    day = of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * day + 2) // 153
+    day -= (153 * month + 2) // 5 - 1
+    month += 3 if month < 10 else -9
+    return datetime_new(
+        year + era * 400 + (month <= 2), month, day, rest // 3600000000, rest // 60000000 % 60, rest // 1000000 % 60,
+        rest % 1000000, zone,
     )

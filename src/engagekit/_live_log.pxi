@@ -11,6 +11,15 @@ cdef struct State:           # a row taken apart
     int64_t* verdicts       # the last acceptance, qualification, rejection; NULL
     uint64_t* had           # a bit for each content
 
+cdef enum:
+    ROWS = 512              # of a block
+
+cdef struct Layout:         # of a row: how long it is, and the places of its parts; 0: it has none
+    int64_t size
+    int64_t lifecycle
+    int64_t verdicts
+    int64_t had
+
 cdef struct Terms:          # what the log asks of a live state, beside the plan
     const Plan* plan
     int64_t lateness
@@ -30,6 +39,15 @@ cdef struct Terms:          # what the log asks of a live state, beside the plan
     int64_t excluded
     int64_t unmatched
     int64_t null_amounts
+
+
+cdef inline void open_row(const Layout* layout, Head* head, State* row) noexcept nogil:
+    cdef uint8_t* bytes = <uint8_t*>head
+    row.head = head
+    row.sums = sums_of(head)
+    row.lifecycle = <int64_t*>(bytes + layout.lifecycle) if layout.lifecycle else NULL
+    row.verdicts = <int64_t*>(bytes + layout.verdicts) if layout.verdicts else NULL
+    row.had = <uint64_t*>(bytes + layout.had) if layout.had else NULL
 
 
 cdef Record* record_room(Extra* extra, int64_t more) noexcept nogil:
@@ -121,43 +139,53 @@ cdef bint put_hit(
     return False
 
 
+cdef inline void note(
+    const Terms* terms, State* row, uint8_t flags, int32_t event_class, int64_t time, int32_t type
+) noexcept nogil:
+    """Let an event be there, whatever points it brings: activity, lifecycle and what sales said."""
+    cdef Head* head = row.head
+    cdef uint8_t said
+    cdef int64_t j
+    head.flags |= PRESENT | TOUCHED
+    if flags & ACTIVITY:
+        if head.events == 0 or time < head.first:
+            head.first = time
+        if head.events == 0 or time > head.last or (
+            time == head.last and terms.rank[type] > terms.rank[head.last_type]
+        ):
+            head.last = time
+            head.last_type = type
+        head.events += 1
+    if row.lifecycle is not NULL:
+        if flags & CUSTOMER_ON:
+            row.lifecycle[0] = min(row.lifecycle[0], time)
+            row.lifecycle[1] = max(row.lifecycle[1], time)
+        if flags & ENDS_ON:
+            row.lifecycle[2] = max(row.lifecycle[2], time)
+    if row.verdicts is not NULL:
+        said = terms.verdict[event_class]
+        for j in range(3):
+            if said >> j & 1:
+                row.verdicts[j] = max(row.verdicts[j], time)
+
+
 cdef void count_in(Terms* terms, State* row, Extra* extra, const Arrival* event, bint checked) noexcept nogil:
     """Let an event that is not excluded count; `extra` has room for its records. See `put_hit` for `checked`."""
     cdef const Plan* plan = terms.plan
     cdef Head* head = row.head
     cdef int32_t k = event.event_class
-    cdef uint8_t flags = plan.flags[k], said
+    cdef uint8_t flags = plan.flags[k]
     cdef int64_t j, l, r, n = 0, by
     cdef bint late = False
-    head.flags |= PRESENT | TOUCHED
     terms.unmatched += not flags & READ
     terms.null_amounts += event.nulls
-    if flags & ACTIVITY:
-        if head.events == 0 or event.time < head.first:
-            head.first = event.time
-        if head.events == 0 or event.time > head.last or (
-            event.time == head.last and terms.rank[event.type] > terms.rank[head.last_type]
-        ):
-            head.last = event.time
-            head.last_type = event.type
-        head.events += 1
-    if row.lifecycle is not NULL:
-        if flags & CUSTOMER_ON:
-            row.lifecycle[0] = min(row.lifecycle[0], event.time)
-            row.lifecycle[1] = max(row.lifecycle[1], event.time)
-        if flags & ENDS_ON:
-            row.lifecycle[2] = max(row.lifecycle[2], event.time)
-    if row.verdicts is not NULL:
-        said = terms.verdict[k]
-        for j in range(3):
-            if said >> j & 1:
-                row.verdicts[j] = max(row.verdicts[j], event.time)
+    note(terms, row, flags, k, event.time, event.type)
     if event.content >= 0:
         row.had[event.content >> 6] |= <uint64_t>1 << (event.content & 63)
     for j in range(plan.plain_start[k], plan.plain_start[k + 1]):
         r = plan.plain_rule[j]
         if terms.queue is not NULL:
-            deposit(plan, terms.queue, head, row.sums, r, event.time, event.raw[n])
+            deposit(plan, terms.queue, head, r, event.time, event.raw[n])
         else:
             add_points(plan, head, row.sums, r, event.time, event.raw[n])
             add_pace(plan, head, event.time, event.raw[n])

@@ -71,19 +71,28 @@ cdef extern from "math.h" nogil:
 
 cdef struct Deposits:       # matched events on their way to sums, so that their powers of two are computed at once
     int64_t count
+    int64_t* upto           # by rule a multiple of its half-life after all that is queued
+    int64_t* steps          # and how many times the half-life that is
+    int64_t pace_upto       # the same for the momentum: a multiple of its slow half-life
+    int64_t slow_steps
+    int64_t fast_steps      # how many times its fast one goes into that
+    double lift             # 2^(what remains, in fast half-lives)
     Head** head
-    Sum** sums
-    int64_t* time
     double* raw
-    int32_t* rule
-    int64_t* steps
-    int64_t* age
+    int32_t* rule           # the one beyond the last: nothing is left to add but the momentum
+    int64_t* age            # how long each is before `upto`
     double* factor
-    int64_t* fast_steps
+    int64_t* pace_age       # and before `pace_upto`
     double* fast
-    int64_t* slow_steps
     double* slow
-    int32_t* zeros
+
+
+cdef double LEFT_OVER = 1e-150    # of an event: less is computed anew, lest it should lose digits
+
+
+cdef inline Sum* sums_of(Head* head) noexcept nogil:
+    """The sums by rule, which follow the fixed part."""
+    return <Sum*>(head + 1)
 
 
 cdef inline double shifted(double x, int64_t halvings) noexcept nogil:
@@ -121,7 +130,7 @@ cdef void move_landmark(const Plan* plan, Head* head, Sum* sums, int64_t landmar
     for r in range(plan.rules):
         rule = plan.rule + r
         if rule.decay == HALF_LIFE and (sums[r].value != 0 or sums[r].rest != 0):
-            halvings = floor_div(landmark, rule.span) - floor_div(head.landmark, rule.span)
+            halvings = steps_of(landmark, rule.span, rule.inverse) - steps_of(head.landmark, rule.span, rule.inverse)
             sums[r].value = shifted(sums[r].value, halvings)
             sums[r].rest = shifted(sums[r].rest, halvings)
     head.landmark = landmark
@@ -130,17 +139,14 @@ cdef void move_landmark(const Plan* plan, Head* head, Sum* sums, int64_t landmar
 cdef inline void deposit_points(
     const Plan* plan, Head* head, Sum* sums, int64_t r, int64_t time, int64_t steps, double lifted_raw
 ) noexcept nogil:
-    """Add a matched event to the sum of a rule with a half-life, `lifted` to `steps` of it."""
+    """Add a matched event to the sum of a rule with a half-life, its points lifted to `steps` of it."""
     cdef const RuleSpec* rule = plan.rule + r
-    cdef int64_t ahead
     if not head.flags & SUMMED:
         head.flags |= SUMMED
         head.landmark = time
-    ahead = steps - steps_of(head.landmark, rule.span, rule.inverse)
-    if ahead > FARTHEST:
+    elif <double>(time - head.landmark) * rule.inverse > FARTHEST:
         move_landmark(plan, head, sums, time)
-        ahead = 0
-    add(sums + r, shifted(lifted_raw, -ahead))
+    add(sums + r, shifted(lifted_raw, steps_of(head.landmark, rule.span, rule.inverse) - steps))
 
 
 cdef void add_points(const Plan* plan, Head* head, Sum* sums, int64_t r, int64_t time, double raw) noexcept nogil:
@@ -156,8 +162,12 @@ cdef void add_points(const Plan* plan, Head* head, Sum* sums, int64_t r, int64_t
 
 cdef void move_mark(const Plan* plan, Head* head, int64_t mark) noexcept nogil:
     """See a contact's momentum from a later instant."""
-    head.fast = shifted(head.fast, floor_div(mark, plan.fast) - floor_div(head.mark, plan.fast))
-    head.slow = shifted(head.slow, floor_div(mark, plan.slow) - floor_div(head.mark, plan.slow))
+    head.fast = shifted(
+        head.fast, steps_of(mark, plan.fast, plan.fast_inverse) - steps_of(head.mark, plan.fast, plan.fast_inverse)
+    )
+    head.slow = shifted(
+        head.slow, steps_of(mark, plan.slow, plan.slow_inverse) - steps_of(head.mark, plan.slow, plan.slow_inverse)
+    )
     head.mark = mark
 
 
@@ -165,17 +175,13 @@ cdef inline void deposit_pace(
     const Plan* plan, Head* head, int64_t time, int64_t fast_steps, double fast, int64_t slow_steps, double slow
 ) noexcept nogil:
     """Add a matched event to the momentum's sums, its points lifted to steps of both half-lives."""
-    cdef int64_t ahead
     if not head.flags & PACED:
         head.flags |= PACED
         head.mark = time
-    ahead = fast_steps - steps_of(head.mark, plan.fast, plan.fast_inverse)
-    if ahead > FARTHEST:
+    elif <double>(time - head.mark) * plan.fast_inverse > FARTHEST:
         move_mark(plan, head, time)
-        ahead = 0
-    head.fast += shifted(fast, -ahead)
-    ahead = slow_steps - steps_of(head.mark, plan.slow, plan.slow_inverse)
-    head.slow += shifted(slow, -ahead)
+    head.fast += shifted(fast, steps_of(head.mark, plan.fast, plan.fast_inverse) - fast_steps)
+    head.slow += shifted(slow, steps_of(head.mark, plan.slow, plan.slow_inverse) - slow_steps)
 
 
 cdef void add_pace(const Plan* plan, Head* head, int64_t time, double raw) noexcept nogil:
@@ -191,59 +197,95 @@ cdef void add_pace(const Plan* plan, Head* head, int64_t time, double raw) noexc
     )
 
 
-cdef void lift_all(
-    const Deposits* queue, int64_t n, const int32_t* which, const double* span, const double* inverse, int64_t* steps,
-    double* factor
-) noexcept nogil:
-    """Compute the steps of the queue's times, and how far each is lifted beyond them, half of it."""
-    cdef int64_t j, whole
-    for j in range(n):
-        whole = <int64_t>span[which[j]]
-        steps[j] = steps_of(queue.time[j], whole, inverse[which[j]]) if whole else 0
-        queue.age[j] = whole - (queue.time[j] - steps[j] * whole) if whole else 0
-    for j in range(n, (n + 7) & ~7):
-        queue.age[j] = 0
-    ek_fade_by(queue.age, which, n, span, inverse, factor)
+cdef Deposits* open_deposits(const Plan* plan, int64_t newest) noexcept nogil:
+    """Make room for events up to that instant on their way to sums; NULL: there is none."""
+    cdef int64_t one = (AT_ONCE + 8) * 8    # whole lines of memory, so that each begins where vectors like to
+    cdef int64_t own = 64 * ((sizeof(Deposits) + 63) // 64), of_rules = 64 * ((plan.rules + 7) // 8), r, span
+    cdef bint failed = False
+    cdef uint8_t* memory = <uint8_t*>aligned(own + 2 * of_rules + 8 * one, 1, &failed)
+    cdef Deposits* queue = <Deposits*>memory
+    if failed:
+        return NULL
+    queue.upto = <int64_t*>(memory + own)
+    queue.steps = <int64_t*>(memory + own + of_rules)
+    memory += own + 2 * of_rules
+    queue.head = <Head**>memory
+    queue.raw = <double*>(memory + one)
+    queue.rule = <int32_t*>(memory + 2 * one)
+    queue.age = <int64_t*>(memory + 3 * one)
+    queue.factor = <double*>(memory + 4 * one)
+    queue.pace_age = <int64_t*>(memory + 5 * one)
+    queue.fast = <double*>(memory + 6 * one)
+    queue.slow = <double*>(memory + 7 * one)
+    for r in range(plan.rules):
+        span = plan.rule[r].span
+        if plan.rule[r].decay == HALF_LIFE:
+            queue.steps[r] = floor_div(newest, span) + 1
+            queue.upto[r] = queue.steps[r] * span
+    queue.slow_steps = floor_div(newest, plan.slow) + 1
+    queue.pace_upto = queue.slow_steps * plan.slow
+    queue.fast_steps = floor_div(queue.pace_upto, plan.fast)
+    queue.lift = lifted(1.0, queue.pace_upto, queue.fast_steps, plan.fast, plan.fast_inverse)
+    return queue
 
 
 cdef void flush_deposits(const Plan* plan, Deposits* queue) noexcept nogil:
     """Let the queue's events count. Order of summation: as they came. Cost: some nanoseconds each."""
-    cdef int64_t j, n = queue.count
-    cdef double raw, fast = <double>plan.fast, slow = <double>plan.slow
+    cdef int64_t j, r, time, n = queue.count, rules = plan.rules, fast_steps = 0, slow_steps = 0
+    cdef double raw
+    cdef Head* head
+    cdef Head* paced = NULL     # whose steps are known
+    cdef Sum* sums
     queue.count = 0
     for j in range(n, (n + 7) & ~7):
-        queue.rule[j] = <int32_t>plan.rules
-    lift_all(queue, n, queue.rule, plan.span, plan.inverse, queue.steps, queue.factor)
-    lift_all(queue, n, queue.zeros, &fast, &plan.fast_inverse, queue.fast_steps, queue.fast)
-    lift_all(queue, n, queue.zeros, &slow, &plan.slow_inverse, queue.slow_steps, queue.slow)
+        queue.rule[j] = <int32_t>rules
+        queue.age[j] = queue.pace_age[j] = 0
+    ek_fade_by(queue.age, queue.rule, n, plan.span, plan.inverse, queue.factor)
+    ek_fade_pace(queue.pace_age, n, <double>plan.fast, <double>plan.slow, queue.fast, queue.slow)
     for j in range(n):
-        raw = 2.0 * queue.raw[j]
-        deposit_points(
-            plan, queue.head[j], queue.sums[j], queue.rule[j], queue.time[j], queue.steps[j], raw * queue.factor[j]
-        )
-        if raw > 0:
-            deposit_pace(
-                plan, queue.head[j], queue.time[j], queue.fast_steps[j], raw * queue.fast[j], queue.slow_steps[j],
-                raw * queue.slow[j],
-            )
+        r = queue.rule[j]
+        raw = queue.raw[j]
+        head = queue.head[j]
+        sums = sums_of(head)
+        time = queue.pace_upto - queue.pace_age[j]
+        if r == rules:
+            pass
+        elif queue.factor[j] < LEFT_OVER:
+            add_points(plan, head, sums, r, time, raw)
+        else:
+            deposit_points(plan, head, sums, r, time, queue.steps[r], raw * queue.factor[j])
+        if not raw > 0:
+            continue
+        if (
+            queue.fast[j] < LEFT_OVER or not head.flags & PACED
+            or <double>(time - head.mark) * plan.fast_inverse > FARTHEST
+        ):
+            add_pace(plan, head, time, raw)
+            paced = NULL
+            continue
+        if head is not paced:
+            paced = head
+            fast_steps = steps_of(head.mark, plan.fast, plan.fast_inverse) - queue.fast_steps
+            slow_steps = steps_of(head.mark, plan.slow, plan.slow_inverse) - queue.slow_steps
+        head.fast += shifted(raw * queue.fast[j] * queue.lift, fast_steps)
+        head.slow += shifted(raw * queue.slow[j], slow_steps)
 
 
-cdef inline void deposit(
-    const Plan* plan, Deposits* queue, Head* head, Sum* sums, int64_t r, int64_t time, double raw
-) noexcept nogil:
-    """Queue a matched event of a rule without end; what does not fade counts at once."""
+cdef inline void deposit(const Plan* plan, Deposits* queue, Head* head, int64_t r, int64_t time, double raw) noexcept nogil:
+    """Queue a matched event of a rule without end; a sum that does not fade has it at once."""
     cdef int64_t j = queue.count
-    if plan.rule[r].decay != HALF_LIFE:
-        add(sums + r, raw)
-        add_pace(plan, head, time, raw)
-        return
+    if plan.rule[r].decay == HALF_LIFE:
+        queue.rule[j] = <int32_t>r
+        queue.age[j] = queue.upto[r] - time
+    else:
+        add(sums_of(head) + r, raw)
+        queue.rule[j] = <int32_t>plan.rules
+        queue.age[j] = 0
     queue.head[j] = head
-    queue.sums[j] = sums
-    queue.time[j] = time
     queue.raw[j] = raw
-    queue.rule[j] = <int32_t>r
+    queue.pace_age[j] = queue.pace_upto - time
     queue.count = j + 1
-    if queue.count == AT_ONCE:
+    if j + 1 == AT_ONCE:
         flush_deposits(plan, queue)
 
 

@@ -21,7 +21,7 @@ cdef class LiveScorer(LiveIntake):
             raise MemoryError
         memcpy(spare.records, extra.records, extra.count * sizeof(Record))
         spare.count = extra.count
-        memcpy(self.spare, row.head, self.row_size)
+        memcpy(self.spare, row.head, self.layout.size)
         self.open_row(<Head*>self.spare, row)
         row.head.extra = spare
         pending = extra.pending
@@ -83,7 +83,9 @@ cdef class LiveScorer(LiveIntake):
                 rule = plan.rule + r
                 left = 1.0
                 if rule.decay == HALF_LIFE:
-                    left = fading(at - floor_div(head.landmark, rule.span) * rule.span, rule.span, rule.inverse)
+                    left = fading(
+                        at - steps_of(head.landmark, rule.span, rule.inverse) * rule.span, rule.span, rule.inverse
+                    )
                 scratch.sums[r].value = row.sums[r].value * left
                 scratch.sums[r].rest = row.sums[r].rest * left
                 scratch.seen[r] = 1
@@ -149,22 +151,39 @@ cdef class LiveScorer(LiveIntake):
                     memcpy(&had[j, 0], row.had, had.shape[1] * sizeof(uint64_t))
         return -1
 
-    def score_one(self, int64_t code, int64_t at, int64_t since):
-        """Score one contact (-1: unknown): the numbers of its row as Python has them; None: its events are later.
+    def score_one(self, int64_t code, int64_t at, int64_t since, list types not None):
+        """Score one contact (-1: unknown): the instant as a datetime, and the columns; None: its events are later.
 
-        In order: score, engagement, momentum, the largest |S(r)|, next_change, events, first_event, last_event,
-        last_type, phase, next_phase, top_channel, level, next_level, half, and C(ch) by channel.
+        `types` are the names of the types, by code. Raises an OverflowError where its points do.
         """
         cdef Row out
         cdef State row
         cdef double* channels
         cdef int64_t j
+        cdef object zone = UTC if self.aware else None
         self.ready()
         channels = self.channel_values
         if self.evaluate_row(code, at, since, True, &out, &row, channels, 1, NULL) < 0:
             return None
-        return (
-            out.score, out.engagement, out.momentum, out.largest, out.next_change, out.events, out.first_event,
-            out.last_event, out.last_type, out.phase, out.next_phase, out.top_channel, out.level, out.next_level,
-            out.half, [channels[j] for j in range(self.terms.plan.channels)],
-        )
+        if not (fabs(out.score) < INFINITY and fabs(out.largest) < INFINITY):
+            raise OverflowError
+        columns = {
+            "score": out.score,
+            "engagement": out.engagement,
+            "level": self.levels[out.level],
+            "half": "customer" if out.half == CUSTOMER else "prospect",
+            "phase": None if out.phase < 0 else self.phases[out.phase],
+            "momentum": None if isnan(out.momentum) else out.momentum,
+            "next_change": moment_of(out.next_change, zone),
+            "next_level": None if out.next_level < 0 else self.levels[out.next_level],
+            "next_phase": None if out.next_phase < 0 else self.phases[out.next_phase],
+            "events": out.events,
+            "first_event": moment_of(out.first_event, zone),
+            "last_event": moment_of(out.last_event, zone),
+            "last_type": None if out.last_type < 0 else types[out.last_type],
+            "silent_days": <double>(at - out.last_event) / 86400000000.0 if out.events else None,
+            "top_channel": None if out.top_channel < 0 else self.channels[out.top_channel],
+        }
+        for j in range(self.terms.plan.channels):
+            columns[self.channel_columns[j]] = channels[j]
+        return moment_of(at, zone), columns

@@ -184,33 +184,6 @@ cdef class LiveIntake(LiveBlocks):
             n += 1
         return nulls
 
-    cdef int open_queue(self) except -1:
-        """Give the queue of deposits its memory."""
-        cdef int64_t one = (AT_ONCE + 8) * 8    # whole lines of memory, so that each begins where vectors like to
-        cdef uint8_t* memory
-        cdef bint failed = False
-        if self.queue_memory is NULL:
-            self.queue_memory = <uint8_t*>aligned(13 * one, 1, &failed)
-            if failed:
-                raise MemoryError
-            memory = self.queue_memory
-            self.queue.head = <Head**>memory
-            self.queue.sums = <Sum**>(memory + one)
-            self.queue.time = <int64_t*>(memory + 2 * one)
-            self.queue.raw = <double*>(memory + 3 * one)
-            self.queue.rule = <int32_t*>(memory + 4 * one)
-            self.queue.steps = <int64_t*>(memory + 5 * one)
-            self.queue.age = <int64_t*>(memory + 6 * one)
-            self.queue.factor = <double*>(memory + 7 * one)
-            self.queue.fast_steps = <int64_t*>(memory + 8 * one)
-            self.queue.fast = <double*>(memory + 9 * one)
-            self.queue.slow_steps = <int64_t*>(memory + 10 * one)
-            self.queue.slow = <double*>(memory + 11 * one)
-            self.queue.zeros = <int32_t*>(memory + 12 * one)
-        self.queue.count = 0
-        self.terms.queue = &self.queue
-        return 0
-
     def take_one(
         self, int64_t code, int64_t time, int32_t event_class, int32_t type, int32_t content, id, tuple codes,
         tuple bys, tuple amounts, int64_t now,
@@ -241,67 +214,96 @@ cdef class LiveIntake(LiveBlocks):
         if time <= now and time > self.terms.newest:
             self.terms.newest = time
 
-    def take_all(self, Scorer source not None, Kept kept not None, int64_t now):
+    def take_all(self, Scorer source not None, Kept kept not None, int64_t now, int64_t threads):
         """Take in the events that a scorer is attached to, grouped by contact; then the newest seen moves on."""
         cdef const Plan* plan = &source.plan
+        cdef int64_t c, contacts = kept.contacts.shape[0], newest = NEVER, counted = NEVER
+        self.ready()
+        self.touched = self.touched or contacts > 0
+        for c in range(contacts):
+            if plan.start[c] < plan.start[c + 1]:
+                newest = max(newest, plan.time[plan.start[c + 1] - 1])
+        counted = min(newest, now)
+        if self.to_take:
+            for c in range(contacts):
+                self.before_change(self.row_of(kept.contacts[c]))
+        if (
+            newest <= now and self.terms.excludes == 0 and kept.named.shape[0] == 0 and kept.contents.shape[0] == 0
+            and plan.listed_start[plan.classes] == 0
+        ):
+            # whose row is whose two threads must not find out at once
+            self.take_plain(plan, kept, newest, threads if self.alias is NULL else 1)
+        else:
+            self.take_each(plan, kept, now)
+        if counted > self.terms.newest:
+            self.terms.newest = counted
+
+    cdef int take_plain(self, const Plan* plan, Kept kept, int64_t newest, int64_t threads) except -1:
+        """Take in events that are all there is to know of them, contacts by the share."""
+        cdef int64_t n = 0, count = min(threads, <int64_t>MOST_SHARES, 1 + plan.events // EVENTS_OF_SHARE), c = 0
+        cdef Share[MOST_SHARES] shares
+        cdef bint failed = False
+        memset(shares, 0, sizeof(shares))
+        for n in range(count):
+            shares[n].plan = plan
+            shares[n].layout = &self.layout
+            shares[n].blocks = self.blocks
+            shares[n].alias = self.alias
+            shares[n].contacts = &kept.contacts[0]
+            shares[n].classes = &kept.classes[0]
+            shares[n].types = &kept.types[0]
+            shares[n].terms = self.terms
+            shares[n].terms.unmatched = shares[n].terms.null_amounts = 0
+            shares[n].first = c
+            while c < kept.contacts.shape[0] and plan.start[c] < plan.events * (n + 1) // count:
+                c += 1
+            shares[n].last = c
+            shares[n].terms.queue = open_deposits(plan, newest)
+            failed = failed or shares[n].terms.queue is NULL
+        if not failed:
+            share_out(shares, count)
+        for n in range(count):
+            free(shares[n].terms.queue)
+            self.terms.unmatched += shares[n].terms.unmatched
+            self.terms.null_amounts += shares[n].terms.null_amounts
+        if failed:
+            raise MemoryError
+        self.rows += plan.events
+        return 0
+
+    cdef int take_each(self, const Plan* plan, Kept kept, int64_t now) except -1:
+        """Take in events one by one."""
         cdef Arrival event
-        cdef int64_t c, i, j, newest = self.terms.newest
+        cdef int64_t c, i, j
         cdef int32_t k
         cdef const int64_t[::1] hashes
         cdef const int32_t[::1] column
-        cdef int64_t contacts = kept.contacts.shape[0], target
-        cdef bint simple = (
-            self.terms.excludes == 0 and kept.named.shape[0] == 0 and kept.contents.shape[0] == 0
-            and self.terms.columns == 0
-        )
-        cdef const int32_t* codes = &kept.contacts[0] if contacts else NULL
-        cdef const int32_t* classes = &kept.classes[0]
-        cdef const int32_t* types = &kept.types[0] if kept.types.shape[0] else NULL
-        cdef State row
-        cdef uint8_t* ahead
-        self.touched = self.touched or contacts > 0
-        self.ready()
-        self.open_queue()
         event.raw = self.raws
         event.by = self.bys
-        for c in range(contacts):
-            target = self.row_of(codes[c])
-            if c + 8 < contacts:
-                ahead = <uint8_t*>self.head(self.row_of(codes[c + 8]))
-                for j in range(0, self.row_size, 64):
-                    ek_prefetch_written(ahead + j)
-            if self.to_take:
-                self.before_change(target)
-            self.open_row(self.head(target), &row)
-            for i in range(plan.start[c], plan.start[c + 1]):
-                k = code_at(plan.event_class, plan.class_width, i)
-                event.time = plan.time[i]
-                if simple and event.time <= now and hits_of(plan, k) == 0:
-                    event.event_class = classes[k]
-                    event.type = types[code_at(plan.type, plan.type_width, i)]
-                    event.content = -1
+        self.terms.queue = open_deposits(plan, now)
+        if self.terms.queue is NULL:
+            raise MemoryError
+        try:
+            for c in range(kept.contacts.shape[0]):
+                for i in range(plan.start[c], plan.start[c + 1]):
+                    k = code_at(plan.event_class, plan.class_width, i)
+                    event.time = plan.time[i]
+                    event.event_class = kept.classes[k]
+                    event.type = kept.types[code_at(plan.type, plan.type_width, i)]
+                    event.content = kept.contents[i] if kept.contents.shape[0] else -1
+                    event.named = kept.named.shape[0] > 0 and kept.named[i]
+                    event.id = kept.ids[i] if event.named else 0
+                    for j in range(self.terms.columns):
+                        hashes = kept.by[j]
+                        column = kept.columns[j]
+                        self.bys[j] = hashes[column[i] if column[i] >= 0 else hashes.shape[0] - 1]
                     event.nulls = self.rate(plan, k, i)
-                    row.head.newest = max(row.head.newest, event.time)
-                    newest = max(newest, event.time)
-                    self.rows += 1
-                    count_in(&self.terms, &row, NULL, &event, True)
-                    continue
-                event.event_class = kept.classes[k]
-                event.type = kept.types[code_at(plan.type, plan.type_width, i)]
-                event.content = kept.contents[i] if kept.contents.shape[0] else -1
-                event.named = kept.named.shape[0] > 0 and kept.named[i]
-                event.id = kept.ids[i] if event.named else 0
-                for j in range(self.terms.columns):
-                    hashes = kept.by[j]
-                    column = kept.columns[j]
-                    self.bys[j] = hashes[column[i] if column[i] >= 0 else hashes.shape[0] - 1]
-                event.nulls = self.rate(plan, k, i)
-                self.take(kept.contacts[c], &event, event.time > now)
-                if event.time <= now and event.time > newest:
-                    newest = event.time
-        flush_deposits(self.terms.plan, &self.queue)
-        self.terms.queue = NULL
-        self.terms.newest = newest
+                    self.take(kept.contacts[c], &event, event.time > now)
+        finally:
+            flush_deposits(self.terms.plan, self.terms.queue)
+            free(self.terms.queue)
+            self.terms.queue = NULL
+        return 0
 
     def admit(self, int64_t now):
         """Let the events count that waited for the clock; done when the first of them is due."""

@@ -107,11 +107,11 @@ class Attributes:
         own = self.of.get(code)
         return NO_INSTANT if own is None else int(own.get(SINCE, NO_INSTANT))
 
-    def since(self, codes: list[int]) -> NDArray[np.int64]:
+    def since(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return each contact's `customer_since`, `NO_INSTANT` where there is none."""
         if not self.of:
             return np.full(len(codes), NO_INSTANT, np.int64)
-        return np.array([self.since_of(code) for code in codes], np.int64)
+        return np.array([self.since_of(code) for code in codes.tolist()], np.int64)
 
     def table(self, codes: list[int]) -> tuple[Table, NDArray[np.int64]]:
         """Return the attributes of some contacts as a table, and each contact's row in it (-1: none)."""

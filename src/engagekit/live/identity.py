@@ -137,9 +137,9 @@ class Identities:
                 continue
             return starts, data
 
-    def out(self, state: _core.LiveState, codes: list[int]) -> Out:
+    def out(self, state: _core.LiveState, codes: list[int] | NDArray[np.int64]) -> Out:
         """Give the ids of some codes as a result's key."""
-        index = np.array(codes, np.int64)
+        index = np.asarray(codes, np.int64)
         if self.kind == "integer":
             values = self.integers(state)[index] if len(index) else np.empty(0, np.int64)
             return Out(

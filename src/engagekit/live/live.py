@@ -20,11 +20,10 @@ from engagekit.live.autosaving import Autosave
 from engagekit.live.classing import Classes, Types
 from engagekit.live.identity import Identities
 from engagekit.live.keeping import combine, restored, sections_of
-from engagekit.live.score import RowNames
 from engagekit.live.stats import LiveStats
 from engagekit.model import Model
 from engagekit.model.durations import duration_text, parse_duration
-from engagekit.plan import lower, microseconds
+from engagekit.plan import LEVELS, lower, microseconds
 
 if TYPE_CHECKING:
     from engagekit.live.score import Score
@@ -83,8 +82,8 @@ class Live(_core.LiveState):
         self._who = Identities()
         self._attributes = Attributes(model)
         self._says_leads = leads_of(model, None) is not None
-        self._rows = RowNames(self._plan)
         self._reactions = reacting.Reactions(self._plan)
+        self.name_columns(LEVELS, self._plan.phase_names, self._plan.channels)
         self._contents = {content.id: number for number, content in enumerate(model.contents)}
         self.plain = {}
         self._frame_kind = "dict"
@@ -174,10 +173,11 @@ class Live(_core.LiveState):
         >>> live.score("ann", at="2026-01-31")
         Score('ann', score 1, engagement 1.4, low, nurture)
         """
-        kind = self._who.kind_of(contact)
         with self._lock:
-            code = self._who.find(self, contact, kind)
-            return scoring.score_one(self, contact, self.row(code) if code >= 0 else code, at)
+            code = self.known(contact)
+            if code is None:
+                code = self._who.find(self, contact, self._who.kind_of(contact))
+            return scoring.score_one(self, contact, code, at)
 
     def scores(self, at: Any = None) -> Scores:
         """Score all contacts, in the order in which they first came; then those of `update` without events.

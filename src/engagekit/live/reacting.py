@@ -297,14 +297,14 @@ def _to_look_at(live: Live, instant: int) -> NDArray[np.int64]:
 
 def _react(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool) -> Any:
     reactions = live._reactions
-    numbers = scoring.run(live, codes.tolist(), instant, ahead=reactions.watch.ahead, flowing=flowing)
+    numbers = scoring.run(live, codes, instant, ahead=reactions.watch.ahead, flowing=flowing)
     there = numbers.columns["present"].view(np.bool_).copy()
     if live._attributes.of:
         there |= np.array([code in live._attributes.of for code in codes.tolist()], np.bool_)
     rows = np.flatnonzero(there)
     own = codes[rows]
     columns = scoring.plain_columns(live, numbers, rows)
-    facts, table = scoring.lead_rows(live, numbers, rows, own.tolist(), instant)
+    facts, table = scoring.lead_rows(live, numbers, rows, own, instant)
     if live._says_leads:
         columns = Leads(live.model, table).columns(columns, facts)
     seen, phases = seen_of(live.model, columns, Sight(columns, facts, table))
@@ -320,7 +320,7 @@ def _react(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool)
         fired,
         before,
         key=live._key,
-        ids=lambda places: live._who.out(live, own[places].tolist()),
+        ids=lambda places: live._who.out(live, own[places]),
     )
     return build(live._frame_kind, found)
 
@@ -328,7 +328,7 @@ def _react(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool)
 def _due(live: Live, codes: NDArray[np.int64], numbers: Numbers, instant: int) -> NDArray[np.int64]:
     """Give when something that triggers look at may next change of contacts scored at an instant."""
     watch, due = live._reactions.watch, np.full(len(codes), FOREVER)
-    since = live._attributes.since(codes.tolist())
+    since = live._attributes.since(codes)
     for cells in watch.cells:
         for first in range(0, len(codes), scoring.SLICE):
             some = slice(first, first + scoring.SLICE)

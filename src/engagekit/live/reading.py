@@ -17,6 +17,7 @@ from engagekit.instants import microseconds_of
 from engagekit.live.classing import hashes_of, label_of, moment_of
 from engagekit.matching import match
 from engagekit.running import attach, contents_of
+from engagekit.threads import cores
 
 if TYPE_CHECKING:
     from engagekit.live.live import Live
@@ -116,7 +117,7 @@ def _take_table(live: Live, source: Any, position: Position, given: Mapping[str,
                 hashes,
                 matched.codes,
             )
-            live.take_all(scorer, kept, present)
+            live.take_all(scorer, kept, present, cores())
             gone = len(events.dropped_codes)
             live.rows += gone
             live.duplicates += gone

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engagekit.instants import EPOCH
-from engagekit.plan import LEVELS
 
 if TYPE_CHECKING:
     from engagekit.frames import Out
     from engagekit.model import Model
-    from engagekit.plan import Plan
 
-NEVER = -(2**63)
 NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
-_DAY = 86_400_000_000
-_HALVES = (None, "prospect", "customer")
 
 
 class Score:
@@ -83,49 +78,6 @@ class Score:
 def score_of(contact: int | str, model: Model, at: datetime, columns: Mapping[str, Out], place: int) -> Score:
     """Take one row of result columns."""
     return Score(contact, model, at, {name: value_of(out, place) for name, out in columns.items()})
-
-
-class RowNames:
-    """Makes a row of what the kernel says of one contact, for a model without a lead side."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._phases = (*plan.phase_names, None)
-        self._channels = (*plan.channels, None)
-        self._named = [f"channel_{name}" for name in plan.channels]
-
-    def of(
-        self, numbers: tuple[Any, ...], instant: int, types: Sequence[str], *, aware: bool
-    ) -> dict[str, Any]:
-        """Name the numbers of `LiveState.score_one`; a code of -1 is null, and so the last of the names."""
-        score, engagement, momentum, _, changes, events, first, last, kind, phase, next_phase, top = numbers[
-            :12
-        ]
-        level, next_level, half, channels = numbers[12:]
-
-        epoch = EPOCH if aware else NAIVE_EPOCH
-
-        def moment(micros: int) -> datetime | None:
-            return None if micros == NEVER else epoch + timedelta(0, 0, micros)
-
-        row = {
-            "score": score,
-            "engagement": engagement,
-            "level": LEVELS[level],
-            "half": _HALVES[half],
-            "phase": self._phases[phase],
-            "momentum": None if momentum != momentum else momentum,
-            "next_change": moment(changes),
-            "next_level": None if next_level < 0 else LEVELS[next_level],
-            "next_phase": self._phases[next_phase],
-            "events": events,
-            "first_event": moment(first),
-            "last_event": moment(last),
-            "last_type": None if kind < 0 else types[kind],
-            "silent_days": (instant - last) / _DAY if events else None,
-            "top_channel": self._channels[top],
-        }
-        row.update(zip(self._named, channels, strict=True))
-        return row
 
 
 def value_of(out: Out, place: int) -> Any:

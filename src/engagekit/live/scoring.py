@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 from attrs import define
 
 from engagekit.batch import overflow
+from engagekit.contacts import NO_INSTANT
 from engagekit.errors import EventsError, StateError
 from engagekit.frames import Out
 from engagekit.instants import EPOCH, microseconds_of, text_of
@@ -62,25 +62,26 @@ def moment(live: Live, instant: int) -> datetime:
 
 
 def score_one(live: Live, contact: int | str, code: int, at: Any) -> Score:
-    """Score one contact, whose row is that of a code (-1: it is unknown)."""
+    """Score one contact, by its code (-1: it is unknown)."""
     instant = asked(live, at)
+    attributes = live._attributes
+    if live._says_leads or attributes.of:
+        code = live.row(code) if code >= 0 else code
     if live._says_leads:
-        columns = named(live, run(live, [code], instant, flowing=at is None), None, [code], instant)
+        codes = np.array([code])
+        columns = named(live, run(live, codes, instant, flowing=at is None), None, codes, instant)
         return score_of(contact, live.model, moment(live, instant), columns, 0)
-    since = live._attributes.since_of(code)
-    numbers = live.score_one(code, instant, since)
-    if numbers is None and at is None:
-        # an event came after the clock was asked
-        instant = asked(live, at)
-        numbers = live.score_one(code, instant, since)
-    if numbers is None:
+    since = attributes.since_of(code) if attributes.of else NO_INSTANT
+    try:
+        said = live.score_one(code, instant, since, live._types.names)
+        if said is None and at is None:
+            # an event came after the clock was asked
+            said = live.score_one(code, asked(live, at), since, live._types.names)
+    except OverflowError:
+        raise overflow(live._who.name(live, code)) from None
+    if said is None:
         raise _early(live, code, instant)
-    when = moment(live, instant)
-    if not (isfinite(numbers[0]) and isfinite(numbers[3])):
-        raise overflow(live._who.name(live, code))
-    return Score(
-        contact, live.model, when, live._rows.of(numbers, instant, live._types.names, aware=live.aware)
-    )
+    return Score(contact, live.model, *said)
 
 
 def score_all(live: Live, at: Any) -> Scores:
@@ -88,11 +89,12 @@ def score_all(live: Live, at: Any) -> Scores:
     instant, codes = asked(live, at), own_codes(live)
     numbers = run(live, codes, instant, flowing=at is None)
     counted = numbers.columns["present"].view(np.bool_)
-    places = {code: place for place, code in enumerate(codes)}
-    others = [places[code] for code in live._attributes.of if code in places and not counted[places[code]]]
-    rows = np.concatenate([np.flatnonzero(counted), np.array(others, np.int64)])
-    shown = [codes[row] for row in rows.tolist()]
-    columns = named(live, numbers, rows, shown, instant)
+    rows = np.flatnonzero(counted)
+    if live._attributes.of:
+        places = np.searchsorted(codes, list(live._attributes.of))
+        rows = np.concatenate([rows, places[~counted[places]]])
+    shown = codes[rows]
+    columns = named(live, numbers, None if counted.all() else rows, shown, instant)
     known = live.stats
     stats = Stats(
         rows=known.rows,
@@ -113,14 +115,14 @@ def score_all(live: Live, at: Any) -> Scores:
     )
 
 
-def own_codes(live: Live) -> list[int]:
+def own_codes(live: Live) -> NDArray[np.int64]:
     """Return the codes that lead to a row of their own."""
     marks = np.empty(len(live), np.uint8)
     live.own(marks)
-    return [int(code) for code in np.flatnonzero(marks)]
+    return np.flatnonzero(marks)
 
 
-def run(live: Live, codes: list[int], instant: int, *, flowing: bool, ahead: bool = True) -> Numbers:
+def run(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool, ahead: bool = True) -> Numbers:
     """Score contacts by code.
 
     Parameters
@@ -142,7 +144,6 @@ def run(live: Live, codes: list[int], instant: int, *, flowing: bool, ahead: boo
     """
     numbers = Numbers.room(live._plan, len(codes), sums=False)
     since = live._attributes.since(codes)
-    own = np.array(codes, np.int64)
     heard = numbers.heard
     for first in range(0, len(codes), SLICE):
         last = min(first + SLICE, len(codes))
@@ -150,7 +151,7 @@ def run(live: Live, codes: list[int], instant: int, *, flowing: bool, ahead: boo
         channels = np.zeros((len(live._plan.channels), last - first))
         while True:
             early = live.score_some(
-                own[first:last],
+                codes[first:last],
                 since[first:last],
                 instant,
                 ahead,
@@ -164,7 +165,7 @@ def run(live: Live, codes: list[int], instant: int, *, flowing: bool, ahead: boo
                 break
             present = live._present() if flowing else instant
             if present <= instant:
-                raise _early(live, codes[first + early], instant)
+                raise _early(live, int(codes[first + early]), instant)
             instant = present
         numbers.channels[:, first:last] = channels
     largest, score = numbers.columns["largest"], numbers.columns["score"]
@@ -182,7 +183,7 @@ def _early(live: Live, code: int, instant: int) -> StateError:
 
 
 def named(
-    live: Live, numbers: Numbers, rows: NDArray[np.int64] | None, shown: list[int], instant: int
+    live: Live, numbers: Numbers, rows: NDArray[np.int64] | None, shown: NDArray[np.int64], instant: int
 ) -> dict[str, Out]:
     """Name the numbers of some rows (None: all), whose codes are those `shown`."""
     columns = plain_columns(live, numbers, rows)
@@ -199,10 +200,14 @@ def plain_columns(live: Live, numbers: Numbers, rows: NDArray[np.int64] | None) 
 
 
 def lead_rows(
-    live: Live, numbers: Numbers, rows: NDArray[np.int64] | None, shown: list[int], instant: int
+    live: Live,
+    numbers: Numbers,
+    rows: NDArray[np.int64] | None,
+    shown: NDArray[np.int64],
+    instant: int,
 ) -> tuple[Rows, Contacts]:
     """Give what the lead side and conditions ask of some rows, and the attributes of those `shown`."""
-    table, known = live._attributes.table(shown)
+    table, known = live._attributes.table(shown.tolist())
     facts = Rows.of(
         numbers,
         rows,
