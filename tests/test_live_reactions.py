@@ -63,7 +63,7 @@ def triggers_of(draw, model):
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["step", "step", "due", "early", "late"]),
+        st.sampled_from(["step", "step", "due", "early", "near", "late"]),
         st.integers(0, 30),  # the how-manieth duration of the model
         st.sampled_from([-1, 0, 0, 1, SECOND]),
         st.sampled_from(["go on"] * 4 + ["save", "update"]),
@@ -143,7 +143,8 @@ def test_reactions_are_those_of_all_contacts(tmp_path_factory, data):
         if kind == "step" or due is None:
             world.at += max(durations[which % len(durations)] + jitter, 0)
         else:
-            world.at = max(world.at, micros_of(due) + {"due": 0, "early": -1, "late": 1}[kind] * (SECOND + 1))
+            near = {"due": 0, "early": -SECOND - 1, "near": -which * SECOND // 30, "late": SECOND + 1}[kind]
+            world.at = max(world.at, micros_of(due) + near)
         world.react()
         quiet(world, data)
 
@@ -304,6 +305,22 @@ def test_attributes_are_looked_at():
     assert live.next_due == day(0).replace(tzinfo=None)
     assert told(live.react(day(1))) == [("ann", "vip")]
     assert live.next_due is None
+
+
+def test_a_reaction_at_which_nothing_happened_arms():
+    """What `until` says at a reaction counts, though the contact has not changed since it fired."""
+    live = state(
+        {"hot": {"when": {"engagement": {"ge": 50}}, "until": {"vip": {"eq": True}}}}, clock=lambda: day(99)
+    )
+    live.react(day(0))
+    live.update({"ann": {"vip": True}})
+    live.add("ann", "visit", day(0))
+    assert told(live.react(day(0))) == [("ann", "hot")]
+    assert told(live.react(day(1))) == []
+    live.update({"ann": {"vip": False}})
+    assert told(live.react(day(20))) == []
+    live.add("ann", "visit", day(20))
+    assert told(live.react(day(20))) == [("ann", "hot")]
 
 
 def test_only_whom_it_may_concern_is_looked_at(monkeypatch):
@@ -489,15 +506,15 @@ def test_a_condition_that_cannot_be_asked_changes_nothing():
 
 def test_threads_fire_once():
     """Eight threads add while one reacts: every contact becomes hot once, and is heard of once."""
-    live = state({"hot": {"when": {"score": {"ge": 120}}}})
+    live = state({"hot": {"when": {"score": {"ge": 7170}}}})
     live.react()
     fired, errors, done = [], [], []
 
     def add(number):
         try:
-            for turn in range(300):
+            for turn in range(3000):
                 live.add(turn % 100, "visit")
-                if turn % 50 == 0:
+                if turn % 500 == 0:
                     live.ingest({"contact": [1000 + number], "type": ["visit"], "time": [0]}, unit="s")
         except Exception as error:  # noqa: BLE001
             errors.append(error)

@@ -226,6 +226,7 @@ cdef class LiveIntake(LiveBlocks):
         cdef int64_t c, lo, hi, contacts = kept.contacts.shape[0], newest = NEVER, counted = NEVER
         self.touched = self.touched or contacts > 0
         self.ready()
+        self.touched = self.touched or contacts > 0
         for c in range(contacts):
             lo, hi = plan.start[c], plan.start[c + 1]
             if lo == hi:

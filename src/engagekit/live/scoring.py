@@ -177,7 +177,7 @@ def run(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool, ah
                 break
             present = live._present() if flowing else instant
             if present <= instant:
-                raise _early(live, codes[first + early], instant)
+                raise _early(live, int(codes[first + early]), instant)
             instant = present
         numbers.channels[:, first:last] = channels
     largest, score = numbers.columns["largest"], numbers.columns["score"]
