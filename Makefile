@@ -8,7 +8,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: compiled-module-is-gone help demo test browser bench lint format docs dist clean
+.PHONY: compiled-module-is-gone help demo test browser pictures bench lint format docs dist clean
 
 PYTHON ?=
 ARGS ?=
@@ -63,6 +63,10 @@ $(AXE):
 	@mkdir -p $(@D)
 	@cd $(@D) && npm pack --silent axe-core@4.10.3 >/dev/null && tar -xzf axe-core-*.tgz --strip-components=1 package/axe.min.js
 	@touch $@
+
+# The pictures of README and docs; their fonts are the machine's, so record them where Inter is installed.
+pictures: $(DONE)/package $(DONE)/browser
+	@$(RUN) tools/pictures.py
 
 bench: $(DONE)/package $(DONE)/bench
 	@$(RUN) -m pytest benchmarks -s -p no:cacheprovider --benchmark-quiet $(ARGS)

@@ -373,8 +373,8 @@ class Live(_core.LiveState):
         >>> import engagekit as ek
         >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="demo", on="demo", points=60)]))
         >>> live.add("ann", "demo", "2026-01-01")
-        >>> live.card("ann", at="2026-01-31", language="de")
-        Card('ann', Engagement 34, mittel, Pflege, sinkend)
+        >>> live.card("ann", at="2026-03-01", language="de")
+        Card('ann', Engagement 19, niedrig, Pflege, sinkend)
         """
         from engagekit.explain import reasons
         from engagekit.show.card import Subject, card
