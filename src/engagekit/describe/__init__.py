@@ -1,5 +1,5 @@
 """Say in plain words what a model does."""
 
-from engagekit.describe.describe import describe
+from engagekit.describe.describe import describe, opening, sections
 
-__all__ = ["describe"]
+__all__ = ["describe", "opening", "sections"]

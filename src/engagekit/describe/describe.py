@@ -64,28 +64,31 @@ def describe(model: Model, *, width: int = WIDTH) -> str:
                demo (60 points) today
       nurture  every other prospect
     """
-    sections = [_opening(model, width)]
-    for heading, entries in _sections(model):
-        lines = list(_set(entries, width))
-        if lines:
-            sections.append("\n".join([heading, *lines]))
-    text = "\n\n".join(sections)
+    blocks = [textwrap.fill(opening(model), width, break_long_words=False)]
+    blocks += ["\n".join([heading, *_set(entries, width)]) for heading, entries in sections(model)]
+    text = "\n\n".join(blocks)
     # A name could hold what moves a terminal's cursor.
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
-def _opening(model: Model, width: int) -> str:
+def opening(model: Model) -> str:
+    """Say in a line or two what there is in a model."""
     things = (("rule", model.rules), ("absence", model.absences), ("repeat", model.repeats))
     counted = [_counted(len(members), noun) for noun, members in things if members]
     channels = _counted(len(model.channel_names), "channel")
     fading = f"Points are {decay_words(model.decay)}, unless a rule says otherwise."
     weights = "".join(f" All points count {words}." for words in weights_words(model.weights))
-    said = f"{model.name}: {listed(counted, 'and')} in {channels}. {fading}{weights}"
-    return textwrap.fill(said, width, break_long_words=False)
+    return f"{model.name}: {listed(counted, 'and')} in {channels}. {fading}{weights}"
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def sections(model: Model) -> list[tuple[str, list[Entry]]]:
+    """Say what a model does: headings, and under each what stands there, by name; none is empty."""
+    told = [(heading, list(entries)) for heading, entries in _sections(model)]
+    return [(heading, entries) for heading, entries in told if entries]
 
 
 def _sections(model: Model) -> Iterator[tuple[str, Iterable[Entry]]]:
