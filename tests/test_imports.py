@@ -75,7 +75,7 @@ ARROWS: dict[str, set[str]] = {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
         "threads", "_core",
     },
-    "show": {"errors", "model", "tables", "describe"},
+    "show": {"errors", "model", "tables", "describe", "explain"},
     "__main__": {"cli"},
 }  # fmt: skip
 
