@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,13 +84,15 @@ def _shown(outputs: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _relinked(text: str, here: Path) -> str:
-    """Let links that lead somewhere from the notebook's folder do so from the page's."""
-    parts = text.split("](../")
-    moved = [parts[0]]
-    for part in parts[1:]:
-        target, _, rest = part.partition(")")
-        moved.append(f"{Path(os.path.relpath(NOTEBOOKS.parent / target, here)).as_posix()}){rest}")
-    return "](".join(moved)
+    """Let links lead from the page's folder where they led from the notebook's; only the docs are pages."""
+
+    def moved(link: re.Match[str]) -> str:
+        target = (NOTEBOOKS / link[2]).resolve()
+        if not target.is_relative_to(ROOT / "docs"):
+            return link[1]
+        return f"[{link[1]}]({Path(os.path.relpath(target, here)).as_posix()})"
+
+    return re.sub(r"\[([^\]]+)\]\((\.\.?/[^)]+)\)", moved, text)
 
 
 def written(notebook: dict[str, Any]) -> str:
