@@ -63,7 +63,7 @@ ARROWS: dict[str, set[str]] = {
     "live": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts",
         "matching", "results", "running", "threads", "leads", "scores", "batch", "explain",
-        "keys", "reacting", "_core",
+        "keys", "reacting", "summary", "tables", "_core",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
@@ -84,7 +84,7 @@ ABOVE_ALL = {"__init__", "cli"}
 # the words), but only when it is called; so do scores their pictures.
 CALLS_BACK = {
     ("model", "batch"), ("model", "history"), ("model", "describe"),
-    ("scores", "show"), ("live", "show"),
+    ("scores", "show"), ("live", "show"), ("model", "show"),
 }  # fmt: skip
 
 # Slow to load or not always installed: imported only inside the functions that need them.
