@@ -45,14 +45,14 @@ ARROWS: dict[str, set[str]] = {
     "keys": {"errors", "model", "frames", "coding", "_core"},
     "explain": {
         "errors", "instants", "model", "plan", "frames", "columns", "events", "matching", "running", "keys",
-        "summary", "tables",
+        "summary", "tables", "_core",
     },
     "comparison": {"errors", "frames", "running", "keys", "explain", "summary", "tables"},
     "results": {"errors", "plan", "frames", "events", "_core"},
     "rollup": {"errors", "model", "plan", "frames", "coding", "contacts", "keys"},
     "scores": {
-        "errors", "model", "frames", "contacts", "datafiles", "keys", "explain", "comparison", "results",
-        "reacting", "rollup", "show", "summary",
+        "errors", "instants", "model", "frames", "contacts", "datafiles", "keys", "explain", "comparison",
+        "results", "reacting", "rollup", "score", "show", "summary",
     },
     "reacting": {"errors", "instants", "model", "plan", "frames", "coding", "keys"},
     "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
@@ -69,7 +69,7 @@ ARROWS: dict[str, set[str]] = {
     "live": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching",
         "results", "running", "leads", "scores", "classing", "attributes", "score", "statefiles",
-        "autosaving", "keeping", "_core",
+        "autosaving", "keeping", "explain", "_core",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
@@ -77,8 +77,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "course": {"frames", "plan", "running", "explain"},
     "show": {
-        "errors", "instants", "model", "frames", "comparison", "course", "describe", "explain", "summary",
-        "tables",
+        "errors", "instants", "model", "frames", "comparison", "course", "datafiles", "describe", "explain",
+        "summary", "tables",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -87,8 +87,11 @@ ARROWS: dict[str, set[str]] = {
 ABOVE_ALL = {"__init__", "cli"}
 
 # `model.score(...)` is where a reader looks for it, so the class calls the batch (and, to say what it does,
-# the words), but only when it is called.
-CALLS_BACK = {("model", "batch"), ("model", "history"), ("model", "describe")}
+# the words), but only when it is called; so do scores their pictures.
+CALLS_BACK = {
+    ("model", "batch"), ("model", "history"), ("model", "describe"),
+    ("scores", "show"), ("live", "show"),
+}  # fmt: skip
 
 # Slow to load or not always installed: imported only inside the functions that need them.
 LIBRARIES = {"duckdb", "jinja2", "nanoarrow", "narwhals", "pandas", "polars", "pyarrow", "tqdm"}

@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from engagekit.live import Live
     from engagekit.score import Score
     from engagekit.scores import Scores
+    from engagekit.show.card import Card
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Absence",
     "Amount",
+    "Card",
     "Channel",
     "Comparison",
     "Content",
@@ -81,6 +83,7 @@ __all__ = [
 
 # A model is declared without NumPy; what holds data is loaded, and NumPy with it, when it is first used.
 _LOADED_ON_USE = {
+    "Card": "engagekit.show.card",
     "Comparison": "engagekit.comparison",
     "Events": "engagekit.events",
     "Explanation": "engagekit.explain",

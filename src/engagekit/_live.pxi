@@ -830,6 +830,15 @@ cdef class LiveState:
             out.half, [channels[j] for j in range(self.terms.plan.channels)],
         )
 
+    def sums_of(self, int64_t code, int64_t at, int64_t since, double[::1] sums):
+        """S(r) of one contact by rule, as `score_one` takes it; its half. -1: its events are later."""
+        cdef Row out
+        cdef State row
+        self.ready()
+        if self.evaluate_row(code, at, since, False, &out, &row, self.channel_values, 1, &sums[0]) < 0:
+            return -1
+        return out.half
+
     def join(self, int64_t code, int64_t into):
         """Let a contact's events be another's, those to come too; every code of either leads to one row."""
         cdef int64_t source = self.row_of(code), target = self.row_of(into), i

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.contacts import Contacts
+    from engagekit.show.card import Card
 
 _NEVER: Final = 2**63 - 1
 _SLICE: Final = 4096
@@ -341,6 +342,54 @@ class Live(_core.LiveState):
                 raise self._overflow(code)
             row = self._rows.of(numbers, instant, self._type_names, aware=self.aware)
             return Score(contact, self.model, self._moment(instant), row)
+
+    def card(
+        self,
+        contact: int | str,
+        at: Any = None,
+        *,
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
+        theme: str | None = None,
+    ) -> Card:
+        """Make a contact's card, as `Scores.card` does; without what only the events know.
+
+        That is when the newest event of a reason was, how many there are, and the course of the last days.
+
+        Parameters
+        ----------
+        contact, at
+            As of `score`.
+        language, labels, theme
+            As of `Scores.card`.
+
+        Raises
+        ------
+        StateError, EventsError
+            As `score`.
+
+        Examples
+        --------
+        >>> import engagekit as ek
+        >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="demo", on="demo", points=60)]))
+        >>> live.add("ann", "demo", "2026-01-01")
+        >>> live.card("ann", at="2026-01-31", language="de")
+        Card('ann', Engagement 34, mittel, Pflege, sinkend)
+        """
+        from engagekit.explain import reasons
+        from engagekit.show.card import Subject, card
+
+        with self._lock:
+            score = self.score(contact, at)
+            row = score.to_dict()
+            code = self._find(contact, self._kind_of(contact))
+            code = self.row(code) if code >= 0 else code
+            sums = np.zeros((len(self._plan.names), 1))
+            self.sums_of(code, microseconds_of(score.at), self._attributes.since_of(code), sums[:, 0])
+        half = np.array([row["half"] == "customer"], np.int32)
+        found = reasons(self._plan, sums, half)
+        subject = Subject(model=self.model, contact=contact, at=score.at, row=row, reasons=found)
+        return card(subject, language=language, labels=labels, theme=theme)
 
     def scores(self, at: Any = None) -> Scores:
         """Score all contacts, in the order in which they first came; then those of `update` without events.

@@ -130,6 +130,8 @@ class RowNames:
 
 def value_of(out: Out, place: int) -> Any:
     """Return one value of a result column as Python has it."""
+    if out.kind == "text":
+        return out.values[place]
     value = out.values[place].item()
     if out.kind == "category":
         return None if value < 0 else (out.categories or [])[value]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from attrs import asdict, define, evolve
 
 from engagekit.errors import EngagekitError, EventsError, StateError
 from engagekit.frames import Frame, Out, arrow_stream, build, frame_of, to_arrow
+from engagekit.instants import EPOCH, microseconds_of
 from engagekit.keys import Keys
 from engagekit.model import Model
 from engagekit.results import outs_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from engagekit.model import Scale
     from engagekit.reacting import Evaluation, Standing
     from engagekit.rollup import Weight
+    from engagekit.show.card import Card
     from engagekit.show.flow import Flow
     from engagekit.show.history import History
     from engagekit.show.population import Population
@@ -225,6 +228,85 @@ class Scores:
             self._origin, self._keys(), self._columns, contact, events=events, at=at, kind=self._kind
         )
 
+    def card(
+        self,
+        contact: Any,
+        *,
+        at: Any = None,
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
+        theme: str | None = None,
+    ) -> Card:
+        """Make a contact's card: where they stand, why, and what comes next, as HTML and as a meter.
+
+        Parameters
+        ----------
+        contact
+            An id, of the key's kind.
+        at
+            Of scores at a frame of instants: which of the contact's instants is meant.
+        language
+            ``"en"`` or ``"de"``.
+        labels
+            Texts of your own, by key: ``{"phase.sales": "ready to buy", "rule.demo": "asked for a demo"}``.
+        theme
+            ``"light"`` or ``"dark"``; None: as the reader's system has it.
+
+        Returns
+        -------
+        Card
+            Of scores that have no events any more without the reasons and the last days.
+
+        Raises
+        ------
+        EventsError
+            If there is no such contact (the nearest ids are named), it is of another kind than the key, or
+            has several instants.
+        EngagekitError
+            If language, labels or theme are none.
+
+        Examples
+        --------
+        >>> import engagekit as ek, numpy as np
+        >>> times = np.array(["2026-01-01"], "datetime64[us]")
+        >>> model = ek.Model(rules=[ek.Rule(name="demo", on="demo", points=60)])
+        >>> scores = model.score({"contact": [7], "type": ["demo"], "time": times}, at="2026-01-01")
+        >>> scores.card(7)
+        Card(7, engagement 56, high, sales, rising)
+        """
+        from engagekit.explain import grounds, row_of
+        from engagekit.score import value_of
+        from engagekit.show.card import Subject, card
+
+        keys = self._keys()
+        row = row_of(keys, self._instants, contact, at)
+        known = None if self._origin is None else grounds(self._origin, row)
+        subject = Subject(
+            model=self.model,
+            contact=keys.at(row),
+            at=self.at or self._moment(row),
+            row={name: value_of(out, row) for name, out in self._columns.items() if name != self.key},
+            reasons=None if known is None else known.reasons,
+            course=None if known is None else known.course.tolist(),
+        )
+        return card(subject, language=language, labels=labels, theme=theme)
+
+    def _instants(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the instants of some rows, in microseconds."""
+        if self.at is not None:
+            return np.full(len(rows), microseconds_of(self.at))
+        if self._origin is not None:
+            return self._origin.some(rows).at
+        own = self._all({"at"})
+        if "at" not in own:
+            raise StateError("card: these scores do not know the rows' instants any more; score them again")
+        return np.asarray(own["at"].values[rows], np.int64)
+
+    def _moment(self, row: int) -> datetime:
+        micros = int(self._instants(np.array([row]))[0])
+        epoch = EPOCH if self._columns["last_event"].aware else EPOCH.replace(tzinfo=None)
+        return epoch + timedelta(microseconds=micros)
+
     def compare(self, other: Scores) -> Comparison:
         """Compare these scores with others, of another model or another instant: who changes, and why.
 
@@ -370,11 +452,11 @@ class Scores:
         7: 31 instants from 2026-01-01 00:00 UTC to 2026-01-31 00:00 UTC
         """
         from engagekit.show import looks
-        from engagekit.show.words import Words
+        from engagekit.show.words import words_of
 
         return looks.history(
             self._side(), contact, every=every, start=start, at=at, kind=self._kind,
-            words=Words(language, labels), theme=theme,
+            words=words_of(language, labels), theme=theme,
         )  # fmt: skip
 
     def flow(
@@ -412,10 +494,10 @@ class Scores:
         [('sales', 'nurture', 1)]
         """
         from engagekit.show import looks
-        from engagekit.show.words import Words
+        from engagekit.show.words import words_of
 
         earlier = Scores._side(since) if isinstance(since, Scores) else since
-        return looks.flow(self._side(), earlier, words=Words(language, labels), theme=theme)
+        return looks.flow(self._side(), earlier, words=words_of(language, labels), theme=theme)
 
     def population(
         self,
@@ -443,9 +525,9 @@ class Scores:
         prospect  nurture     0       1    0     0    1
         """
         from engagekit.show import looks
-        from engagekit.show.words import Words
+        from engagekit.show.words import words_of
 
-        return looks.population(self._side(), words=Words(language, labels), theme=theme)
+        return looks.population(self._side(), words=words_of(language, labels), theme=theme)
 
     def report(
         self,
@@ -495,11 +577,11 @@ class Scores:
         True
         """
         from engagekit.show import report
-        from engagekit.show.words import Words
+        from engagekit.show.words import words_of
 
         report.write(
             self._side(), path, since=Scores._side(since) if isinstance(since, Scores) else since, top=top,
-            stats=self.stats, notes=self.notes, words=Words(language, labels), theme=theme,
+            stats=self.stats, notes=self.notes, words=words_of(language, labels), theme=theme,
         )  # fmt: skip
 
     def _side(self) -> Side:

@@ -12,7 +12,7 @@ import numpy as np
 from attrs import define
 
 from engagekit.events import Events
-from engagekit.matching import Match, match
+from engagekit.matching import Match
 from engagekit.plan import CURVES, DECAYS, ON, UNLESS, Plan
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ class Matched:
     """What the decay leaves of a point."""
 
 
-def matched(plan: Plan, events: Events, at: int) -> dict[int, Matched]:
+def matched(plan: Plan, events: Events, at: int, table: Match) -> dict[int, Matched]:
     """List the matched events of one contact up to an instant, by rule; rules without any are left out."""
-    table = match(plan, events)
     until = int(np.searchsorted(events.times, at, "right"))
     known = _Known(plan, table, events, until, at)
     found = {}

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import evolve
 
 from engagekit.errors import EventsError, StateError
 from engagekit.explain.explanation import Explanation
-from engagekit.explain.matched import Matched, matched
-from engagekit.explain.origin import OneContact, Origin
+from engagekit.explain.matched import Matched
+from engagekit.explain.opened import Opened
+from engagekit.explain.origin import Origin
 from engagekit.explain.shares import Shares, shares
 from engagekit.frames import Out
 from engagekit.instants import EPOCH, microseconds_of, text_of
 from engagekit.keys import Keys
 from engagekit.model.wording import shown
-from engagekit.running import run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_NAMED = 5
-EMPTY = np.zeros(0)
 
 
 def explain(
@@ -55,17 +53,10 @@ def explain(
             "explain: expected scores that still have their events; these were loaded, pickled or copied, or "
             "made of more events than memory should hold: score the contact's events again, and explain that"
         )
-    row = row_of(origin, keys, contact, at)
-    job = origin.some(np.array([row]))
-    instant = int(job.at[0])
-    plan, code = origin.plan, int(job.contacts[0])
-    found: dict[int, Matched] = {}
-    sums, half = np.zeros((len(plan.names), 1)), np.zeros(1, np.int32)
-    if code >= 0:
-        own = OneContact(origin.events, code, origin.model.fields)
-        numbers = run(plan, own, evolve(job, contacts=np.zeros(1, np.int64)), threads=1, sums=True)
-        sums, half = numbers.sums, numbers.columns["half"]
-        found = matched(plan, own, instant)
+    row = row_of(keys, lambda rows: origin.some(rows).at, contact, at)
+    plan, opened = origin.plan, Opened.of(origin, row)
+    instant, found = opened.at, opened.found
+    sums, half = opened.sums, opened.half
     shared = shares(plan, sums, half)
     columns = _events(origin, found, shared) if events else _rules(origin, found, sums[:, 0], shared)
     connection = getattr(keys.out.like, "connection", None)
@@ -84,10 +75,12 @@ def explain(
     )
 
 
-def row_of(origin: Origin, keys: Keys, contact: Any, at: Any) -> int:
-    """Find the one row that is meant by a contact, and by an instant where it has several."""
+def row_of(
+    keys: Keys, instants_of: Callable[[NDArray[np.int64]], NDArray[np.int64]], contact: Any, at: Any
+) -> int:
+    """Find the one row that is meant, of a contact's rows and the instants of these."""
     rows = keys.rows_of(contact)
-    instants = origin.some(rows).at
+    instants = instants_of(rows)
     if at is not None:
         wanted = microseconds_of(at)
         found = rows[instants == wanted]

@@ -41,7 +41,7 @@ def history(
             "history: expected scores that still have their events; these were loaded, pickled or copied, or "
             "made of more events than memory should hold: score the contact's events again"
         )
-    row = row_of(origin, side.keys, contact, at)
+    row = row_of(side.keys, lambda rows: origin.some(rows).at, contact, at)
     last = int(origin.some(np.array([row])).at[0])
     instants = _instants(side, row, last, every, None if start is None else microseconds_of(start, "start"))
     course = course_of(origin, row, instants)

@@ -11,7 +11,7 @@ from engagekit.show.markup import Markup
 
 THEMES: Final = ("light", "dark")
 FONT: Final = (
-    'system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",'
+    'Inter,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",'
     '"Noto Sans","Liberation Sans",Arial,sans-serif'
 )
 

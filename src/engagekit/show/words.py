@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from engagekit.errors import EngagekitError
 from engagekit.model.wording import shown, suggestion
-from engagekit.show.markup import Markup, name
+from engagekit.show.markup import Markup, clean, name
 from engagekit.tables import figure, tenths
 
 LANGUAGES: Final = ("en", "de")
@@ -54,7 +54,9 @@ class Words:
         if language not in LANGUAGES:
             raise EngagekitError(f"language=: expected 'en' or 'de', got {shown(language)}")
         self.language = language
-        self._texts = _texts(language) if not labels else {**_texts(language), **_checked(labels)}
+        self._texts = _texts(language) if labels is None else {**_texts(language), **_checked(labels)}
+        own = {".": self["format.decimal"], ",": self["format.thousands"], "-": "\N{MINUS SIGN}"}
+        self._marks = str.maketrans(own)
 
     def __getitem__(self, key: str) -> str:
         return self._texts[key]
@@ -135,8 +137,19 @@ class Words:
 
     def _spelt(self, text: str) -> str:
         """Put the language's own separators into a number, and a minus as long as a plus."""
-        own = {".": self["format.decimal"], ",": self["format.thousands"], "-": "\N{MINUS SIGN}"}
-        return "".join(own.get(letter, letter) for letter in text)
+        return text.translate(self._marks)
+
+
+def words_of(language: str, labels: Mapping[str, str] | None = None) -> Words:
+    """Return words, the same object for the same language without labels: what is drawn with it is kept."""
+    if labels is not None:
+        return Words(language, labels)
+    return _plain_words(language)
+
+
+@cache
+def _plain_words(language: str) -> Words:
+    return Words(language)
 
 
 def _utc(at: datetime) -> datetime:
@@ -158,7 +171,8 @@ def _flat(table: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
     return found
 
 
-def _checked(labels: Any) -> Mapping[str, str]:
+def _checked(labels: Any) -> dict[str, str]:
+    """Refuse what cannot be labels, and clean those that can."""
     if not isinstance(labels, Mapping):
         raise EngagekitError(f"labels=: expected a dict, got {type(labels).__name__}")
     known = _texts("en")
@@ -167,4 +181,4 @@ def _checked(labels: Any) -> Mapping[str, str]:
             raise EngagekitError(f"labels=: expected texts by keys, got {shown(key)}: {shown(text)}")
         if key not in known and key.partition(".")[0] not in NAMED:
             raise EngagekitError(f"labels=: there is no text {shown(key)}{suggestion(key, known)}")
-    return labels
+    return {key: clean(text) for key, text in labels.items()}

@@ -1,0 +1,105 @@
+"""What a card tells of a score: the rules behind it, and how it came about over the last days."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import frozen
+
+from engagekit.explain.opened import Opened
+from engagekit.explain.origin import Origin
+from engagekit.explain.shares import shares
+from engagekit.instants import EARLIEST
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engagekit.plan import Plan
+
+DAYS = 90
+_DAY = 86_400_000_000
+
+
+@frozen(kw_only=True)
+class Reason:
+    """What a rule adds to a score.
+
+    Attributes
+    ----------
+    rule, channel
+        Their names.
+    contribution
+        Points, of which those of all rules add up to the score.
+    events, last
+        How many events count and when the newest of them does (microseconds); None: that is not known.
+    """
+
+    rule: str
+    channel: str
+    contribution: float
+    events: int | None = None
+    last: int | None = None
+
+
+@frozen(kw_only=True)
+class Grounds:
+    """What a score rests on.
+
+    Attributes
+    ----------
+    reasons
+        The rules that add to it or take from it, the strongest first.
+    course
+        Engagement at the end of each of the last days, up to the instant; NaN before the first event.
+    """
+
+    reasons: list[Reason]
+    course: NDArray[np.float64]
+
+
+def grounds(origin: Origin, row: int) -> Grounds:
+    """Look into the events of the contact in a row.
+
+    Cost: one pass over the contact's events for each of the days.
+    """
+    opened = Opened.of(origin, row)
+    instants = np.arange(opened.at - DAYS * _DAY, opened.at + 1, _DAY)
+    course = opened.course(instants[instants >= EARLIEST], _DAY)
+    found = reasons(opened.plan, opened.sums, opened.half)
+    known = {opened.plan.names[r]: one for r, one in opened.found.items()}
+    dated = [
+        Reason(
+            rule=each.rule,
+            channel=each.channel,
+            contribution=each.contribution,
+            events=int(known[each.rule].kept.sum()),
+            last=int(known[each.rule].time[known[each.rule].kept][-1]),
+        )
+        for each in found
+    ]
+    return Grounds(reasons=dated, course=course)
+
+
+def reasons(plan: Plan, sums: NDArray[np.float64], half: NDArray[np.int32]) -> list[Reason]:
+    """Share a score out among its rules, the strongest first; those that add nothing are left out.
+
+    Parameters
+    ----------
+    plan
+        The model's plan.
+    sums
+        S(r) of one contact, rules x 1.
+    half
+        0 (prospect) or 1 (customer), of that contact.
+    """
+    contribution = shares(plan, sums, half).contribution[:, 0]
+    order = np.argsort(-np.abs(contribution), kind="stable")
+    return [
+        Reason(
+            rule=plan.names[r],
+            channel=plan.channels[plan.rules["channel"][r]],
+            contribution=float(contribution[r]),
+        )
+        for r in order[contribution[order] != 0].tolist()
+    ]

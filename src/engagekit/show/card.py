@@ -1,0 +1,339 @@
+"""The contact card: where somebody stands, why, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import isnan
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from engagekit.show.gauge import GAUGE_CSS, Gauge, pace_of
+from engagekit.show.markup import Markup, clean, element, shortened
+from engagekit.show.pages import rendered
+from engagekit.show.sparkline import SPARKLINE_CSS, sparkline
+from engagekit.show.theme import scoped, theme_of
+from engagekit.show.words import Words, words_of
+
+if TYPE_CHECKING:
+    from engagekit.explain import Reason
+    from engagekit.model import Model
+
+MOST_REASONS: Final = 5
+MOST_CHANNELS: Final = 8
+_DAY: Final = timedelta(days=1)
+
+CARD_CSS: Final = (
+    GAUGE_CSS
+    + SPARKLINE_CSS
+    + """
+.ek:not(svg) :not(svg,svg *,style){all:revert}
+.ek.card{container-type:inline-size;max-width:720px;text-align:start;font-size:14px;line-height:1.4}
+.ek .sheet{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:20px 24px}
+.ek .sheet p,.ek .sheet dl,.ek .sheet dd,.ek .sheet figure{margin:0}
+.ek .sheet header{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 10px}
+.ek .sheet .who{font-size:20px;font-weight:600;letter-spacing:-.01em;overflow-wrap:anywhere}
+.ek .sheet .badge{border:1px solid var(--line);border-radius:6px;padding:0 7px;font-size:12.5px}
+.ek .sheet .when{color:var(--quiet);margin-inline-start:auto;font-size:12.5px}
+.ek .sheet .top{display:grid;grid-template-columns:212px minmax(0,1fr);gap:16px 36px;align-items:center}
+.ek .sheet .top{margin:14px 0 22px}
+.ek .sheet dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:5px 16px}
+.ek .sheet dt{color:var(--quiet)}
+.ek .sheet dd{overflow-wrap:anywhere}
+.ek .sheet .tables{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:20px 36px}
+.ek .sheet .tables{align-items:start}
+.ek .sheet table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
+.ek .sheet caption{text-align:start;font-weight:600;padding:0 0 4px;font-size:13.5px}
+.ek .sheet th{font-weight:400;font-size:12px;color:var(--quiet);text-align:start;padding:0 0 3px}
+.ek .sheet td{padding:4px 0;border-top:1px solid var(--line);vertical-align:baseline;overflow-wrap:anywhere}
+.ek .sheet td+td,.ek .sheet th+th{padding-inline-start:12px}
+.ek .sheet .right{text-align:end;white-space:nowrap}
+.ek .sheet .dim,.ek .sheet .rest td,.ek .sheet .dates,.ek .sheet figcaption{color:var(--quiet)}
+.ek .sheet td.bars{width:40%;min-width:48px;vertical-align:middle}
+.ek .bar{display:block;width:100%;height:8px}
+.ek .bar .plus{fill:var(--faint)}
+.ek .bar .minus{fill:var(--alarm)}
+.ek .bar .zero{fill:var(--quiet)}
+.ek .sheet figure{margin-top:14px}
+.ek .sheet figcaption,.ek .sheet .dates{font-size:12px}
+.ek .sheet .dates{display:flex;justify-content:space-between}
+@container (max-width:560px){
+.ek .sheet{padding:16px}
+.ek .sheet .top,.ek .sheet .tables{grid-template-columns:minmax(0,1fr)}
+.ek .sheet .meter{width:212px;max-width:100%;margin:0 auto}
+}
+@media print{.ek .sheet{break-inside:avoid}}
+""".replace("\n", "")
+)
+
+
+@frozen(kw_only=True)
+class Subject:
+    """Whom a card is about, and what is known.
+
+    Attributes
+    ----------
+    model, contact, at
+        The model, who, and the instant.
+    row
+        The result's columns of the contact.
+    reasons
+        What the score rests on, the strongest first; None: that is not known any more.
+    course
+        The engagement of each of the last days, oldest first; None: that is not known.
+    """
+
+    model: Model
+    contact: Any
+    at: datetime
+    row: Mapping[str, Any]
+    reasons: Sequence[Reason] | None = None
+    course: Sequence[float] | None = None
+
+
+class Card:
+    """A contact's card, as HTML and as a picture; made by `Scores.card` and `Live.card`.
+
+    Attributes
+    ----------
+    contact, at
+        Who, and the instant.
+    html
+        The whole card: one element with a style of its own, without scripts, that asks for nothing outside.
+
+    Examples
+    --------
+    >>> import engagekit as ek
+    >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="demo", on="demo", points=60)]))
+    >>> live.add("ann", "demo", "2026-01-01")
+    >>> card = live.card("ann", at="2026-01-01")
+    >>> card
+    Card('ann', engagement 56, high, sales, rising)
+    >>> card.html[:8], card.gauge[:4]
+    ('<article', '<svg')
+    """
+
+    def __init__(self, *, contact: Any, at: datetime, html: str, gauge: Gauge) -> None:
+        self.contact = contact
+        self.at = at
+        self.html = html
+        self._gauge = gauge
+
+    @property
+    def gauge(self) -> str:
+        """The round meter alone, as SVG; it is as large as what it stands in."""
+        return str(self._gauge.alone())
+
+    def __repr__(self) -> str:
+        return f"Card({shortened(repr(self.contact), 60)}, {self._gauge.title})"
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def card(
+    subject: Subject,
+    *,
+    language: str = "en",
+    labels: Mapping[str, str] | None = None,
+    theme: str | None = None,
+) -> Card:
+    """Make the card of a contact; see `Scores.card`."""
+    words, theme = words_of(language, labels), theme_of(theme)
+    row = subject.row
+    shown = Gauge(
+        model=subject.model,
+        **{name: row[name] for name in ("half", "phase", "engagement", "level", "momentum")},
+        words=words,
+        theme=theme,
+    )
+    scope, css = scoped(CARD_CSS)
+    reasons, rest = (None, None) if subject.reasons is None else _strongest(subject, words)
+    html = rendered(
+        "card.html",
+        scope=scope,
+        css=css,
+        theme=theme,
+        words=words,
+        title=words.plain("card.title", contact=shortened(clean(subject.contact), 80), summary=shown.title),
+        contact=subject.contact,
+        at=subject.at,
+        badges=_badges(row, words),
+        meter=shown.within(),
+        facts=_facts(subject, words),
+        score=words.signed(row["score"], 1).removeprefix("+"),
+        reasons=reasons,
+        rest=rest,
+        dated=any(each.last is not None for each in subject.reasons or ()),
+        channels=_channels(row, words),
+        course=_course(subject, words),
+    )
+    return Card(contact=subject.contact, at=subject.at, html=str(html), gauge=shown)
+
+
+def _badges(row: Mapping[str, Any], words: Words) -> list[Markup]:
+    found = [("grade", row.get("rating")), ("stage", row.get("stage"))]
+    return [words.name(kind, value, 16) for kind, value in found if value is not None]
+
+
+def _facts(subject: Subject, words: Words) -> list[tuple[str, object]]:
+    """Say what there is to know, each with its term."""
+    row = subject.row
+    facts: list[tuple[str, object]] = [
+        (words["card.next"], _next(subject, words)),
+        (words["card.pace"], _pace(row["momentum"], words)),
+        (words["card.last"], _last(subject, words)),
+    ]
+    if row.get("content") is not None:
+        facts.append((words["card.offer"], words.name("content", row["content"])))
+    facts += [
+        (words[f"card.{column}"], words.name(column, row[column]))
+        for column in ("intent", "persona")
+        if row.get(column) is not None
+    ]
+    if row.get("fit") is not None:
+        said = words.sentence(
+            "card.fit_known", fit=words.whole(int(row["fit"])), share=words.percent(row["fit_known"] or 0.0)
+        )
+        facts.append((words["card.fit"], said))
+    return facts
+
+
+def _next(subject: Subject, words: Words) -> Markup:
+    """Say what changes when, if nothing else happens."""
+    row = subject.row
+    if row["next_change"] is None:
+        return words.sentence("card.stays")
+    ranks = ("none", "low", "medium", "high")
+    before, after = ranks.index(row["level"]), ranks.index(row["next_level"] or "none")
+    parts = [] if before == after else ["falls" if after < before else "rises"]
+    if row["next_phase"] is not None and row["next_phase"] != row["phase"]:
+        parts.append("moves")
+    return words.sentence(
+        f"card.{'_and_'.join(parts) or 'stays'}",
+        level=words[f"level.{row['next_level']}"],
+        phase=words.name("phase", str(row["next_phase"])),
+        date=words.date(row["next_change"], near=subject.at),
+    )
+
+
+def _pace(momentum: float | None, words: Words) -> Markup:
+    if momentum is None:
+        return words.sentence("card.momentum_unknown")
+    return words.sentence(
+        "card.momentum",
+        pace=words[f"pace.{pace_of(momentum)}"],
+        momentum=words.signed(momentum),
+        share=words.percent((1 + momentum) / (1 - momentum)) if momentum < 1 else "\N{INFINITY}",
+    )
+
+
+def _last(subject: Subject, words: Words) -> Markup:
+    row = subject.row
+    if row["last_event"] is None:
+        return words.sentence("card.no_activity")
+    days = int(row["silent_days"] or 0)
+    return words.sentence(
+        "card.activity",
+        type=words.name("type", str(row["last_type"])),
+        date=words.date(row["last_event"], near=subject.at),
+        days=words.count("days", days) if days else words["days.today"],
+    )
+
+
+def _strongest(subject: Subject, words: Words) -> tuple[list[dict[str, object]], dict[str, object] | None]:
+    """Set out the strongest reasons, and in one line what else there is: together the score that is shown."""
+    found = subject.reasons or ()
+    large = [each for each in found[:MOST_REASONS] if round(each.contribution, 1)]
+    told: list[dict[str, object]] = []
+    for each in large:
+        said: Markup = words.name("rule", each.rule, 36)
+        if each.events is not None and each.events > 1:
+            said = Markup(
+                f'{said} <span class="dim">\N{MULTIPLICATION SIGN}{words.whole(each.events)}</span>'
+            )
+        told.append(
+            {
+                "said": said,
+                "points": words.signed(each.contribution, 1),
+                "date": "" if each.last is None else _day(each.last, subject.at, words),
+            }
+        )
+    left = round(subject.row["score"], 1) - sum(round(each.contribution, 1) for each in large)
+    others = len(found) - len(large)
+    if not others and not round(left, 1):
+        return told, None
+    count = words.count("more", others)
+    exact = not round(left - sum(each.contribution for each in found[len(large) :]), 1)
+    why = words["card.rounding"] if not others else count if exact else words.plain("card.rest", count=count)
+    return told, {"said": why, "points": words.signed(left, 1)}
+
+
+def _day(micros: int, at: datetime, words: Words) -> str:
+    epoch = datetime(1970, 1, 1, tzinfo=at.tzinfo)
+    return words.date(epoch + timedelta(microseconds=micros), near=at)
+
+
+def _channels(row: Mapping[str, Any], words: Words) -> list[dict[str, object]]:
+    """Set out the channels, the strongest first, as bars from a common zero."""
+    prefix = "channel_"
+    scores = {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
+    found = sorted(
+        ((name, value) for name, value in scores.items() if round(value, 1)), key=lambda each: -abs(each[1])
+    )
+    shown, others = found[:MOST_CHANNELS], [value for _, value in found[MOST_CHANNELS:]]
+    low = min(0.0, *(value for _, value in shown), sum(others)) if shown else 0.0
+    high = max(0.0, *(value for _, value in shown), sum(others)) if shown else 0.0
+    told: list[dict[str, object]] = [
+        {
+            "said": words.name("channel", name, 24),
+            "bar": _bar(value, low, high),
+            "points": words.signed(value, 1),
+        }
+        for name, value in shown
+    ]
+    if others:
+        rest = sum(others)
+        said = words.count("more", len(others))
+        told.append({"said": said, "bar": _bar(rest, low, high), "points": words.signed(rest, 1)})
+    return told
+
+
+def _bar(value: float, low: float, high: float) -> Markup:
+    """Draw a bar between the least and the most of all of them."""
+    scale = 100 / (high - low)
+    zero, end = -low * scale, (value - low) * scale
+    attributes = {
+        "class": "bar",
+        "viewBox": "0 0 100 9",
+        "preserveAspectRatio": "none",
+        "aria-hidden": "true",
+    }
+    length = {"x": min(zero, end), "y": 0.5, "width": abs(end - zero), "height": 8}
+    bar = element("rect", {"class": "plus" if value > 0 else "minus", **length})
+    line = element("rect", {"class": "zero", "x": min(zero, 99.2), "y": 0, "width": 0.8, "height": 9})
+    return element("svg", attributes, bar, line)
+
+
+def _course(subject: Subject, words: Words) -> dict[str, object] | None:
+    """Draw the last days, from the first on that anything is known of."""
+    course = subject.course
+    if course is None or len(course) == 0 or all(map(isnan, course)):
+        return None
+    first = subject.at - (len(course) - 1) * _DAY
+    start = next(place for place, each in enumerate(course) if not isnan(each))
+    label = words.plain(
+        "card.course_told",
+        **{
+            "first": words.whole(int(course[start])),
+            "from": words.date(first + start * _DAY, near=subject.at),
+            "now": words.whole(int(course[-1])),
+            "to": words.date(subject.at, near=subject.at),
+            "most": words.whole(int(max(each for each in course if not isnan(each)))),
+        },
+    )
+    return {
+        "line": sparkline(course, subject.model.levels, label),
+        "first": words.date(first, near=subject.at),
+    }
