@@ -8,7 +8,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: compiled-module-is-gone help demo test bench lint format docs dist clean
+.PHONY: compiled-module-is-gone help demo test browser pictures bench lint format docs dist clean
 
 PYTHON ?=
 ARGS ?=
@@ -38,7 +38,7 @@ $(DONE)/package: $(DONE)/venv $(CORE) $(if $(wildcard src/engagekit/_core*.so),,
 	@$(PIP) install --editable ".[files]" --group demo
 	@touch $@
 
-$(DONE)/test $(DONE)/bench $(DONE)/lint $(DONE)/docs $(DONE)/build: $(DONE)/%: $(DONE)/venv pyproject.toml
+$(DONE)/test $(DONE)/browser $(DONE)/bench $(DONE)/lint $(DONE)/docs $(DONE)/build: $(DONE)/%: $(DONE)/venv pyproject.toml
 	@echo "Installing what '$*' needs into $(VENV)"
 	@$(PIP) install --group $*
 	@touch $@
@@ -55,6 +55,21 @@ demo: $(DONE)/package
 
 test: $(DONE)/package $(DONE)/test
 	@$(RUN) -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+# What a browser shows; needs Chromium, and npm for the checker of accessibility.
+AXE := build/browser/axe.min.js
+browser: $(DONE)/package $(DONE)/browser $(AXE)
+	@$(RUN) -m pytest tests/browser $(ARGS)
+
+$(AXE):
+	@command -v npm >/dev/null || { echo "make browser needs npm (for apt: npm)" >&2; exit 1; }
+	@mkdir -p $(@D)
+	@cd $(@D) && npm pack --silent axe-core@4.10.3 >/dev/null && tar -xzf axe-core-*.tgz --strip-components=1 package/axe.min.js
+	@touch $@
+
+# The pictures of README and docs; their fonts are the machine's, so record them where Inter is installed.
+pictures: $(DONE)/package $(DONE)/browser
+	@$(RUN) tools/pictures.py
 
 bench: $(DONE)/package $(DONE)/bench
 	@$(RUN) -m pytest benchmarks -s -p no:cacheprovider --benchmark-quiet $(ARGS)

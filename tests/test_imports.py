@@ -69,7 +69,7 @@ ARROWS: dict[str, set[str]] = {
     "live": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "matching",
         "results", "running", "leads", "scores", "classing", "attributes", "score", "statefiles",
-        "autosaving", "keeping", "explain", "_core",
+        "autosaving", "keeping", "explain", "summary", "tables", "_core",
     },
     "history": {
         "errors", "instants", "model", "plan", "frames", "coding", "events", "contacts", "batch", "running",
@@ -90,7 +90,7 @@ ABOVE_ALL = {"__init__", "cli"}
 # the words), but only when it is called; so do scores their pictures.
 CALLS_BACK = {
     ("model", "batch"), ("model", "history"), ("model", "describe"),
-    ("scores", "show"), ("live", "show"),
+    ("scores", "show"), ("live", "show"), ("model", "show"),
 }  # fmt: skip
 
 # Slow to load or not always installed: imported only inside the functions that need them.

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import numpy as np
-from attrs import define
+from attrs import asdict, define
 
 from engagekit import _core, statefiles
 from engagekit.attributes import Attributes, kind_in, values_of
@@ -33,6 +33,8 @@ from engagekit.results import result_columns, taken
 from engagekit.running import Numbers, attach, contents_of
 from engagekit.score import NAIVE_EPOCH, RowNames, Score, score_of
 from engagekit.scores import Scores, Stats
+from engagekit.summary import printable
+from engagekit.tables import html_table, paragraph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -373,8 +375,8 @@ class Live(_core.LiveState):
         >>> import engagekit as ek
         >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="demo", on="demo", points=60)]))
         >>> live.add("ann", "demo", "2026-01-01")
-        >>> live.card("ann", at="2026-01-31", language="de")
-        Card('ann', Engagement 34, mittel, Pflege, sinkend)
+        >>> live.card("ann", at="2026-03-01", language="de")
+        Card('ann', Engagement 19, niedrig, Pflege, sinkend)
         """
         from engagekit.explain import reasons
         from engagekit.show.card import Subject, card
@@ -983,6 +985,13 @@ class Live(_core.LiveState):
 
     def _name(self, code: int) -> Any:
         return self._ids_out([code]).objects()[0]
+
+    def _repr_html_(self) -> str:
+        told = asdict(self.stats)
+        rows = [["", "count"], *([name.replace("_", " "), f"{count:,}"] for name, count in told.items())]
+        named = paragraph(f"{self!r} of the model {printable(self.model.name)}")
+        at = "" if self.position is None else paragraph(f"Read as far as {printable(str(self.position))}")
+        return f"<div>{named}{at}{html_table(rows, 'What has been taken in', right=range(1, 2))}</div>"
 
     def __repr__(self) -> str:
         stats, newest = self.stats, self.newest

@@ -71,21 +71,8 @@ def describe(model: Model, *, width: int = WIDTH) -> str:
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
-def sections(model: Model) -> list[tuple[str, list[Entry]]]:
-    """Say what a model does, section by section: a heading, and a name and a sentence for each thing.
-
-    Examples
-    --------
-    >>> import engagekit as ek
-    >>> sections(ek.Model(rules=[ek.Rule(name="demo", on="demo_request", points=60)]))[0]
-    ('Points in other', [('demo', '+60 points for demo_request')])
-    """
-    told = [(heading, list(entries)) for heading, entries in _sections(model)]
-    return [(heading, entries) for heading, entries in told if entries]
-
-
 def opening(model: Model) -> str:
-    """Say in a sentence or two what a model consists of."""
+    """Say in a line or two what there is in a model."""
     things = (("rule", model.rules), ("absence", model.absences), ("repeat", model.repeats))
     counted = [_counted(len(members), noun) for noun, members in things if members]
     channels = _counted(len(model.channel_names), "channel")
@@ -96,6 +83,12 @@ def opening(model: Model) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def sections(model: Model) -> list[tuple[str, list[Entry]]]:
+    """Say what a model does: headings, and under each what stands there, by name; none is empty."""
+    told = [(heading, list(entries)) for heading, entries in _sections(model)]
+    return [(heading, entries) for heading, entries in told if entries]
 
 
 def _sections(model: Model) -> Iterator[tuple[str, Iterable[Entry]]]:

@@ -373,6 +373,11 @@ class Model(Declared):
 
         return describe(self)
 
+    def _repr_html_(self) -> str:
+        from engagekit.show.model import model_page
+
+        return str(model_page(self))
+
     def features(
         self,
         events: Any,
