@@ -137,7 +137,7 @@ def test_the_table_is_the_result_s(written):
     assert [row["contact"] for row in rows] == [str(each) for each in frame["contact"][order]]
     for row, place in zip(rows, order, strict=True):
         assert row["engagement"] == str(int(frame["engagement"][place]))
-        assert row["score"] == words.tenths(frame["score"][place])
+        assert row["score"] == f"{frame['score'][place]:,.1f}"
         assert row["momentum"] == words.signed(frame["momentum"][place])
         assert (row["level"], row["half"]) == (frame["level"][place], frame["half"][place])
         assert row["phase"] == frame["phase"][place]

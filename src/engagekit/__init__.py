@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from engagekit.score import Score
     from engagekit.scores import Scores
     from engagekit.show.card import Card
+    from engagekit.show.flow import Flow
+    from engagekit.show.history import History
+    from engagekit.show.population import Population
 
 __version__ = "0.1.0"
 
@@ -59,6 +62,8 @@ __all__ = [
     "Exclude",
     "Explanation",
     "Fit",
+    "Flow",
+    "History",
     "Lifecycle",
     "Limit",
     "Live",
@@ -67,6 +72,7 @@ __all__ = [
     "Momentum",
     "Persona",
     "Phase",
+    "Population",
     "Qualification",
     "Repeat",
     "Rule",
@@ -87,7 +93,10 @@ _LOADED_ON_USE = {
     "Comparison": "engagekit.comparison",
     "Events": "engagekit.events",
     "Explanation": "engagekit.explain",
+    "Flow": "engagekit.show.flow",
+    "History": "engagekit.show.history",
     "Live": "engagekit.live",
+    "Population": "engagekit.show.population",
     "Score": "engagekit.score",
     "Scores": "engagekit.scores",
 }

@@ -189,7 +189,7 @@ def _person(contact: Any, own: Mapping[str, Any], at: int, words: Words, course:
     return Person(
         contact=contact,
         score=own["score"],
-        shown_score=words.tenths(own["score"]),
+        shown_score=words.signed(own["score"], 1).removeprefix("+"),
         engagement=own["engagement"],
         # rounded down, so that it never seems to reach a bound that it does not
         shown_engagement=words.whole(int(own["engagement"])),
