@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser, Page, Route
 
 
@@ -22,16 +24,31 @@ class Seen:
         self._contexts: list[Any] = []
         self.faults: list[str] = []
 
-    def page(self, body: str, *, width: int = 800, height: int = 600, scheme: Any = "light") -> Page:
+    def page(self, body: str, **options: Any) -> Page:
         """Open a page with a body."""
-        context = self._browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = self._new(**options)
+        page.set_content(f"{HEAD}{body}</main></body></html>")
+        return page
+
+    def file(self, path: Path, **options: Any) -> Page:
+        """Open a file, which is all that it may ask for."""
+        page = self._new(**options)
+        page.route(path.as_uri(), lambda route: route.continue_())
+        page.goto(path.as_uri())
+        return page
+
+    def _new(
+        self, *, width: int = 800, height: int = 600, scheme: Any = "light", scripts: bool = True
+    ) -> Page:
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=scripts
+        )
         self._contexts.append(context)
         page = context.new_page()
         page.on("console", lambda said: self.faults.append(f"{said.type}: {said.text}"))
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("dialog", lambda dialog: self.faults.append(f"dialog: {dialog.message}"))
         page.route("**/*", self._refuse)
-        page.set_content(f"{HEAD}{body}</main></body></html>")
         return page
 
     def _refuse(self, route: Route) -> None:

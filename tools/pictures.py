@@ -11,6 +11,7 @@ import sys
 import zlib
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import engagekit as ek
 
@@ -38,6 +39,19 @@ def cards() -> dict[str | None, ek.Card]:
     model = ek.Model.load(ROOT / "examples" / "models" / "grocery.toml")
     scores = model.score(events, at="2018-01-01T04:01:20Z")
     return {theme: scores.card(CONTACT, labels=LABELS, theme=theme) for theme in (*THEMES, None)}
+
+
+def report() -> str:
+    """Write the report on the grocery shop."""
+    import pyarrow.parquet as pq
+
+    data = ROOT / "examples" / "data" / "completejourney"
+    model = ek.Model.load(ROOT / "examples" / "models" / "grocery.toml")
+    events, contacts = (pq.read_table(data / f"{name}.parquet") for name in ("events", "contacts"))
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "report.html")
+        model.score(events, at="2018-01-01T04:01:20Z", contacts=contacts).report(file, since="90d")
+        return file.read_text("utf-8")
 
 
 def meter_file(theme: str | None) -> str:
@@ -81,6 +95,9 @@ def main() -> None:
             page.set_content(f"<style>body{{margin:0}}</style>{card.html}")
             png = page.locator("article").screenshot(omit_background=True)
             (PICTURES / f"card-{theme}.png").write_bytes(signed(png, card.html))
+        page = browser.new_page(viewport={"width": 1200, "height": 950}, color_scheme="light")
+        page.set_content(report())
+        page.screenshot(path=PICTURES / "report.png")
         browser.close()
     sys.stdout.write(f"Pictures are in {PICTURES.relative_to(ROOT)}\n")
 

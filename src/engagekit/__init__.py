@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from engagekit.live import Live, Score
     from engagekit.scores import Scores
     from engagekit.show.card import Card
+    from engagekit.show.flow import Flow
+    from engagekit.show.history import History
+    from engagekit.show.population import Population
 
 __version__ = "0.1.0"
 
@@ -58,6 +61,8 @@ __all__ = [
     "Exclude",
     "Explanation",
     "Fit",
+    "Flow",
+    "History",
     "Lifecycle",
     "Limit",
     "Live",
@@ -66,6 +71,7 @@ __all__ = [
     "Momentum",
     "Persona",
     "Phase",
+    "Population",
     "Qualification",
     "Repeat",
     "Rule",
@@ -86,7 +92,10 @@ _LOADED_ON_USE = {
     "Comparison": "engagekit.comparison",
     "Events": "engagekit.events",
     "Explanation": "engagekit.explain",
+    "Flow": "engagekit.show.flow",
+    "History": "engagekit.show.history",
     "Live": "engagekit.live",
+    "Population": "engagekit.show.population",
     "Score": "engagekit.live",
     "Scores": "engagekit.scores",
 }

@@ -452,11 +452,11 @@ class Scores:
         7: 31 instants from 2026-01-01 00:00 UTC to 2026-01-31 00:00 UTC
         """
         from engagekit.show import looks
-        from engagekit.show.words import Words
+        from engagekit.show.words import words_of
 
         return looks.history(
             self._side(), contact, every=every, start=start, at=at, kind=self._kind,
-            words=Words(language, labels), theme=theme,
+            words=words_of(language, labels), theme=theme,
         )  # fmt: skip
 
     def flow(
@@ -494,10 +494,10 @@ class Scores:
         [('sales', 'nurture', 1)]
         """
         from engagekit.show import looks
-        from engagekit.show.words import Words
+        from engagekit.show.words import words_of
 
         earlier = Scores._side(since) if isinstance(since, Scores) else since
-        return looks.flow(self._side(), earlier, words=Words(language, labels), theme=theme)
+        return looks.flow(self._side(), earlier, words=words_of(language, labels), theme=theme)
 
     def population(
         self,
@@ -525,9 +525,9 @@ class Scores:
         prospect  nurture     0       1    0     0    1
         """
         from engagekit.show import looks
-        from engagekit.show.words import Words
+        from engagekit.show.words import words_of
 
-        return looks.population(self._side(), words=Words(language, labels), theme=theme)
+        return looks.population(self._side(), words=words_of(language, labels), theme=theme)
 
     def report(
         self,
@@ -577,11 +577,11 @@ class Scores:
         True
         """
         from engagekit.show import report
-        from engagekit.show.words import Words
+        from engagekit.show.words import words_of
 
         report.write(
             self._side(), path, since=Scores._side(since) if isinstance(since, Scores) else since, top=top,
-            stats=self.stats, notes=self.notes, words=Words(language, labels), theme=theme,
+            stats=self.stats, notes=self.notes, words=words_of(language, labels), theme=theme,
         )  # fmt: skip
 
     def _side(self) -> Side:

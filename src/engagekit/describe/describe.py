@@ -98,12 +98,6 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def sections(model: Model) -> list[tuple[str, list[Entry]]]:
-    """Say what a model does: headings, and under each what stands there, by name; none is empty."""
-    told = [(heading, list(entries)) for heading, entries in _sections(model)]
-    return [(heading, entries) for heading, entries in told if entries]
-
-
 def _sections(model: Model) -> Iterator[tuple[str, Iterable[Entry]]]:
     yield "Names for events", [signal_entry(signal) for signal in model.signals]
     yield "Events that do not count", [exclude_entry(exclude) for exclude in model.excludes]

@@ -3,6 +3,7 @@
 from engagekit.explain.explanation import Explanation
 from engagekit.explain.grounds import MOST_DATED, Grounds, Reason, grounds, reasons
 from engagekit.explain.one import explain, row_of
+from engagekit.explain.opened import Opened
 from engagekit.explain.origin import OneContact, Origin
 from engagekit.explain.shares import Shares, shares
 
@@ -11,6 +12,7 @@ __all__ = [
     "Explanation",
     "Grounds",
     "OneContact",
+    "Opened",
     "Origin",
     "Reason",
     "Shares",

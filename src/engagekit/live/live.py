@@ -9,6 +9,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from attrs import asdict
 
 from engagekit import _core
 from engagekit.errors import EventsError, StateError
@@ -24,6 +25,8 @@ from engagekit.live.stats import LiveStats
 from engagekit.model import Model
 from engagekit.model.durations import duration_text, parse_duration
 from engagekit.plan import LEVELS, lower, microseconds
+from engagekit.summary import printable
+from engagekit.tables import html_table, paragraph
 
 if TYPE_CHECKING:
     from engagekit.live.score import Score
@@ -209,8 +212,8 @@ class Live(_core.LiveState):
         >>> import engagekit as ek
         >>> live = ek.Live(ek.Model(rules=[ek.Rule(name="demo", on="demo", points=60)]))
         >>> live.add("ann", "demo", "2026-01-01")
-        >>> live.card("ann", at="2026-01-31", language="de")
-        Card('ann', Engagement 34, mittel, Pflege, sinkend)
+        >>> live.card("ann", at="2026-03-01", language="de")
+        Card('ann', Engagement 19, niedrig, Pflege, sinkend)
         """
         from engagekit.show.card import Subject, card
 
@@ -599,6 +602,13 @@ class Live(_core.LiveState):
 
     def _present(self) -> int:
         return now() if self.clock is None else microseconds_of(self.clock(), "clock")
+
+    def _repr_html_(self) -> str:
+        told = asdict(self.stats)
+        rows = [["", "count"], *([name.replace("_", " "), f"{count:,}"] for name, count in told.items())]
+        named = paragraph(f"{self!r} of the model {printable(self.model.name)}")
+        at = "" if self.position is None else paragraph(f"Read as far as {printable(str(self.position))}")
+        return f"<div>{named}{at}{html_table(rows, 'What has been taken in', right=range(1, 2))}</div>"
 
     def __repr__(self) -> str:
         stats, newest = self.stats, self.newest

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from attrs import define
 
+from engagekit.show.letters import extent, fitted
 from engagekit.show.markup import Markup, clean, element, number
-from engagekit.show.picture import NOBODY, alone, breadth, colours_of, fitted, picture
+from engagekit.show.picture import NOBODY, alone, colours_of, picture
 from engagekit.show.stacking import apart
 from engagekit.show.words import Words
 
@@ -227,7 +228,7 @@ class Flow:
 
     def _room(self, nodes: Sequence[Node], most: float) -> float:
         """Tell how much room the labels of one side take."""
-        return min(most, max([84.0, *(breadth(self._phase(node.place)) for node in nodes)]))
+        return min(most, max([84.0, *(extent(self._phase(node.place), 12) for node in nodes)]))
 
     def _labels(
         self, nodes: Sequence[Node], x: float, top: float, room: float, height: float, *, ends: bool
@@ -240,7 +241,7 @@ class Flow:
         for node, y in zip(nodes, stood, strict=True):
             own = self._phase(node.place)
             first = {"x": x, "y": top + y - 2, "text-anchor": anchor}
-            made.append(element("text", first, fitted(own, room, 12)))
+            made.append(element("text", first, fitted(own, 12, room)))
             share = self._words.percent(node.count / self.contacts)
             below = {"x": x, "y": top + y + 12, "text-anchor": anchor, "class": "small"}
             made.append(element("text", below, f"{self._words.whole(node.count)} · {share}"))
@@ -248,7 +249,7 @@ class Flow:
 
     def _phase(self, place: int) -> str:
         name = self._names[place]
-        return self._words["phase.none"] if name is None else self._words.label("phase", name)
+        return self._words["gauge.nothing"] if name is None else self._words.label("phase", name)
 
     def _colour(self, place: int) -> str:
         name = self._names[place]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from engagekit.instants import EPOCH
-from engagekit.show.markup import Markup, clean, element, number
-from engagekit.show.picture import NOBODY, alone, breadth, colours_of, fitted, legend, picture
+from engagekit.show.letters import extent, fitted
+from engagekit.show.markup import Markup, clean, element, number, shortened
+from engagekit.show.picture import NOBODY, alone, colours_of, legend, picture
 from engagekit.show.stacking import Stack, stacked, ticks
 from engagekit.show.theme import SERIES
 from engagekit.show.words import Words
@@ -124,7 +125,7 @@ class History:
     def drawn(self) -> Markup:
         """Draw the picture without its style."""
         drawing = _Drawing(self._course, self._model, self._words)
-        title = self._words.plain("history.title", contact=fitted(self.contact, 400))
+        title = self._words.plain("history.title", contact=shortened(clean(self.contact)))
         return picture(_WIDTH, drawing.height, title, drawing.told(), *drawing.shapes(), name="history")
 
 
@@ -220,7 +221,7 @@ class _Drawing:
         ends = np.append(at[starts[1:]], self._last)
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             name = names[codes[start]] if codes[start] >= 0 else None
-            own = self._words["phase.none"] if name is None else self._words.label("phase", name)
+            own = self._words["gauge.nothing"] if name is None else self._words.label("phase", name)
             x, wide = self._x(at[start]), self._x(end) - self._x(at[start])
             first, last = (self._words.date(_instant(each)) for each in (at[start], end))
             told = self._words.plain("history.phase", phase=own, since=first, at=last)
@@ -228,8 +229,8 @@ class _Drawing:
             box = {"x": x, "y": y, "width": wide, "height": 20, "fill": colour, "fill-opacity": 0.2}
             yield element("rect", box, element("title", {}, clean(told)))
             yield element("rect", {"x": x, "y": y + 17, "width": wide, "height": 3, "fill": colour})
-            if wide > min(40, breadth(own, 11) * 0.8):
-                yield element("text", {"x": x + 5, "y": y + 13, "class": "small"}, fitted(own, wide - 8, 11))
+            if wide > min(40, extent(own, 11) * 0.8):
+                yield element("text", {"x": x + 5, "y": y + 13, "class": "small"}, fitted(own, 11, wide - 8))
 
     def _days(self) -> Iterator[Markup]:
         y = self.height - 6

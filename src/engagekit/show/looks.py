@@ -111,10 +111,20 @@ def flow(side: Side, since: Any, *, words: Words, theme: str | None = None) -> F
     theme = theme_of(theme)
     earlier = since if isinstance(since, Side) else before(side, since)
     when = _both(earlier, side)
-    names, counts = crossings(earlier, side, "phase")
+    found, matrix = crossings(earlier, side, "phase")
+    names, counts = _in_order(found, matrix, [phase.name for phase in side.model.phases])
     return Flow(
         model=side.model, since=when[0], at=when[1], names=names, counts=counts, words=words, theme=theme
     )
+
+
+def _in_order(
+    found: list[str], counts: NDArray[np.int64], declared: list[str]
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Put phases into the model's order, in which a table that was read from a file need not have them."""
+    names = [*dict.fromkeys(name for name in (*declared, *found) if name in found)]
+    places = [*(found.index(name) for name in names), len(found)]
+    return names, counts[np.ix_(places, places)]
 
 
 def _both(one: Side, other: Side) -> tuple[datetime, datetime]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from attrs import define, evolve
 
-from engagekit.course import engagement_of
+from engagekit.explain import Opened
 from engagekit.instants import EPOCH, microseconds_of
-from engagekit.show.markup import Markup, clean, element, number, shortened
+from engagekit.show.markup import Markup, clean, shortened
+from engagekit.show.sparkline import sparkline
 from engagekit.show.words import Words
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def people(side: Side, rows: NDArray[np.int64], words: Words, *, courses: bool =
     curves: Sequence[Markup] = [Markup()] * len(rows)
     if courses and side.origin is not None and len(rows):
         instants = at - _DAY * np.arange(_SPARK + 1, dtype=np.int64)[::-1]
-        curves = [_curve(values) for values in engagement_of(side.origin, rows, instants)]
+        curves = [_course(side, int(row), instants, words) for row in rows]
     return [
         _person(key, {name: values[place] for name, values in columns.items()}, at, words, curve)
         for place, (key, curve) in enumerate(zip(keys, curves, strict=True))
@@ -188,13 +189,13 @@ def _person(contact: Any, own: Mapping[str, Any], at: int, words: Words, course:
     return Person(
         contact=contact,
         score=own["score"],
-        shown_score=words.tenths(own["score"]),
+        shown_score=words.signed(own["score"], 1).removeprefix("+"),
         engagement=own["engagement"],
         # rounded down, so that it never seems to reach a bound that it does not
         shown_engagement=words.whole(int(own["engagement"])),
         level=named("level", own["level"]),
         half=named("half", own["half"]),
-        phase=named("phase", own["phase"]) or words["phase.none"],
+        phase=named("phase", own["phase"]) or words["gauge.nothing"],
         momentum=momentum,
         shown_momentum="" if momentum is None else words.signed(momentum),
         sinking=momentum is not None and momentum <= SINKING,
@@ -223,15 +224,8 @@ def _day(instant: int, at: int, words: Words) -> str:
     return words.date(when, near=near)
 
 
-def _curve(values: NDArray[np.float64]) -> Markup:
-    """Draw a small curve of engagement, 0 at the bottom and 100 at the top."""
-    x, y = np.linspace(1, 95, len(values)), 23 - 22 * values / 100
-    line = " ".join(
-        f"{number(one)},{number(other)}" for one, other in zip(x.tolist(), y.tolist(), strict=True)
-    )
-    return element(
-        "svg",
-        {"class": "course", "viewBox": "0 0 100 24", "width": 100, "height": 24, "aria-hidden": "true"},
-        element("polyline", {"points": line}),
-        element("circle", {"cx": 95, "cy": float(y[-1]), "r": 2.5}),
-    )
+def _course(side: Side, row: int, instants: NDArray[np.int64], words: Words) -> Markup:
+    """Draw how the engagement came to be what it is."""
+    assert side.origin is not None
+    values = Opened.of(side.origin, row).course(instants, _DAY).tolist()
+    return sparkline(values, side.model.levels, words["report.course"])

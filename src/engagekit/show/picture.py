@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from engagekit.show.markup import Markup, clean, element, isolated, shortened
+from engagekit.show.letters import extent, fitted
+from engagekit.show.markup import Markup, clean, element
 from engagekit.show.theme import scoped
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 CSS: Final = ".ek .picture,svg.ek{max-width:100%;height:auto;display:block}"
 NOBODY: Final = "var(--faint)"
 """The colour of those without any activity."""
-_WIDE: Final = frozenset("ABCDEFGHKMNOPQRSTUVWXYZmw@%&—…")
 
 
 def picture(
@@ -48,36 +47,6 @@ def alone(drawn: Markup, css: str, theme: str | None) -> str:
     )
 
 
-def fitted(text: object, room: float, size: float = 12) -> Markup:
-    """Show a name in a picture: cleaned, cut to what a room of so many units can surely hold.
-
-    Examples
-    --------
-    >>> fitted("retention", 60), fitted("a rather long name", 60), fitted("<b>", 60)
-    ('retention', 'a rather…', '&lt;b&gt;')
-    """
-    whole = clean(text)
-    used, kept = 0.0, 0
-    for letter in whole:
-        used += size * _breadth(letter)
-        if used > room:
-            break
-        kept += 1
-    shown = whole if kept == len(whole) else shortened(whole, max(kept, 2))
-    return Markup(element("b", {}, isolated(shown))[3:-4])
-
-
-def breadth(text: str, size: float = 12) -> float:
-    """Tell how wide a text is at most, in units of the picture."""
-    return size * sum(_breadth(letter) for letter in text)
-
-
-def _breadth(letter: str) -> float:
-    if unicodedata.east_asian_width(letter) in "WF" or ord(letter) > 0x2FFF:
-        return 1.1
-    return 0.86 if letter in _WIDE else 0.6
-
-
 def colours_of(model: Model) -> dict[str, str]:
     """Give every phase a colour: shades of its half, the stronger the earlier, and the last one alarms.
 
@@ -106,9 +75,8 @@ def legend(
     """Set colours and what they mean in lines; return them and the height that they take."""
     made, x, y = [], left, top
     for colour, text in entries:
-        shown = fitted(text, 150, 11)
-        room = breadth(str(text), 11) * 0.92
-        needed = 14 + min(room, 150) + 14
+        shown = fitted(text, 11, 150)
+        needed = 14 + extent(shown, 11) + 10
         if x > left and x + needed > left + width:
             x, y = left, y + 18
         made.append(element("rect", {"x": x, "y": y + 2, "width": 9, "height": 9, "rx": 2, "fill": colour}))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from attrs import define
 
+from engagekit.show.letters import fitted
 from engagekit.show.markup import Markup, element
-from engagekit.show.picture import alone, fitted, legend, picture
+from engagekit.show.picture import alone, legend, picture
 from engagekit.show.words import Words
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Population:
                     element("text", {"x": 0, "y": y + 10, "class": "small"}, words.label("half", half))
                 )
                 y += 18
-            own = words["phase.none"] if bar.phase is None else words.label("phase", bar.phase)
+            own = words["gauge.nothing"] if bar.phase is None else words.label("phase", bar.phase)
             parts = [(SHADES[level], count) for level, count in zip(LEVELS, bar.levels, strict=True)]
             shapes += self._row(y, own, bar.count, parts, most)
             y += _ROW
@@ -192,12 +193,12 @@ class Population:
                 "class": "small",
                 "text-anchor": "middle",
             }
-            shapes.append(element("text", head, fitted(words.label("level", level), cell - 4, 11)))
+            shapes.append(element("text", head, fitted(words.label("level", level), 11, cell - 4)))
         told = []
         for row, (grade, counts) in enumerate(self.ratings.items()):
             y = 18 + row * (tall + 4)
             own = words["population.unknown_fit"] if grade is None else words.label("grade", grade)
-            shapes.append(element("text", {"x": 0, "y": y + tall / 2 + 4}, fitted(own, left - 8)))
+            shapes.append(element("text", {"x": 0, "y": y + tall / 2 + 4}, fitted(own, 12, left - 8)))
             for place, count in enumerate(counts.values()):
                 x = left + cell * place
                 box = {"x": x, "y": y, "width": cell - 4, "height": tall, "rx": 3}
@@ -219,7 +220,7 @@ class Population:
         share = self._words.percent(count / self.contacts) if self.contacts else self._words.percent(0)
         number = f"{self._words.whole(count)} · {share}"
         shapes = [
-            element("text", {"x": 0, "y": y + 11}, fitted(own, 200)),
+            element("text", {"x": 0, "y": y + 11}, fitted(own, 12, 200)),
             element("text", {"x": WIDTH, "y": y + 11, "text-anchor": "end", "class": "small number"}, number),
             element("rect", {"x": 0, "y": y + 17, "width": WIDTH, "height": 9, "rx": 2, "class": "track"}),
         ]
@@ -238,7 +239,7 @@ class Population:
     def _told_phases(self) -> str:
         said = []
         for bar in self.phases:
-            own = self._words["phase.none"] if bar.phase is None else self._words.label("phase", bar.phase)
+            own = self._words["gauge.nothing"] if bar.phase is None else self._words.label("phase", bar.phase)
             said.append(f"{own}: {self._words.whole(bar.count)}")
         return "; ".join(said)
 

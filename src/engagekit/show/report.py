@@ -22,10 +22,11 @@ from engagekit.describe import opening, sections
 from engagekit.errors import EngagekitError, StateError
 from engagekit.instants import microseconds_of
 from engagekit.show import flow as flows
-from engagekit.show import history, looks, picture, population
+from engagekit.show import looks, picture, population
 from engagekit.show.markup import Markup, clean, isolated, shortened
 from engagekit.show.pages import rendered
 from engagekit.show.people import Person, endangered, falling, hottest, in_danger, people, strongest
+from engagekit.show.sparkline import SPARKLINE_CSS
 from engagekit.show.theme import LIGHT, scoped, theme_of
 from engagekit.show.words import Words
 from engagekit.summary import moment
@@ -214,7 +215,7 @@ def _panels(stands: Population, words: Words) -> list[dict[str, object]]:
 
 def _told(flow: Flow, words: Words) -> dict[str, object]:
     """Tell of a flow, in a broad picture and one for a phone."""
-    nobody = words["phase.none"]
+    nobody = words["gauge.nothing"]
     return {
         "title": flow.title,
         "broad": flow.drawn(680),
@@ -276,7 +277,7 @@ def _style() -> tuple[str, Markup]:
     """Give the page's class and style: that of the pictures, its own, and paper for what is printed."""
     light = "".join(f"--{name}:{value};" for name, value in LIGHT.items())
     printed = f"@media print{{.ek.ek{{{light}color-scheme:light}}}}"
-    return scoped(picture.CSS + flows.CSS + population.CSS + history.CSS + _part("css") + printed)
+    return scoped(picture.CSS + flows.CSS + population.CSS + SPARKLINE_CSS + _part("css") + printed)
 
 
 def _policy(style: str, script: str) -> str:
