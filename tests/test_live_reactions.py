@@ -492,18 +492,6 @@ def test_reacting_refuses():
     assert live.next_due > day(35)
 
 
-def test_a_condition_that_cannot_be_asked_changes_nothing():
-    """Where an attribute is of another kind than a trigger asks for, who was to be looked at still is."""
-    live = state({"old": {"when": {"age": {"ge": 50}}}}, clock=lambda: day(9))
-    live.react(day(0))
-    live.update({"ann": {"age": "old"}})
-    for _ in range(2):
-        with pytest.raises(ek.EventsError, match="age"):
-            live.react(day(0))
-    live.forget("ann")
-    assert told(live.react(day(0))) == []
-
-
 def test_threads_fire_once():
     """Eight threads add while one reacts: every contact becomes hot once, and is heard of once."""
     live = state({"hot": {"when": {"score": {"ge": 7170}}}})

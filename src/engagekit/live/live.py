@@ -67,7 +67,9 @@ class Live(_core.LiveState):
         clock: Callable[[], Any] | None = None,
     ) -> None:
         if not isinstance(model, Model):
-            raise StateError(f"Live: expected a Model, got {type(model).__name__}")
+            raise StateError(f"Live: expected a Model (Model.load reads files), got {type(model).__name__}")
+        if clock is not None and not callable(clock):
+            raise StateError(f"clock=: expected what can be called for the present instant, got {clock!r}")
         self.model = model
         self.lateness = _span(lateness, "lateness=", least=timedelta(0), expected="of at least 0")
         self.position: str | int | None = None
@@ -553,6 +555,17 @@ class Live(_core.LiveState):
 
     def _present(self) -> int:
         return now() if self.clock is None else microseconds_of(self.clock(), "clock")
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __dir__(self) -> list[str]:
+        beneath = {name for name in dir(_core.LiveState) if not name.startswith("__")} - {
+            "add",
+            "newest",
+            "clock",
+        }
+        return sorted(name for name in super().__dir__() if name not in beneath)
 
     def __repr__(self) -> str:
         stats, newest = self.stats, self.newest
