@@ -216,7 +216,8 @@ class Live(_core.LiveState):
         Parameters
         ----------
         at
-            As of `scores`; not before that of the last call.
+            As of `scores`; not before that of the last call. None: now, or then, if the clock has been put
+            back since.
 
         Returns
         -------
@@ -231,7 +232,7 @@ class Live(_core.LiveState):
         StateError
             If `at` is before that of the last call, or before an event of a contact to be looked at.
         EventsError
-            If a trigger cannot ask its condition of an attribute.
+            If `at` is no instant.
 
         Notes
         -----
@@ -359,7 +360,7 @@ class Live(_core.LiveState):
                 )
             source, target = (self.row(self._who.place(self, each, kind)) for each in (contact, into))
             self.join(source, target)
-            self._reactions.take(self._reactions, source, target)
+            self._reactions.take(self._reactions, np.array([source]), np.array([target]))
             self._reactions.forget(source)
             own = self._attributes.of.pop(source, None)
             if own is not None:
