@@ -71,7 +71,9 @@ class Live(_core.LiveState):
         clock: Callable[[], Any] | None = None,
     ) -> None:
         if not isinstance(model, Model):
-            raise StateError(f"Live: expected a Model, got {type(model).__name__}")
+            raise StateError(f"Live: expected a Model (Model.load reads files), got {type(model).__name__}")
+        if clock is not None and not callable(clock):
+            raise StateError(f"clock=: expected what can be called for the present instant, got {clock!r}")
         self.model = model
         self.lateness = _span(lateness, "lateness=", least=timedelta(0), expected="of at least 0")
         self.clock = clock
@@ -259,7 +261,8 @@ class Live(_core.LiveState):
         Parameters
         ----------
         at
-            As of `scores`; not before that of the last call.
+            As of `scores`; not before that of the last call. None: now, or then, if the clock has been put
+            back since.
 
         Returns
         -------
@@ -274,7 +277,7 @@ class Live(_core.LiveState):
         StateError
             If `at` is before that of the last call, or before an event of a contact to be looked at.
         EventsError
-            If a trigger cannot ask its condition of an attribute.
+            If `at` is no instant.
 
         Notes
         -----
@@ -402,7 +405,7 @@ class Live(_core.LiveState):
                 )
             source, target = (self.row(self._who.place(self, each, kind)) for each in (contact, into))
             self.join(source, target)
-            self._reactions.take(self._reactions, source, target)
+            self._reactions.take(self._reactions, np.array([source]), np.array([target]))
             self._reactions.forget(source)
             own = self._attributes.of.pop(source, None)
             if own is not None:
@@ -609,6 +612,17 @@ class Live(_core.LiveState):
         named = paragraph(f"{self!r} of the model {printable(self.model.name)}")
         at = "" if self.position is None else paragraph(f"Read as far as {printable(str(self.position))}")
         return f"<div>{named}{at}{html_table(rows, 'What has been taken in', right=range(1, 2))}</div>"
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __dir__(self) -> list[str]:
+        beneath = {name for name in dir(_core.LiveState) if not name.startswith("__")} - {
+            "add",
+            "newest",
+            "clock",
+        }
+        return sorted(name for name in super().__dir__() if name not in beneath)
 
     def __repr__(self) -> str:
         stats, newest = self.stats, self.newest
