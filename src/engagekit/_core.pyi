@@ -210,6 +210,7 @@ class Kept:
 class LiveRows:
     """The memory of a live state: a row a contact, and what its numbers mean."""
 
+    position: str | int | None
     rows: int
     duplicates: int
     plain: dict[str, int]
@@ -325,7 +326,9 @@ class LiveIntake(LiveBlocks):
         amounts: tuple[float, ...] | None,
         now: int,
     ) -> None: ...
-    def take_all(self, source: Scorer, kept: Kept, now: int, threads: int) -> None: ...
+    def take_all(
+        self, source: Scorer, kept: Kept, now: int, threads: int, twins: int, position: str | int | None
+    ) -> None: ...
     def admit(self, now: int) -> None: ...
     def instant(self, at: object) -> int | None: ...
 

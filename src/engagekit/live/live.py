@@ -70,7 +70,6 @@ class Live(_core.LiveState):
             raise StateError(f"Live: expected a Model, got {type(model).__name__}")
         self.model = model
         self.lateness = _span(lateness, "lateness=", least=timedelta(0), expected="of at least 0")
-        self.position: str | int | None = None
         self.clock = clock
         self._lock = RLock()
         self._file_lock = RLock()

@@ -123,9 +123,7 @@ def own_codes(live: Live) -> NDArray[np.int64]:
     return np.flatnonzero(marks)
 
 
-def run(
-    live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool, ahead: bool = True
-) -> Numbers:
+def run(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool, ahead: bool = True) -> Numbers:
     """Score contacts by code.
 
     Parameters
