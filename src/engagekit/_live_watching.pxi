@@ -5,6 +5,10 @@
 # leaves its cell is found as its next change is. For bounds of the score, or of a channel's part of it, the engagement
 # is the score, and no other channel may add anything.
 
+cdef enum:
+    ROWS_AHEAD = 24
+
+
 cdef double least_score(const Plan* plan, double engagement) noexcept nogil:
     """The score that reads `engagement`, where rounding makes it 0 or 100 too: the least one, looked for."""
     cdef double low = 0.0, high = 64.0 * plan.scale, middle, score = score_of(plan, engagement)
@@ -39,6 +43,8 @@ cdef class LiveWatch(LiveScorer):
             return
         for c in range(min(self.count, out.shape[0])):
             head = self.head(c)
+            if c + ROWS_AHEAD < self.count:
+                ek_prefetch(&self.head(c + ROWS_AHEAD).flags)
             if head.flags & TOUCHED:
                 self.before_change(c)
                 head.flags &= ~TOUCHED

@@ -46,6 +46,7 @@ class Attributes:
 
     def __init__(self, model: Model) -> None:
         self.names = (SINCE, *sorted(model.attributes - {SINCE}))
+        self._tests = model.attribute_tests
         self.kinds: dict[str, str] = {}
         self.of: dict[int, dict[str, Any]] = {}
 
@@ -69,7 +70,19 @@ class Attributes:
             if found != kind or kind not in ("number", "boolean", "text", "instant"):
                 raise EventsError(f"{what}: expected values of one kind ({kind}), got {value!r}")
             read.append(microseconds_of(value, what) if found == "instant" else value)
+        if kind is not None and name not in self.kinds:
+            self._refuse(name, values, what)
         return read
+
+    def _refuse(self, name: str, values: list[Any], what: str) -> None:
+        """Raise an EventsError if values are of a kind that something the model asks cannot be asked of."""
+        known = next(value for value in values if value is not UNSAID and not is_null(plain_scalar(value)))
+        for test in self._tests:
+            if test.field == name:
+                try:
+                    test.matches({name: known})
+                except EventsError as error:
+                    raise EventsError(str(error).replace(f"field {name!r}", what, 1)) from None
 
     def put(self, codes: list[int], read: Mapping[str, list[Any]], kinds: Mapping[str, str]) -> None:
         """Keep what was read, an entry of each attribute a contact."""

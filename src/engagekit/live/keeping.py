@@ -111,7 +111,10 @@ def combine(live: Live, other: Live) -> None:
     for code, own in theirs.of.items():
         place = live.row(int(codes[code]))
         ours.of[place] = own | ours.of.get(place, {})
-    live._reactions.absorb(other._reactions, codes)
+    rows = np.arange(len(live))
+    for code, row in live.aliases():
+        rows[code] = row
+    live._reactions.absorb(other._reactions, rows[codes])
     live.aware = live.aware or other.aware
 
 

@@ -67,7 +67,9 @@ class Live(_core.LiveState):
         clock: Callable[[], Any] | None = None,
     ) -> None:
         if not isinstance(model, Model):
-            raise StateError(f"Live: expected a Model, got {type(model).__name__}")
+            raise StateError(f"Live: expected a Model (Model.load reads files), got {type(model).__name__}")
+        if clock is not None and not callable(clock):
+            raise StateError(f"clock=: expected what can be called for the present instant, got {clock!r}")
         self.model = model
         self.lateness = _span(lateness, "lateness=", least=timedelta(0), expected="of at least 0")
         self.clock = clock
@@ -81,8 +83,8 @@ class Live(_core.LiveState):
         self._who = Identities()
         self._attributes = Attributes(model)
         self._says_leads = leads_of(model, None) is not None
-        self.name_columns(LEVELS, self._plan.phase_names, self._plan.channels)
         self._reactions = reacting.Reactions(self._plan)
+        self.name_columns(LEVELS, self._plan.phase_names, self._plan.channels)
         self._contents = {content.id: number for number, content in enumerate(model.contents)}
         self.plain = {}
         self._frame_kind = "dict"
@@ -213,7 +215,8 @@ class Live(_core.LiveState):
         Parameters
         ----------
         at
-            As of `scores`; not before that of the last call.
+            As of `scores`; not before that of the last call. None: now, or then, if the clock has been put
+            back since.
 
         Returns
         -------
@@ -228,7 +231,7 @@ class Live(_core.LiveState):
         StateError
             If `at` is before that of the last call, or before an event of a contact to be looked at.
         EventsError
-            If a trigger cannot ask its condition of an attribute.
+            If `at` is no instant.
 
         Notes
         -----
@@ -356,7 +359,7 @@ class Live(_core.LiveState):
                 )
             source, target = (self.row(self._who.place(self, each, kind)) for each in (contact, into))
             self.join(source, target)
-            self._reactions.take(self._reactions, source, target)
+            self._reactions.take(self._reactions, np.array([source]), np.array([target]))
             self._reactions.forget(source)
             own = self._attributes.of.pop(source, None)
             if own is not None:
@@ -552,6 +555,17 @@ class Live(_core.LiveState):
 
     def _present(self) -> int:
         return now() if self.clock is None else microseconds_of(self.clock(), "clock")
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __dir__(self) -> list[str]:
+        beneath = {name for name in dir(_core.LiveState) if not name.startswith("__")} - {
+            "add",
+            "newest",
+            "clock",
+        }
+        return sorted(name for name in super().__dir__() if name not in beneath)
 
     def __repr__(self) -> str:
         stats, newest = self.stats, self.newest

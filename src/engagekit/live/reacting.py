@@ -112,26 +112,24 @@ class Reactions:
             self.phases[code] = NULL
             self.due[code] = FOREVER
 
-    def take(self, other: Reactions, source: int, target: int) -> None:
-        """Let a contact that is not known stand as one of another state does, or of this one."""
-        if source >= len(other.known) or not other.known[source]:
-            return
-        self.grow(target + 1)
-        if self.known[target]:
-            return
-        self.known[target] = True
-        self.flags[:, target] = other.flags[:, source]
+    def take(self, other: Reactions, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> None:
+        """Let contacts that are not known stand as others do, of another state or of this one."""
+        there = sources < len(other.known)
+        sources, targets = sources[there], targets[there]
+        self.grow(int(targets.max(initial=-1)) + 1)
+        new = other.known[sources] & ~self.known[targets]
+        sources, targets = sources[new], targets[new]
+        self.known[targets] = True
+        self.flags[:, targets] = other.flags[:, sources]
         for number, since in self.since.items():
-            since[target] = other.since[number][source]
-        self.phases[target] = other.phases[source]
+            since[targets] = other.since[number][sources]
+        self.phases[targets] = other.phases[sources]
 
-    def absorb(self, other: Reactions, codes: NDArray[np.int32]) -> None:
+    def absorb(self, other: Reactions, codes: NDArray[np.int64]) -> None:
         """Take over how those stand whom only another state knows; `codes` say who its contacts are here."""
-        if self.at is None or other.at is None:
-            return
-        self.at = max(self.at, other.at)
-        for code in np.flatnonzero(other.known).tolist():
-            self.take(other, code, int(codes[code]))
+        if self.at is not None and other.at is not None:
+            self.at = max(self.at, other.at)
+            self.take(other, np.arange(len(codes)), codes)
 
     def read(
         self, codes: NDArray[np.int64], seen: NDArray[np.uint8], phases: NDArray[np.int32], at: int
@@ -268,6 +266,8 @@ def react(live: Live, at: Any) -> Any:
     reactions = live._reactions
     refuse_nothing(live.model, live._key)
     instant = scoring.asked(live, at)
+    if at is None and reactions.at is not None:
+        instant = max(instant, reactions.at)  # a clock may be put back
     if reactions.at is not None and instant < reactions.at:
         raise StateError(
             f"at: expected an instant not before the last react, at {text_of(reactions.at)}, got "

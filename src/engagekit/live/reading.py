@@ -39,6 +39,8 @@ def take_one(
     micros = present if time is None else microseconds_of(time, "time")
     if not isinstance(type, str):
         raise EventsError(f"type: expected text, got {type!r} ({type.__class__.__name__})")
+    if context is not None and not isinstance(context, Mapping):
+        raise EventsError(f"context: expected values by name, got {context!r} ({context.__class__.__name__})")
     kind = live._who.kind_of(contact)
     row = {**(context or {}), "contact": contact, "type": type, "value": value}
     if "time" in live.model.fields:

@@ -63,7 +63,8 @@ def moment(live: Live, instant: int) -> datetime:
 
 def score_one(live: Live, contact: int | str, code: int, at: Any) -> Score:
     """Score one contact, by its code (-1: it is unknown)."""
-    instant, attributes = asked(live, at), live._attributes
+    instant = asked(live, at)
+    attributes = live._attributes
     if live._says_leads or attributes.of:
         code = live.row(code) if code >= 0 else code
     if live._says_leads:
@@ -71,13 +72,11 @@ def score_one(live: Live, contact: int | str, code: int, at: Any) -> Score:
         columns = named(live, run(live, codes, instant, flowing=at is None), None, codes, instant)
         return score_of(contact, live.model, moment(live, instant), columns, 0)
     since = attributes.since_of(code) if attributes.of else NO_INSTANT
-    types = live._types.names
     try:
-        said = live.score_one(code, instant, since, types)
+        said = live.score_one(code, instant, since, live._types.names)
         if said is None and at is None:
             # an event came after the clock was asked
-            instant = asked(live, at)
-            said = live.score_one(code, instant, since, types)
+            said = live.score_one(code, asked(live, at), since, live._types.names)
     except OverflowError:
         raise overflow(live._who.name(live, code)) from None
     if said is None:
@@ -166,7 +165,7 @@ def run(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool, ah
                 break
             present = live._present() if flowing else instant
             if present <= instant:
-                raise _early(live, codes[first + early], instant)
+                raise _early(live, int(codes[first + early]), instant)
             instant = present
         numbers.channels[:, first:last] = channels
     largest, score = numbers.columns["largest"], numbers.columns["score"]
@@ -201,7 +200,11 @@ def plain_columns(live: Live, numbers: Numbers, rows: NDArray[np.int64] | None) 
 
 
 def lead_rows(
-    live: Live, numbers: Numbers, rows: NDArray[np.int64] | None, shown: NDArray[np.int64], instant: int
+    live: Live,
+    numbers: Numbers,
+    rows: NDArray[np.int64] | None,
+    shown: NDArray[np.int64],
+    instant: int,
 ) -> tuple[Rows, Contacts]:
     """Give what the lead side and conditions ask of some rows, and the attributes of those `shown`."""
     table, known = live._attributes.table(shown.tolist())

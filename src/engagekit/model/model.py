@@ -49,7 +49,9 @@ from engagekit.model.members import (
 )
 from engagekit.model.points import Channel, Decay, DecayKind, as_decay
 from engagekit.model.reactions import Trigger, as_triggers
+from engagekit.model.result_columns import tests_of
 from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
+from engagekit.model.tree import Test
 
 if TYPE_CHECKING:
     from engagekit.scores import Scores
@@ -509,12 +511,19 @@ class Model(Declared):
     @property
     def attributes(self) -> frozenset[str]:
         """The attributes of a contact that the model reads: for fit, personas, contents and triggers."""
+        return frozenset(test.field for test in self.attribute_tests)
+
+    @property
+    def attribute_tests(self) -> tuple[Test, ...]:
+        """What is asked of attributes: by the fit, then by personas, contents and triggers."""
         asked = [persona.where for persona in self.personas]
         asked += [content.where for content in self.contents if content.where is not None]
         asked += [each for trigger in self.triggers for each in trigger.conditions]
-        named = frozenset[str]().union(*(condition.fields for condition in asked))
         rated = () if self.fit is None else self.fit.criteria
-        return (named - {"contact", *self.result_columns}).union(*(each.where.fields for each in rated))
+        columns = {"contact", *self.result_columns}
+        tests = [test for criterion in rated for test in tests_of(criterion.where)]
+        tests += [test for each in asked for test in tests_of(each) if test.field not in columns]
+        return tuple(tests)
 
     @property
     def result_columns(self) -> tuple[str, ...]:
