@@ -153,6 +153,15 @@ def test_events_later_than_the_clock_wait():
     assert (live.score(1).score, live.stats.waiting) == (2.0, 0)
 
 
+def test_what_waits_makes_nothing_late():
+    """An event of a frame that waits for the clock does not settle what came before it."""
+    live = ek.Live(counting(limit={"n": 1, "per": "1d"}), lateness="7d", clock=lambda: day(30))
+    times = np.array(["2026-01-01", "2026-03-01"], "datetime64[us]")
+    live.ingest({"contact": [1, 1], "type": ["visit"] * 2, "time": times})
+    live.add(1, "visit", day(0), value=1)
+    assert (live.stats.late, live.stats.waiting, live.score(1, day(0)).score) == (0, 1, 1.0)
+
+
 def test_an_id_counts_once():
     """An id that the contact has had is a duplicate, alone or in a frame; another contact may have it."""
     live = ek.Live(counting())
@@ -340,7 +349,7 @@ def test_threads_change_no_bit(tmp_path, monkeypatch):
 
 
 def test_an_old_contact_in_a_frame_of_new_ones():
-    """What lies a thousand half-lives before the rest of its frame has its points, at its time."""
+    """What lies thousands of half-lives before the rest of its frame has its points, at its time."""
     model = ek.Model.from_dict(
         {"rules": [{"name": "v", "on": "visit", "points": 3, "decay": {"half_life": "1h"}}]}
     )

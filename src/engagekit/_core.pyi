@@ -210,6 +210,7 @@ class Kept:
 class LiveRows:
     """The memory of a live state: a row a contact, and what its numbers mean."""
 
+    position: str | int | None
     rows: int
     duplicates: int
     plain: dict[str, int]
@@ -327,7 +328,7 @@ class LiveIntake(LiveBlocks):
         now: int,
     ) -> None: ...
     def take_all(
-        self, source: Scorer, kept: Kept, now: int, dropped: int, position: str | int | None, threads: int
+        self, source: Scorer, kept: Kept, now: int, threads: int, twins: int, position: str | int | None
     ) -> None: ...
     def admit(self, now: int) -> None: ...
     def instant(self, at: object) -> int | None: ...

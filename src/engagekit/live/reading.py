@@ -123,7 +123,7 @@ def _take_table(live: Live, source: Any, position: Position, given: Mapping[str,
                 hashes,
                 matched.codes,
             )
-            live.take_all(scorer, kept, present, len(events.dropped_codes), position, cores())
+            live.take_all(scorer, kept, present, cores(), len(events.dropped_codes), position)
         elif position is not None:
             live.position = position
 

@@ -73,7 +73,6 @@ def score_one(live: Live, contact: int | str, code: int, at: Any) -> Score:
         columns = named(live, run(live, codes, instant, flowing=at is None), None, codes, instant)
         return score_of(contact, live.model, moment(live, instant), columns, 0)
     since = attributes.since_of(code) if attributes.of else NO_INSTANT
-    types = live._types.names
     try:
         said = live.score_one(code, instant, since, types)
         if said is None and at is None:
