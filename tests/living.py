@@ -62,11 +62,11 @@ def contacts_of(case, columns=CONTACT_COLUMNS):
     return None if case.contacts is None else frame_of(case.contacts, columns, PLAIN)
 
 
-def batch_of(case, events=EVENT_COLUMNS, contacts=CONTACT_COLUMNS):
-    """Score a case as a table."""
+def batch_of(case, events=EVENT_COLUMNS, contacts=CONTACT_COLUMNS, like=None):
+    """Score a case as a table; without rows its columns are of the kinds of the case `like`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        frame = frame_of(case.events, events, PLAIN)
+        frame = frame_of(case.events, events, PLAIN, like=like.events if like else ())
         model = ek.Model.from_dict(case.model)
         return model.score(frame, at=moment(case.at), contacts=contacts_of(case, contacts), id=case.id)
 

@@ -231,7 +231,6 @@ cdef class LiveIntake(LiveBlocks):
         cdef int64_t c, contacts = kept.contacts.shape[0], newest = NEVER
         self.touched = self.touched or contacts > 0
         self.ready()
-        self.touched = self.touched or contacts > 0
         for c in range(contacts):
             if plan.start[c] < plan.start[c + 1]:
                 newest = max(newest, plan.time[plan.start[c + 1] - 1])
