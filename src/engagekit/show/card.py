@@ -49,7 +49,7 @@ CARD_CSS: Final = (
 .ek .sheet th{font-weight:400;font-size:12px;color:var(--quiet);text-align:start;padding:0 0 3px}
 .ek .sheet td{padding:4px 0;border-top:1px solid var(--line);vertical-align:baseline;overflow-wrap:anywhere}
 .ek .sheet td+td,.ek .sheet th+th{padding-inline-start:12px}
-.ek .sheet .right{text-align:end;white-space:nowrap}
+.ek .sheet .right{text-align:end;white-space:nowrap;width:1%}
 .ek .sheet .dim,.ek .sheet .rest td,.ek .sheet .dates,.ek .sheet figcaption{color:var(--quiet)}
 .ek .sheet td.bars{width:40%;min-width:48px;vertical-align:middle}
 .ek .bar{display:block;width:100%;height:8px}
