@@ -226,20 +226,22 @@ def test_ribbons_fill_their_phases(rows):
     assert len(units) <= 1
 
 
-def test_a_flow_counts_who_moved():
+@pytest.mark.parametrize("days", [30, 85])
+def test_a_flow_counts_who_moved(days):
     """The counts are those of the two tables, whether the earlier is named or given."""
-    before = MODEL.score(EVENTS, at=AT - 30 * DAY)
+    before = MODEL.score(EVENTS, at=AT - days * DAY)
     rows = dict(zip(before.frame["contact"].tolist(), before.frame["phase"].tolist(), strict=True))
     right = {}
     for contact, phase in zip(SCORES.frame["contact"].tolist(), SCORES.frame["phase"].tolist(), strict=True):
         way = rows.get(contact), phase
         right[way] = right.get(way, 0) + 1
-    for since in ("30d", "2026-01-01", before):
+    for since in (f"{days}d", str(AT - days * DAY), before):
         flow = SCORES.flow(since)
         assert flow.counts == right
         assert flow.moved == sum(count for (one, other), count in right.items() if one != other)
         assert sum(count for _, _, count in flow.moves) == flow.moved
     assert flow.contacts == len(SCORES) and flow.moved > 5
+    assert ((None, "nurture") in right) == (days == 85)
 
 
 def test_a_flow_draws_what_it_counts():
@@ -287,7 +289,11 @@ def test_bars_are_as_long_as_they_are_many():
     """Pieces of bars have the lengths of the counts, all of one scale; beside them stand their numbers."""
     found = SCORES.population()
     svg = found.by_phase()
-    pieces = [float(each["width"]) for each in drawn(svg, "rect", "bar")]
+    bars = drawn(svg, "rect", "bar")
+    pieces = [float(each["width"]) for each in bars]
+    for one, other in pairwise(bars):
+        end = float(one["x"]) + float(one["width"])
+        assert float(other["x"]) == pytest.approx(end if one["y"] == other["y"] else 0, abs=2e-3)
     unit = 320 / max(bar.count for bar in found.phases)
     counts = [count for bar in found.phases for count in bar.levels if count]
     assert pieces == pytest.approx([unit * count for count in counts], abs=1e-3)
