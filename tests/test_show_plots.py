@@ -1,6 +1,7 @@
 """History, flow and population: what is drawn is what the tables say, and areas add up."""
 
 import re
+from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from markup import Reader, hostile
 
 import engagekit as ek
 from engagekit.errors import EngagekitError, EventsError, StateError
-from engagekit.show.flow import laid_out
+from engagekit.show.flow import Flow, laid_out
 from engagekit.show.picture import legend
 from engagekit.show.stacking import apart, stacked, ticks
 from engagekit.show.words import Words
@@ -253,6 +254,18 @@ def test_a_flow_draws_what_it_counts():
     phases = SCORES.frame["phase"].tolist()
     for phase in set(phases):
         assert re.search(rf">{phase}</text><text [^>]*>{phases.count(phase)} · ", svg)
+
+
+def test_small_phases_have_room_for_their_labels():
+    """However few are in the phases, the two lines of a label never meet those of the next."""
+    counts = np.diag([1, 1, 1, 5000, 1, 1, 1, 1])
+    when = datetime(2026, 1, 1), datetime(2026, 1, 31)
+    names = [f"phase {number}" for number in range(7)]
+    flow = Flow(model=MODEL, since=when[0], at=when[1], names=names, counts=counts, words=Words())
+    for side in ("start", "end"):
+        labels = [float(each["y"]) for each in drawn(flow.svg, "text") if each["text-anchor"] == side][:-1]
+        assert len(labels) == 16
+        assert all(after - before >= 13 for before, after in pairwise(labels))
 
 
 def test_flows_backwards_are_refused():
