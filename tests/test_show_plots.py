@@ -1,6 +1,7 @@
 """History, flow and population: what is drawn is what the tables say, and areas add up."""
 
 import re
+from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from markup import Reader, hostile
 
 import engagekit as ek
 from engagekit.errors import EngagekitError, EventsError, StateError
-from engagekit.show.flow import laid_out
+from engagekit.show.flow import Flow, laid_out
 from engagekit.show.picture import legend
 from engagekit.show.stacking import apart, stacked, ticks
 from engagekit.show.words import Words
@@ -226,20 +227,22 @@ def test_ribbons_fill_their_phases(rows):
     assert len(units) <= 1
 
 
-def test_a_flow_counts_who_moved():
+@pytest.mark.parametrize("days", [30, 85])
+def test_a_flow_counts_who_moved(days):
     """The counts are those of the two tables, whether the earlier is named or given."""
-    before = MODEL.score(EVENTS, at=AT - 30 * DAY)
+    before = MODEL.score(EVENTS, at=AT - days * DAY)
     rows = dict(zip(before.frame["contact"].tolist(), before.frame["phase"].tolist(), strict=True))
     right = {}
     for contact, phase in zip(SCORES.frame["contact"].tolist(), SCORES.frame["phase"].tolist(), strict=True):
         way = rows.get(contact), phase
         right[way] = right.get(way, 0) + 1
-    for since in ("30d", "2026-01-01", before):
+    for since in (f"{days}d", str(AT - days * DAY), before):
         flow = SCORES.flow(since)
         assert flow.counts == right
         assert flow.moved == sum(count for (one, other), count in right.items() if one != other)
         assert sum(count for _, _, count in flow.moves) == flow.moved
     assert flow.contacts == len(SCORES) and flow.moved > 5
+    assert ((None, "nurture") in right) == (days == 85)
 
 
 def test_a_flow_draws_what_it_counts():
@@ -251,6 +254,18 @@ def test_a_flow_draws_what_it_counts():
     phases = SCORES.frame["phase"].tolist()
     for phase in set(phases):
         assert re.search(rf">{phase}</text><text [^>]*>{phases.count(phase)} · ", svg)
+
+
+def test_small_phases_have_room_for_their_labels():
+    """However few are in the phases, the two lines of a label never meet those of the next."""
+    counts = np.diag([1, 1, 1, 5000, 1, 1, 1, 1])
+    when = datetime(2026, 1, 1), datetime(2026, 1, 31)
+    names = [f"phase {number}" for number in range(7)]
+    flow = Flow(model=MODEL, since=when[0], at=when[1], names=names, counts=counts, words=Words())
+    for side in ("start", "end"):
+        labels = [float(each["y"]) for each in drawn(flow.svg, "text") if each["text-anchor"] == side][:-1]
+        assert len(labels) == 16
+        assert all(after - before >= 13 for before, after in pairwise(labels))
 
 
 def test_flows_backwards_are_refused():
@@ -287,7 +302,11 @@ def test_bars_are_as_long_as_they_are_many():
     """Pieces of bars have the lengths of the counts, all of one scale; beside them stand their numbers."""
     found = SCORES.population()
     svg = found.by_phase()
-    pieces = [float(each["width"]) for each in drawn(svg, "rect", "bar")]
+    bars = drawn(svg, "rect", "bar")
+    pieces = [float(each["width"]) for each in bars]
+    for one, other in pairwise(bars):
+        end = float(one["x"]) + float(one["width"])
+        assert float(other["x"]) == pytest.approx(end if one["y"] == other["y"] else 0, abs=2e-3)
     unit = 320 / max(bar.count for bar in found.phases)
     counts = [count for bar in found.phases for count in bar.levels if count]
     assert pieces == pytest.approx([unit * count for count in counts], abs=1e-3)

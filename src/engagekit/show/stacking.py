@@ -57,7 +57,6 @@ def stacked(places: NDArray[np.float64], values: NDArray[np.float64]) -> Stack:
     turns = places[place] + share * (places[place + 1] - places[place])
     everywhere = np.union1d(places, turns)
     drawn = np.array([np.interp(everywhere, places, each) for each in values]).reshape(-1, len(everywhere))
-    drawn[layer, np.searchsorted(everywhere, turns)] = 0.0
     above, below = np.maximum(drawn, 0.0), np.minimum(drawn, 0.0)
     top, floor = np.cumsum(above, axis=0), np.cumsum(below, axis=0)
     return Stack(places=everywhere, bottom=top - above, top=top, ceiling=floor - below, floor=floor)
