@@ -216,7 +216,6 @@ class LiveRows:
     plain: dict[str, int]
     clock: Callable[[], Any] | None
     aware: bool
-    position: str | int | None
     def declare(
         self,
         scorer: Scorer,

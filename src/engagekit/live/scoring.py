@@ -74,11 +74,11 @@ def score_one(live: Live, contact: int | str, code: int, at: Any) -> Score:
         return score_of(contact, live.model, moment(live, instant), columns, 0)
     since = attributes.since_of(code) if attributes.of else NO_INSTANT
     try:
-        said = live.score_one(code, instant, since, types)
+        said = live.score_one(code, instant, since, live._types.names)
         if said is None and at is None:
             # an event came after the clock was asked
             instant = asked(live, at)
-            said = live.score_one(code, instant, since, types)
+            said = live.score_one(code, instant, since, live._types.names)
     except OverflowError:
         raise overflow(live._who.name(live, code)) from None
     if said is None:
