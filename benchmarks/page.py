@@ -97,6 +97,43 @@ def _growth(results: dict[str, Any]) -> str:
     return _markdown(["events", *(f"{count:,}" for count in counts)], rows)
 
 
+def _live(results: dict[str, Any]) -> str:
+    live = results["live"]
+    add, saving, memory = live["add"], live["saving"], live["memory"]
+    peers = ", ".join(
+        f"{name} {_small_time(taken)}" for name, taken in add["seconds"].items() if name != OURS
+    )
+    rows = [
+        ["`add` of an event", _small_time(add["seconds"][OURS]), _small_time(add["most"])],
+        [f"times as fast as {add['best_peer']} ({peers})", f"{add['ratio']:.1f}", f"{add['floor']:g}"],
+    ]
+    for kind, noun in (("integer", "integer ids"), ("text", "ids of 12 to 24 characters")):
+        line = live[f"ingest, {kind}"]
+        speeds = f"{line['first'] / 1e6:.1f} M ({line['later'] / 1e6:.1f} M)"
+        rows.append([f"`ingest`, events a second, {noun}", speeds, f"{line['floor'] / 1e6:g} M"])
+    rows += [
+        ["`score(contact)`", _small_time(live["score"]["seconds"]), _small_time(live["score"]["most"])],
+        [
+            f"`scores()` of {live['scores']['contacts']:,} contacts", seconds(live["scores"]["seconds"]),
+            seconds(live["scores"]["most"]),
+        ],
+        [
+            f"the longest `add` while another thread saves them ({seconds(saving['seconds'])})",
+            seconds(saving["pause"]), seconds(saving["most"]),
+        ],
+        [f"bytes a contact, beside {memory['ids']:.0f} for its id", f"{memory['contact']:.0f}",
+         f"{memory['most']:g}"],
+        [f"bytes more after {memory['further_events']:,} further events", f"{memory['further']:.1f}",
+         f"{memory['most_further']:g}"],
+        ["an empty state", f"{memory['empty'] / 1024:.0f} KiB", f"{memory['most_empty'] / 1024:.0f} KiB"],
+    ]  # fmt: skip
+    return _markdown(["", OURS, "promised"], rows)
+
+
+def _small_time(taken: float) -> str:
+    return f"{taken * 1e6:.2f} us" if taken < 1e-4 else seconds(taken)
+
+
 def _rules(results: dict[str, Any]) -> str:
     counted = (line for line in results["rules"].values() if "rules" in line)
     lines = sorted(counted, key=lambda line: int(line["rules"]))
@@ -124,6 +161,7 @@ PARTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "table": _table,
     "kernel": _kernel,
     "small": _small,
+    "live": _live,
     "growth": _growth,
     "rules": _rules,
     "profile": _profile,

@@ -21,7 +21,7 @@ KEPT = 0.7
 TRIES = 4
 """The share of a recorded ratio below which a workload fails."""
 SCHEMA = 1
-LIBRARIES = ("numpy", "duckdb", "polars", "pandas", "pyarrow")
+LIBRARIES = ("numpy", "duckdb", "polars", "pandas", "pyarrow", "river")
 GIB = 2**30
 
 
@@ -84,7 +84,10 @@ class Results:
     def ratios(self, before: dict[str, Any]) -> dict[str, Any]:
         """Return the ratios alone, which hold on other machines too."""
         measured = {
-            name: round(line["ratio"], 3) for name, line in self.sections.get("workloads", {}).items()
+            name if section == "workloads" else f"{section}: {name}": round(line["ratio"], 3)
+            for section in ("workloads", "live")
+            for name, line in self.sections.get(section, {}).items()
+            if "ratio" in line
         }
         ratios = {**before.get("ratios", {}), **measured}
         return {"schema": SCHEMA, "form": "short", "ratios": dict(sorted(ratios.items()))}

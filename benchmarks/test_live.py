@@ -96,7 +96,16 @@ def test_add(
         assert len(sides["River"].contacts) == sides[OURS].stats.contacts
         each = {name: taken / ADDS for name, taken in race.medians().items()}
         peer = best_peer(each)
-        results.add("live", "add", contacts=len(known) // 2, seconds=each, best_peer=peer, ratio=race.ratio)
+        results.add(
+            "live",
+            "add",
+            contacts=len(known) // 2,
+            seconds=each,
+            best_peer=peer,
+            ratio=race.ratio,
+            floor=FASTER,
+            most=MOST_ADD,
+        )
         print(f"\nadd: {', '.join(f'{name} {taken * 1e6:.2f} us' for name, taken in each.items())}")
         if guarded:
             results.add("live", "add", ratio=hold("live: add", race))
@@ -152,7 +161,13 @@ def test_ingest(benchmark: BenchmarkFixture, form: Form, results: Results, ids: 
     first = size.events / statistics.median(benchmark.stats.stats.data)
     later = size.events / statistics.median(again)
     results.add(
-        "live", f"ingest, {ids}", events=size.events, contacts=size.contacts, first=first, later=later
+        "live",
+        f"ingest, {ids}",
+        events=size.events,
+        contacts=size.contacts,
+        first=first,
+        later=later,
+        floor=LEAST_INGESTED[ids],
     )
     print(f"\ningest, {ids}: {first / 1e6:.1f} M events/s of new contacts, {later / 1e6:.1f} of known ones")
     if not form.short:
@@ -175,7 +190,7 @@ def test_score(benchmark: BenchmarkFixture, form: Form, results: Results, known:
     wanted = dict(zip(table["contact"].to_list(), table["score"].to_list(), strict=True))
     assert isclose(total, sum(wanted[contact] for contact in contacts), rel_tol=1e-12)
     each = float(statistics.median(benchmark.stats.stats.data)) / len(contacts)
-    results.add("live", "score", seconds=each)
+    results.add("live", "score", seconds=each, most=MOST_SCORE)
     print(f"\nscore(contact): {each * 1e6:.1f} us")
     if not form.short:
         assert each <= MOST_SCORE, f"{each * 1e6:.1f} us"
@@ -192,7 +207,7 @@ def test_scores(benchmark: BenchmarkFixture, form: Form, results: Results, known
     assert float((table["score"] - expected["score"]).abs().max() or 0.0) < 1e-9
     assert table["next_level"].cast(pl.String).equals(expected["next_level"].cast(pl.String))
     seconds = float(statistics.median(benchmark.stats.stats.data))
-    results.add("live", "scores", contacts=table.height, seconds=seconds)
+    results.add("live", "scores", contacts=table.height, seconds=seconds, most=MOST_SCORES)
     print(f"\nscores() of {table.height:,} contacts: {seconds:.2f} s")
     if not form.short:
         assert seconds <= MOST_SCORES, f"{seconds:.2f} s"
@@ -221,7 +236,7 @@ def test_pause(form: Form, results: Results, known: pl.DataFrame, folder: Path) 
     pause = statistics.median(longest)
     results.add(
         "live", "saving", contacts=live.stats.contacts, seconds=statistics.median(saved), pause=pause,
-        longest=max(longest), bytes=(folder / "state").stat().st_size,
+        longest=max(longest), bytes=(folder / "state").stat().st_size, most=MOST_PAUSE,
     )  # fmt: skip
     print(f"\nsaving {statistics.median(saved):.2f} s, the longest add meanwhile {pause * 1e3:.1f} ms")
     if not form.short:
@@ -241,7 +256,10 @@ def test_memory(form: Form, results: Results) -> None:
     program = str(Path(__file__).with_name("live_memory.py"))
     call = [sys.executable, program, str(contacts), str(further)]
     told = json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE).stdout)
-    results.add("live", "memory", contacts=contacts, events=2 * contacts + further, **told)
+    results.add(
+        "live", "memory", contacts=contacts, further_events=further, most=MOST_BYTES, most_further=MOST_GROWN,
+        most_empty=MOST_EMPTY, **told,
+    )  # fmt: skip
     print(f"\na contact {told['contact']:.0f} bytes, {told['further']:.1f} more after {further:,} events, "
           f"its id {told['ids']:.0f}; an empty state {told['empty'] / 1024:.0f} KiB")  # fmt: skip
     if not form.short:  # of few contacts a page more or less is much

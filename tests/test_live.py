@@ -134,7 +134,11 @@ def test_plain_times_are_the_calendar_s(when):
         live.add(1, "visit", datetime(1900, 1, 1))
         live.add(1, "visit", datetime.fromisoformat(when))
     at = datetime(9000, 1, 1)
-    assert short.score(1, at).to_dict() == long.score(1, at).to_dict()
+    row = short.score(1, at)
+    assert row.to_dict() == long.score(1, at).to_dict()
+    assert (row.first_event, row.last_event) == tuple(
+        sorted([datetime(1900, 1, 1), datetime.fromisoformat(when)])
+    )
 
 
 def test_events_later_than_the_clock_wait():
@@ -147,6 +151,15 @@ def test_events_later_than_the_clock_wait():
     assert live.score(1, "latest").at == day(0)
     present[0] = day(3000)
     assert (live.score(1).score, live.stats.waiting) == (2.0, 0)
+
+
+def test_what_waits_makes_nothing_late():
+    """An event of a frame that waits for the clock does not settle what came before it."""
+    live = ek.Live(counting(limit={"n": 1, "per": "1d"}), lateness="7d", clock=lambda: day(30))
+    times = np.array(["2026-01-01", "2026-03-01"], "datetime64[us]")
+    live.ingest({"contact": [1, 1], "type": ["visit"] * 2, "time": times})
+    live.add(1, "visit", day(0), value=1)
+    assert (live.stats.late, live.stats.waiting, live.score(1, day(0)).score) == (0, 1, 1.0)
 
 
 def test_an_id_counts_once():
@@ -289,3 +302,59 @@ def test_what_is_not_said_stays():
     live.update({"ann": {"city": "Bern"}})
     live.update({"cookie": {"customer_since": day(0)}, "bob": {"city": "Rome"}})
     assert [live.score(who, day(1)).persona for who in ("ann", "bob")] == ["near", None]
+
+
+def crowd(count):
+    """Make a frame of events of many contacts, some types unknown to the model, in order of time."""
+    rng = np.random.default_rng(11)
+    return {
+        "contact": rng.integers(0, count // 20, count),
+        "type": np.array(["visit", "buy", "other"])[rng.integers(0, 3, count)],
+        "time": np.datetime64("2020-01-01", "us") + 10**6 * np.sort(rng.integers(0, 34_560_000, count)),
+        "value": rng.random(count),
+    }
+
+
+def test_threads_change_no_bit(tmp_path, monkeypatch):
+    """A frame leaves the same bytes behind however many threads take it in, and scores as the batch says."""
+    model = ek.Model.from_dict(
+        {
+            "rules": [
+                {"name": "visit", "on": "visit", "points": 2, "decay": {"half_life": "3d"}},
+                {"name": "again", "on": "visit", "points": -1, "decay": {"half_life": "40d"}},
+                {"name": "buy", "on": "buy", "points": 8, "amount": {"field": "value"}, "decay": "none"},
+            ],
+            "momentum": {"fast": "10d", "slow": "33d"},
+            "lifecycle": {"customer_on": "buy"},
+        }
+    )
+    frame = crowd(200_000)
+    files = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr("engagekit.live.reading.cores", lambda threads=threads: threads)
+        live = ek.Live(model)
+        live.ingest({name: values[:1000] for name, values in frame.items()})
+        live.ingest({name: values[1000:] for name, values in frame.items()})
+        live.save(tmp_path / "state")
+        files.append((tmp_path / "state").read_bytes())
+    assert files[0] == files[1] == files[2]
+    at = day(0)
+    found, right = live.scores(at), model.score(frame, at=at)
+    assert found.stats == right.stats
+    mine, wanted = found.columns(), right.columns()
+    for name in ("score", "momentum", "channel_other"):
+        np.testing.assert_allclose(mine[name], wanted[name], rtol=1e-9, atol=1e-9, err_msg=name)
+    for name in ("contact", "level", "half", "phase", "events", "first_event", "last_event", "last_type"):
+        np.testing.assert_array_equal(mine[name], wanted[name], err_msg=name)
+
+
+def test_an_old_contact_in_a_frame_of_new_ones():
+    """What lies thousands of half-lives before the rest of its frame has its points, at its time."""
+    model = ek.Model.from_dict(
+        {"rules": [{"name": "v", "on": "visit", "points": 3, "decay": {"half_life": "1h"}}]}
+    )
+    times = np.array(["2016-01-01T00", "2016-01-01T01", "2026-01-01T00"], "datetime64[us]")
+    live = ek.Live(model)
+    live.ingest({"contact": [1, 1, 2], "type": ["visit"] * 3, "time": times})
+    assert live.score(1, times[1]).score == 4.5
+    assert live.score(2, times[2]).score == 3.0

@@ -49,12 +49,9 @@ cdef void take_share(Share* share) noexcept nogil:
     cdef State row
     cdef int64_t c, i, j, unmatched = 0
     cdef int32_t k
-    cdef uint8_t* ahead
     for c in range(share.first, share.last):
         if c + CONTACTS_AHEAD < share.last:
-            ahead = <uint8_t*>head_of(share, c + CONTACTS_AHEAD)
-            for j in range(0, share.layout.size, 64):
-                ek_prefetch_written(ahead + j)
+            ask_for(share.layout, head_of(share, c + CONTACTS_AHEAD))
         open_row(share.layout, head_of(share, c), &row)
         if start[c] < start[c + 1]:
             row.head.newest = max(row.head.newest, times[start[c + 1] - 1])

@@ -50,6 +50,13 @@ cdef inline void open_row(const Layout* layout, Head* head, State* row) noexcept
     row.had = <uint64_t*>(bytes + layout.had) if layout.had else NULL
 
 
+cdef inline void ask_for(const Layout* layout, Head* head) noexcept nogil:
+    """Ask memory for a row that is about to change: all its lines at the same time."""
+    cdef int64_t j
+    for j in range(0, layout.size, 64):
+        ek_prefetch_written(<uint8_t*>head + j)
+
+
 cdef Record* record_room(Extra* extra, int64_t more) noexcept nogil:
     """Make room for that many more records; NULL where there is none."""
     cdef Record* moved

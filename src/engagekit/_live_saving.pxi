@@ -66,11 +66,11 @@ cdef class LiveBlocks(LiveRows):
         self.aside = None
         self.taken = self.to_take = self.rows_to_take = 0
 
-    def filled(self, uint8_t[::1] out):
-        """Mark the codes whose row has anything in it."""
+    def filled(self, uint8_t[::1] out, int64_t first):
+        """Mark the codes, from the first on, whose row has anything in it."""
         cdef int64_t c
-        for c in range(min(self.count, out.shape[0])):
-            out[c] = self.head(c).newest != NEVER or self.head(c).extra is not NULL
+        for c in range(min(self.count - first, out.shape[0])):
+            out[c] = self.head(first + c).newest != NEVER or self.head(first + c).extra is not NULL
 
     def restore(
         self, list counts not None, const uint8_t[::1] data, const int32_t[::1] places, int64_t rows, int64_t types

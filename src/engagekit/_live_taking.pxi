@@ -32,9 +32,14 @@ cdef class LiveIntake(LiveBlocks):
         cdef int64_t micros, present, known, number
         cdef int32_t code
         cdef int overflow = 0
+        cdef uint64_t hash = 0
         cdef Arrival event
         cdef Py_ssize_t size
         cdef const char* text
+        if self.integers is not None and PyLong_CheckExact(contact):
+            number = PyLong_AsLongLongAndOverflow(contact, &overflow)
+            hash = self.integers.hash(number)
+            ek_prefetch(self.integers.lines + (hash >> self.integers.shift))    # while the rest is looked at
         if (
             id is None and context is None and self.clock is None and self.plain is not None
             and (time is None or self.is_plain(time))
@@ -45,9 +50,8 @@ cdef class LiveIntake(LiveBlocks):
             if found is not None and micros <= present < self.waits_until:
                 code = -1
                 if self.integers is not None and PyLong_CheckExact(contact):
-                    number = PyLong_AsLongLongAndOverflow(contact, &overflow)
                     if not overflow and number >= 0:
-                        code = self.integers.place(number, self.integers.hash(number))
+                        code = self.integers.place(number, hash)
                 elif self.texts is not None and PyUnicode_CheckExact(contact):
                     try:
                         text = PyUnicode_AsUTF8AndSize(contact, &size)
@@ -59,6 +63,7 @@ cdef class LiveIntake(LiveBlocks):
                 if code >= 0:
                     if code >= self.count:
                         self.reserve(code + 1)
+                    ask_for(&self.layout, self.head(self.row_of(code)))
                     self.ready()
                     known = found
                     event.time = micros
@@ -214,16 +219,22 @@ cdef class LiveIntake(LiveBlocks):
         if time <= now and time > self.terms.newest:
             self.terms.newest = time
 
-    def take_all(self, Scorer source not None, Kept kept not None, int64_t now, int64_t threads):
-        """Take in the events that a scorer is attached to, grouped by contact; then the newest seen moves on."""
+    def take_all(
+        self, Scorer source not None, Kept kept not None, int64_t now, int64_t threads, int64_t twins, position
+    ):
+        """Take in the events that a scorer is attached to, grouped by contact; then the newest seen moves on.
+
+        `twins` are duplicates that were left out of them. The position (None: as it was) changes with the numbers, in
+        the same call: nobody, and no Ctrl-C, comes between.
+        """
         cdef const Plan* plan = &source.plan
-        cdef int64_t c, contacts = kept.contacts.shape[0], newest = NEVER, counted = NEVER
+        cdef int64_t c, contacts = kept.contacts.shape[0], newest = NEVER
+        self.touched = self.touched or contacts > 0
         self.ready()
         self.touched = self.touched or contacts > 0
         for c in range(contacts):
             if plan.start[c] < plan.start[c + 1]:
                 newest = max(newest, plan.time[plan.start[c + 1] - 1])
-        counted = min(newest, now)
         if self.to_take:
             for c in range(contacts):
                 self.before_change(self.row_of(kept.contacts[c]))
@@ -234,9 +245,12 @@ cdef class LiveIntake(LiveBlocks):
             # whose row is whose two threads must not find out at once
             self.take_plain(plan, kept, newest, threads if self.alias is NULL else 1)
         else:
-            self.take_each(plan, kept, now)
-        if counted > self.terms.newest:
-            self.terms.newest = counted
+            newest = self.take_each(plan, kept, now)
+        self.terms.newest = max(self.terms.newest, newest)
+        self.rows += twins
+        self.duplicates += twins
+        if position is not None:
+            self.position = position
 
     cdef int take_plain(self, const Plan* plan, Kept kept, int64_t newest, int64_t threads) except -1:
         """Take in events that are all there is to know of them, contacts by the share."""
@@ -271,10 +285,10 @@ cdef class LiveIntake(LiveBlocks):
         self.rows += plan.events
         return 0
 
-    cdef int take_each(self, const Plan* plan, Kept kept, int64_t now) except -1:
-        """Take in events one by one."""
+    cdef int64_t take_each(self, const Plan* plan, Kept kept, int64_t now) except? -1:
+        """Take in events one by one; returns the time of the newest that need not wait, `NEVER` if there is none."""
         cdef Arrival event
-        cdef int64_t c, i, j
+        cdef int64_t c, i, j, newest = NEVER
         cdef int32_t k
         cdef const int64_t[::1] hashes
         cdef const int32_t[::1] column
@@ -285,6 +299,8 @@ cdef class LiveIntake(LiveBlocks):
             raise MemoryError
         try:
             for c in range(kept.contacts.shape[0]):
+                if c + CONTACTS_AHEAD < kept.contacts.shape[0]:
+                    ask_for(&self.layout, self.head(self.row_of(kept.contacts[c + CONTACTS_AHEAD])))
                 for i in range(plan.start[c], plan.start[c + 1]):
                     k = code_at(plan.event_class, plan.class_width, i)
                     event.time = plan.time[i]
@@ -299,11 +315,13 @@ cdef class LiveIntake(LiveBlocks):
                         self.bys[j] = hashes[column[i] if column[i] >= 0 else hashes.shape[0] - 1]
                     event.nulls = self.rate(plan, k, i)
                     self.take(kept.contacts[c], &event, event.time > now)
+                    if event.time <= now:
+                        newest = max(newest, event.time)
         finally:
             flush_deposits(self.terms.plan, self.terms.queue)
             free(self.terms.queue)
             self.terms.queue = NULL
-        return 0
+        return newest
 
     def admit(self, int64_t now):
         """Let the events count that waited for the clock; done when the first of them is due."""

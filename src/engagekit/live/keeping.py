@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from engagekit.live.live import Live
 
 _LITTLE_LONGS = np.dtype("<i8")
+_SLICE = 16_384
+"""Contacts that are looked at while other threads wait."""
 
 
-def sections_of(live: Live) -> Iterator[tuple[str, Iterator[bytes]]]:
+def sections_of(live: Live) -> Iterator[tuple[str, Iterator[bytes | memoryview]]]:
     """Give a state as it is when the first section is asked for, whatever changes until the last."""
     with live._lock:
         blocks, rows, counts = live.begin_file()
@@ -31,9 +33,9 @@ def sections_of(live: Live) -> Iterator[tuple[str, Iterator[bytes]]]:
         attributes = [[code, own.copy()] for code, own in known.of.items()]
         reactions = live._reactions.saved(codes)
     yield "about", iter([packed(whole)])
-    yield "codes", iter([codes.astype(_LITTLE_LONGS).tobytes()])
+    yield "codes", iter([_bytes_of(codes)])
     yield "ids", iter(ids)
-    yield "attributes", iter([packed(attributes)])
+    yield "attributes", _in_slices(attributes)
     yield "rows", (live.next_block() for _ in range(blocks))
     if reactions is not None:
         yield "reactions", iter([packed(reactions.told())])
@@ -138,10 +140,11 @@ def described(live: Live) -> dict[str, Any]:
     }
 
 
-def kept_ids(live: Live, rows: int) -> tuple[NDArray[np.int64], list[bytes]]:
+def kept_ids(live: Live, rows: int) -> tuple[NDArray[np.int64], list[memoryview]]:
     """Give the codes that a file has, and their ids: of whom nothing is known there is no trace."""
     marks = np.zeros(rows, np.uint8)
-    live.filled(marks)
+    for first in range(0, rows, _SLICE):
+        live.filled(marks[first : first + _SLICE], first)
     marks[list(live._attributes.of)] = 1
     for code, row in live.aliases():
         marks[code] = marks[row]
@@ -149,9 +152,20 @@ def kept_ids(live: Live, rows: int) -> tuple[NDArray[np.int64], list[bytes]]:
     if who.kind is None:
         return codes, []
     if who.kind == "integer":
-        return codes, [who.integers(live)[codes].astype(_LITTLE_LONGS).tobytes()]
+        return codes, [_bytes_of(who.integers(live)[codes])]
     starts, data = who.texts(codes)
-    return codes, [starts.astype(_LITTLE_LONGS).tobytes(), data.tobytes()]
+    return codes, [_bytes_of(starts), data.data]
+
+
+def _bytes_of(values: NDArray[np.int64]) -> memoryview:
+    return values.astype(_LITTLE_LONGS, copy=False).view(np.uint8).data
+
+
+def _in_slices(rows: list[Any]) -> Iterator[bytes]:
+    """Write what `packed` would, a slice at a time, so that no other thread waits for all."""
+    for first in range(0, len(rows), _SLICE):
+        yield (b"," if first else b"[") + packed(rows[first : first + _SLICE])[1:-1]
+    yield b"]" if rows else b"[]"
 
 
 def _name(live: Live, about: dict[str, Any]) -> None:

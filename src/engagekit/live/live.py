@@ -72,7 +72,6 @@ class Live(_core.LiveState):
             raise StateError(f"clock=: expected what can be called for the present instant, got {clock!r}")
         self.model = model
         self.lateness = _span(lateness, "lateness=", least=timedelta(0), expected="of at least 0")
-        self.position: str | int | None = None
         self.clock = clock
         self._lock = RLock()
         self._file_lock = RLock()

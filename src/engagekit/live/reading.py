@@ -107,6 +107,10 @@ def _take_table(live: Live, source: Any, position: Position, given: Mapping[str,
         present = live._present()
         live._who.refuse(events)
         live.admit(present)
+        live.aware = live.aware or events.aware
+        live._who.like = live._who.like or events.source.like(events.mapping.contact)
+        live._frame_kind = events.source.kind
+        live._key = events.mapping.contact
         if len(events.contacts):
             numbers = [classes.number(live, key) for key in keys]
             kept = _core.Kept(
@@ -119,15 +123,8 @@ def _take_table(live: Live, source: Any, position: Position, given: Mapping[str,
                 hashes,
                 matched.codes,
             )
-            live.take_all(scorer, kept, present, cores())
-            gone = len(events.dropped_codes)
-            live.rows += gone
-            live.duplicates += gone
-        live.aware = live.aware or events.aware
-        live._who.like = live._who.like or events.source.like(events.mapping.contact)
-        live._frame_kind = events.source.kind
-        live._key = events.mapping.contact
-        if position is not None:
+            live.take_all(scorer, kept, present, cores(), len(events.dropped_codes), position)
+        elif position is not None:
             live.position = position
 
 

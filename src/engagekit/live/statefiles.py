@@ -26,7 +26,7 @@ _SECTION: Final = struct.Struct("<16sQ")
 _SUM: Final = 32
 
 
-def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[bytes]]]) -> None:
+def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[bytes | memoryview]]]) -> None:
     """Write a file, atomically and durably: whenever the machine stops, the old file is there or the new.
 
     Parameters
@@ -52,7 +52,7 @@ def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[b
     _flush_folder(target.parent)
 
 
-def _fill(file: Any, sections: Iterable[tuple[str, Iterator[bytes]]]) -> None:
+def _fill(file: Any, sections: Iterable[tuple[str, Iterator[bytes | memoryview]]]) -> None:
     file.write(_HEADER.pack(MAGIC, VERSION, 0))
     for name, pieces in sections:
         start = file.tell()
