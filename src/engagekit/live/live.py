@@ -617,11 +617,8 @@ class Live(_core.LiveState):
         return True
 
     def __dir__(self) -> list[str]:
-        beneath = {name for name in dir(_core.LiveState) if not name.startswith("__")} - {
-            "add",
-            "newest",
-            "clock",
-        }
+        beneath = {name for name in dir(_core.LiveState) if not name.startswith("__")}
+        beneath -= {"add", "clock", "newest", "position"}
         return sorted(name for name in super().__dir__() if name not in beneath)
 
     def __repr__(self) -> str:
