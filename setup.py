@@ -5,7 +5,7 @@ Switches, read from the environment (any non-empty value turns one on):
 ``ENGAGEKIT_DEBUG``
     check bounds, indices and uninitialised views in the kernel; keep symbols, optimise little
 ``ENGAGEKIT_SANITIZE``
-    compile with the address and undefined-behaviour sanitizers
+    compile with the address and undefined-behaviour sanitizers; ``thread``: with the thread sanitizer
 ``ENGAGEKIT_COVERAGE``
     trace lines, so that coverage reports reach into the Cython source
 """
@@ -38,11 +38,8 @@ compile_flags += ["-Wno-unused-function"]
 compile_flags += ["-O1", "-g", "-UNDEBUG"] if DEBUG or SANITIZE else ["-O3", "-g0"]
 link_flags: list[str] = []
 if SANITIZE:
-    sanitizers = [
-        "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=undefined",
-        "-fno-omit-frame-pointer",
-    ]
+    found = "thread" if os.environ["ENGAGEKIT_SANITIZE"] == "thread" else "address,undefined"
+    sanitizers = [f"-fsanitize={found}", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
     compile_flags += sanitizers
     link_flags += sanitizers
 

@@ -62,11 +62,11 @@ def contacts_of(case, columns=CONTACT_COLUMNS):
     return None if case.contacts is None else frame_of(case.contacts, columns, PLAIN)
 
 
-def batch_of(case, events=EVENT_COLUMNS, contacts=CONTACT_COLUMNS):
-    """Score a case as a table."""
+def batch_of(case, events=EVENT_COLUMNS, contacts=CONTACT_COLUMNS, like=None):
+    """Score a case as a table; without rows its columns are of the kinds of the case `like`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        frame = frame_of(case.events, events, PLAIN)
+        frame = frame_of(case.events, events, PLAIN, like=like.events if like else ())
         model = ek.Model.from_dict(case.model)
         return model.score(frame, at=moment(case.at), contacts=contacts_of(case, contacts), id=case.id)
 
@@ -88,10 +88,10 @@ def differing(found, expected, model):
     return wrong
 
 
-def assert_same(scores, expected, model):
+def assert_same(scores, expected, model, key="contact"):
     """Assert that a live state's scores are the batch's, whatever the order of contacts."""
-    rows = {row["contact"]: row for row in rows_of(scores.frame)}
-    right = {row["contact"]: row for row in rows_of(expected.frame)}
+    rows = {row[key]: row for row in rows_of(scores.frame)}
+    right = {row[key]: row for row in rows_of(expected.frame)}
     assert rows.keys() == right.keys()
     for contact, row in right.items():
         assert not (wrong := differing(rows[contact], row, model)), f"contact {contact!r}: {wrong}"

@@ -146,6 +146,19 @@ cdef class IntegerIds(_Table):
         put_integer(self.lines, self.mask, hash >> self.shift, value, <int32_t>self.count)
         return <int32_t>(self.count - 1)
 
+    cdef void wipe(self, int64_t code, int64_t instead) noexcept nogil:
+        """Write another value over that of a code, whose slot has to stay, lest a search ends at it.
+
+        The value is one that nobody can foretell, so nobody asks for it. Cost: the table is read until it is found.
+        """
+        cdef uint64_t i
+        cdef int k
+        for i in range(self.mask + 1):
+            for k in range(WIDE):
+                if self.lines[i].number[k] == code + 1:
+                    self.lines[i].value[k] = instead
+                    return
+
     cdef int64_t span(
         self, const int64_t* values, const uint8_t* null, int64_t first, int64_t last, int32_t* out, bint insert,
         int64_t* missed, int64_t* signs,

@@ -78,17 +78,31 @@ cdef class LiveState(LiveWatch):
         return self.row_of(code)
 
     def erase(self, int64_t code):
-        """Empty a contact's row, byte by byte; codes linked to it are its own again."""
+        """Empty a contact's row, byte by byte, and wipe its id and all that are linked to it; they may come anew."""
         cdef int64_t target = self.row_of(code), i
         cdef Head* head = self.head(target)
+        cdef const Pending* pending = head.extra.pending if head.extra is not NULL else NULL
         if self.to_take:
             raise RuntimeError("a file is being written")
+        while pending is not NULL:
+            self.waits -= pending.waiting
+            pending = pending.next
         drop_extra(head)
         self.clear_row(head)
-        if self.alias is not NULL:
-            for i in range(self.count):
-                if self.alias[i] == target:
-                    self.alias[i] = <int32_t>i
+        if self.alias is NULL:
+            self.wipe(target)
+            return
+        for i in range(self.count):
+            if self.alias[i] == target:
+                self.alias[i] = <int32_t>i
+                self.wipe(i)
+
+    cdef int wipe(self, int64_t code) except -1:
+        """Let a code be nobody's, for good."""
+        if self.integers is not None:
+            self.integers.wipe(code, int.from_bytes(urandom(8), "little", signed=True))
+        else:
+            self.texts.wipe(code)
 
     def aliases(self):
         """Give the codes that lead to another's row, each with that row's."""

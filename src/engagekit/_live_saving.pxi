@@ -72,29 +72,29 @@ cdef class LiveBlocks(LiveRows):
         for c in range(min(self.count - first, out.shape[0])):
             out[c] = self.head(first + c).newest != NEVER or self.head(first + c).extra is not NULL
 
-    def restore(
-        self, list counts not None, const uint8_t[::1] data, const int32_t[::1] places, int64_t rows, int64_t types
-    ):
+    def restore(self, list counts not None, const uint8_t[::1] data, const int64_t[::1] codes, int64_t types):
         """Take what `begin_file` and the blocks of a file say of an empty state; returns whether it makes sense.
 
-        `places` are the codes here of those in the file, -1 for one that it should not have.
+        `codes` are those in the file, which rise; here they are 0, 1, 2, ...
         """
         cdef Tape tape
         cdef State row
-        cdef int64_t code, before = -1
+        cdef int64_t code, place = 0, count = codes.shape[0]
         cdef Pending* pending
         self.rows, self.duplicates, self.terms.newest, self.terms.late, self.terms.excluded = counts[:5]
         self.terms.unmatched, self.terms.null_amounts = counts[5:7]
-        self.reserve(rows)
+        self.reserve(count)
         memset(&tape, 0, sizeof(Tape))
         tape.bytes = <uint8_t*>first_of(data)
         tape.room = data.shape[0]
         while tape.used < tape.room:
             code = next_long(&tape)
-            if tape.failed or not before < code < places.shape[0] or not 0 <= places[code] < rows:
+            while place < count and codes[place] < code:
+                place += 1
+            if tape.failed or place == count or codes[place] != code:
                 return False
-            before = code
-            self.open_row(self.head(places[code]), &row)
+            self.open_row(self.head(place), &row)
+            place += 1
             if not read_row(&self.terms, &row, types, &tape):
                 return False
             self.touched = self.touched or row.head.flags & TOUCHED != 0

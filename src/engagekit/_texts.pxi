@@ -11,6 +11,8 @@ cdef enum:
     REST = 65536            # rows for which it is left alone if not
     LONGEST = 0xFFFFFF      # a size that a slot can hold; longer ones are looked up
 
+cdef uint64_t GONE = <uint64_t>-1   # where no text stands: as far away and as long as can be
+
 cdef struct TextSlots:      # a line of memory
     uint32_t[4] tag         # the upper half of the hash, of which the upper bits are the place
     int32_t[4] number       # the code and one; 0: empty, as are all that follow
@@ -178,6 +180,21 @@ cdef class TextIds(_Table):
         self.used += size
         self.starts[self.count] = self.used
         return <int32_t>(self.count - 1)
+
+    cdef void wipe(self, int64_t code) noexcept nogil:
+        """Write zeros over the text of a code; its slot has to stay, lest a search ends at it, but holds no text."""
+        cdef int64_t first = self.starts[code], size = self.starts[code + 1] - first
+        cdef uint64_t at = ek_hash_bytes(self.bytes + first, size, self.secrets) >> self.shift
+        cdef int k = 0
+        while self.lines[at].number[k]:
+            if self.lines[at].number[k] == code + 1:
+                self.lines[at].where[k] = GONE
+                memset(self.bytes + first, 0, size)
+                return
+            k += 1
+            if k == 4:
+                k = 0
+                at = (at + 1) & self.mask
 
     cdef inline void take(
         self, Block* block, int64_t row, const uint8_t* text, int64_t size, int32_t entry

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 SINCE: Final = "customer_since"
 UNSAID: Final = object()
 """Stands for an attribute of which nothing is said: it stays as it was."""
+_KEPT: Final[Mapping[str, tuple[type, ...]]] = {
+    "number": (int, float),
+    "boolean": (bool,),
+    "text": (str,),
+    "instant": (int,),
+}
 _DTYPES: Final[Mapping[str, Any]] = {"number": np.float64, "boolean": np.bool_, "instant": np.int64}
 
 
@@ -94,6 +100,25 @@ class Attributes:
                     own.pop(name, None)
                 elif values[number] is not UNSAID:
                     own[name] = values[number]
+
+    def restore(self, kinds: Mapping[str, str], of: Mapping[int, Mapping[str, Any]]) -> None:
+        """Take what a file says.
+
+        Raises
+        ------
+        ValueError
+            If `read` would never have kept it.
+        """
+        told = {**kinds, SINCE: "instant"}
+        if not told.keys() <= set(self.names) or not set(told.values()) <= _KEPT.keys():
+            raise ValueError("attributes that are not the model's")
+        for own in of.values():
+            for name, value in own.items():
+                if type(value) not in _KEPT[told[name]]:
+                    raise ValueError(f"an attribute {name!r} of another kind")
+                if told[name] == "instant":
+                    moment_of(value)
+        self.kinds, self.of = dict(kinds), {code: dict(own) for code, own in of.items()}
 
     def given(self, contacts: Any, key: str) -> tuple[list[Any], dict[str, list[Any]]]:
         """Read what `Live.update` is given: the contacts, and by attribute a value (or `UNSAID`) of each.

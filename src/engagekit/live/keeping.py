@@ -63,7 +63,7 @@ def restored(
         model = Model.from_dict(about["model"])
         live = make(model, lateness=timedelta(microseconds=about["lateness"]), clock=clock)
         _fill(live, about, found)
-    except (KeyError, TypeError, ValueError, OverflowError, IndexError, EngagekitError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, OverflowError, EngagekitError) as error:
         raise StateError(f"{path}: expected a saved Live, got one that makes no sense: {error}") from None
     return live
 
@@ -73,21 +73,33 @@ def _fill(live: Live, about: dict[str, Any], found: dict[str, memoryview]) -> No
         raise ValueError("the model and its fingerprint do not fit")
     codes = np.frombuffer(found["codes"], _LITTLE_LONGS).astype(np.int64)
     count = len(codes)
-    if (count and codes[0] < 0) or (np.diff(codes) <= 0).any() or (count and codes[-1] >= 2**31):
+    if (count and codes[0] < 0) or (np.diff(codes) <= 0).any():
         raise ValueError("codes that do not rise")
     _name(live, about)
     _identify(live, found["ids"], count)
-    places = np.full(int(codes[-1]) + 1 if count else 0, -1, np.int32)
-    places[codes] = np.arange(count, dtype=np.int32)
     rows = np.frombuffer(found["rows"], np.uint8)
-    if not live.restore(about["counts"], rows, places, count, len(about["types"])):
+    if not live.restore(about["counts"], rows, codes, len(about["types"])):
         raise ValueError("rows that do not fit")
-    for code, row in about["aliases"]:
-        live.join(int(places[code]), int(places[row]))
+    aliases = about["aliases"]
+    for one, two in zip(*(_places(codes, [pair[end] for pair in aliases]) for end in (0, 1)), strict=True):
+        if live.row(one) == live.row(two):
+            raise ValueError("an alias of itself")
+        live.join(one, two)
     if "reactions" in found:
         live._reactions.restore(unpacked(found["reactions"]), count)
-    live._attributes.kinds = dict(about["kinds"])
-    live._attributes.of = {int(places[code]): dict(own) for code, own in unpacked(found["attributes"])}
+    known = unpacked(found["attributes"])
+    places = _places(codes, [code for code, _ in known])
+    live._attributes.restore(about["kinds"], dict(zip(places, [own for _, own in known], strict=True)))
+
+
+def _places(codes: NDArray[np.int64], asked: list[int]) -> list[int]:
+    """Return where some codes stand among those of a file."""
+    wanted = np.array(asked, np.int64)
+    places = np.searchsorted(codes, wanted)
+    if (places == len(codes)).any() or (codes[places] != wanted).any():
+        raise ValueError("a code that is not there")
+    found: list[int] = places.tolist()
+    return found
 
 
 def combine(live: Live, other: Live) -> None:
@@ -146,8 +158,8 @@ def kept_ids(live: Live, rows: int) -> tuple[NDArray[np.int64], list[memoryview]
     for first in range(0, rows, _SLICE):
         live.filled(marks[first : first + _SLICE], first)
     marks[list(live._attributes.of)] = 1
-    for code, row in live.aliases():
-        marks[code] = marks[row]
+    for pair in live.aliases():
+        marks[list(pair)] = 1
     codes, who = np.flatnonzero(marks), live._who
     if who.kind is None:
         return codes, []
@@ -220,3 +232,5 @@ def _identify(live: Live, ids: memoryview, count: int) -> None:
         found = np.frombuffer(live.code_texts(who.ids, starts, data), np.int32)
     if len(found) != count or (found != np.arange(count)).any():
         raise ValueError("ids that are there twice")
+    if live._who.kind == "text" and live._who.ids.undecodable() >= 0:
+        raise ValueError("ids that are no text")

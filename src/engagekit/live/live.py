@@ -368,8 +368,8 @@ class Live(_core.LiveState):
     def forget(self, contact: int | str) -> None:
         """Erase a contact: what it did, what is known of it, and every id that was linked to it.
 
-        No file that is saved later has any of it. One that comes again is a new contact. To correct a
-        contact, forget it and `ingest` its cleaned log.
+        No file that is saved later has any of it, and neither has this state. One that comes again is a new
+        contact. To correct a contact, forget it and `ingest` its cleaned log.
 
         Parameters
         ----------
@@ -427,7 +427,11 @@ class Live(_core.LiveState):
                 f"merge: expected a Live of the same model, of fingerprint {self.model.fingerprint[:12]}..., "
                 f"got {other.model.fingerprint[:12]}..."
             )
-        copy = restored(Live, sections_of(other), "merge", other.clock)
+        with other._file_lock:
+            try:
+                copy = restored(Live, sections_of(other), "merge", other.clock)
+            finally:
+                other.end_file()
         with self._file_lock, self._lock:
             combine(self, copy)
 

@@ -12,10 +12,11 @@ import json
 import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from fcntl import LOCK_EX, flock
 from hashlib import blake2b
 from pathlib import Path
-from tempfile import mkstemp
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from engagekit.errors import StateError
 
@@ -24,6 +25,7 @@ VERSION: Final = 1
 _HEADER: Final = struct.Struct("<16sQQ")
 _SECTION: Final = struct.Struct("<16sQ")
 _SUM: Final = 32
+_OPENED: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[bytes | memoryview]]]) -> None:
@@ -32,24 +34,43 @@ def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[b
     Parameters
     ----------
     path
-        Where to. The temporary file stands beside it.
+        Where to. The temporary file stands beside it; what a process that was killed has left of one is
+        written over by the next.
     sections
         Names of at most 16 letters, and their bytes piece by piece.
     """
     target = Path(path)
-    handle, name = mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    temporary = target.with_name(f".{target.name}.tmp")
+    file = _opened(temporary)
     try:
-        with os.fdopen(handle, "w+b") as file:
-            _fill(file, sections)
-            file.flush()
-            os.fsync(file.fileno())
+        _fill(file, sections)
+        file.flush()
+        os.fsync(file.fileno())
         if target.exists():
-            Path(name).chmod(target.stat().st_mode & 0o777)
-        Path(name).replace(target)
+            # its owner may always write it, lest what a crash leaves here is in the way of the next
+            temporary.chmod(target.stat().st_mode & 0o777 | 0o600)
+        temporary.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what does not fit on the disk does not when the file is closed either
+            file.close()
         raise
+    file.close()
     _flush_folder(target.parent)
+
+
+def _opened(temporary: Path) -> IO[bytes]:
+    """Open the temporary file, empty and locked: who else saves to the same path waits here."""
+    while True:
+        file = os.fdopen(os.open(temporary, _OPENED, 0o600), "w+b")
+        with suppress(OSError):  # a file system without locks: there one process saves
+            flock(file, LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), temporary.stat(follow_symlinks=False)):
+                file.truncate(0)
+                return file
+        # who was waited for has renamed what was opened, or taken it away
+        file.close()
 
 
 def _fill(file: Any, sections: Iterable[tuple[str, Iterator[bytes | memoryview]]]) -> None:
@@ -93,21 +114,25 @@ def read(path: str | os.PathLike[str]) -> Mapping[str, memoryview]:
         If it is no such file, of a newer version, truncated or altered.
     """
     try:
-        whole = memoryview(Path(path).read_bytes())
+        with Path(path).open("rb") as file:
+            head = file.read(_HEADER.size)
+            size = os.fstat(file.fileno()).st_size
+            if len(head) < _HEADER.size or head[:16] != MAGIC:
+                raise StateError(f"{path}: expected a saved Live, got a file of another kind")
+            _, version, length = _HEADER.unpack(head)
+            if version > VERSION:
+                raise StateError(
+                    f"{path}: expected a format of version {VERSION} or older, got {version}: saved by a "
+                    "newer engagekit"
+                )
+            rest = file.read() if length == size else b""
     except OSError as error:
         raise StateError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if len(whole) < _HEADER.size + _SUM or bytes(whole[:16]) != MAGIC:
-        raise StateError(f"{path}: expected a saved Live, got a file of another kind")
-    _, version, length = _HEADER.unpack_from(whole)
-    if version > VERSION:
-        raise StateError(
-            f"{path}: expected a format of version {VERSION} or older, got {version}: saved by a newer "
-            "engagekit"
-        )
-    check = blake2b(whole[:-_SUM], digest_size=_SUM)
-    if length != len(whole) or version < 1 or check.digest() != bytes(whole[-_SUM:]):
+    check = blake2b(head, digest_size=_SUM)
+    check.update(rest[:-_SUM])
+    if length != len(head) + len(rest) or version < 1 or check.digest() != rest[-_SUM:]:
         raise StateError(f"{path}: damaged: its checksum or its length is wrong")
-    return dict(_sections(whole[_HEADER.size : -_SUM], path))
+    return dict(_sections(memoryview(rest)[:-_SUM], path))
 
 
 def _sections(whole: memoryview, path: object) -> Iterator[tuple[str, memoryview]]:
