@@ -17,7 +17,7 @@ from attrs import define
 
 from engagekit.model.conditions import Test
 from engagekit.model.result_columns import HALVES as HALF_NAMES
-from engagekit.model.result_columns import tests_of
+from engagekit.model.result_columns import leaves_of
 from engagekit.plan import HALVES, LEVELS, PHASE, microseconds
 
 if TYPE_CHECKING:
@@ -115,21 +115,21 @@ def watch_of(plan: Plan) -> Watch:
 
 def _asked(model: Model) -> Iterator[Test]:
     """Yield the tests that triggers ask, and those behind persona and content if they ask for these."""
-    for trigger in model.triggers:
-        for condition in trigger.conditions:
-            yield from tests_of(condition)
-    own = {test.field for trigger in model.triggers for each in trigger.conditions for test in tests_of(each)}
+    conditions = [condition for trigger in model.triggers for condition in trigger.conditions]
+    asked = [test for condition in conditions for test in leaves_of(condition)]
+    own = {test.field for test in asked}
+    yield from asked
     if "content" in own:
         for content in model.contents:
             if content.where is not None:
-                yield from tests_of(content.where)
+                yield from leaves_of(content.where)
             if content.channel is not None:
                 yield Test("top_channel", "eq", content.channel)
             if content.intent is not None:
                 yield Test("intent", "eq", content.intent)
     if own & {"persona", "content"}:
         for persona in model.personas:
-            yield from tests_of(persona.where)
+            yield from leaves_of(persona.where)
 
 
 def _cells_of(

@@ -49,7 +49,7 @@ from engagekit.model.members import (
 )
 from engagekit.model.points import Channel, Decay, DecayKind, as_decay
 from engagekit.model.reactions import Trigger, as_triggers
-from engagekit.model.result_columns import tests_of
+from engagekit.model.result_columns import leaves_of
 from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
 from engagekit.model.tree import Test
 
@@ -521,8 +521,8 @@ class Model(Declared):
         asked += [each for trigger in self.triggers for each in trigger.conditions]
         rated = () if self.fit is None else self.fit.criteria
         columns = {"contact", *self.result_columns}
-        tests = [test for criterion in rated for test in tests_of(criterion.where)]
-        tests += [test for each in asked for test in tests_of(each) if test.field not in columns]
+        tests = [test for criterion in rated for test in leaves_of(criterion.where)]
+        tests += [test for each in asked for test in leaves_of(each) if test.field not in columns]
         return tuple(tests)
 
     @property

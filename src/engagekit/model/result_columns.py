@@ -125,7 +125,7 @@ def condition_faults(
         return
     faults = dict.fromkeys(
         fault
-        for test in tests_of(condition)
+        for test in leaves_of(condition)
         for fault in (
             *_test_faults(test, path, columns, later),
             *_value_faults(test, path, values.get(test.field) if test.field in columns else None),
@@ -134,16 +134,16 @@ def condition_faults(
     yield from faults
 
 
-def tests_of(condition: Condition) -> Iterator[Test]:
+def leaves_of(condition: Condition) -> Iterator[Test]:
     """Yield the tests that a condition is made of."""
     match condition:
         case Test():
             yield condition
         case Not():
-            yield from tests_of(condition.part)
+            yield from leaves_of(condition.part)
         case All() | AnyOf():
             for part in condition.parts:
-                yield from tests_of(part)
+                yield from leaves_of(part)
 
 
 def _test_faults(test: Test, path: str, columns: Columns, later: Iterable[str]) -> Iterator[str]:
