@@ -6,7 +6,7 @@
 # is the score, and no other channel may add anything.
 
 cdef enum:
-    ROWS_AHEAD = 24
+    LOOKED_AHEAD = 24
 
 
 cdef double least_score(const Plan* plan, double engagement) noexcept nogil:
@@ -43,8 +43,8 @@ cdef class LiveWatch(LiveScorer):
             return
         for c in range(min(self.count, out.shape[0])):
             head = self.head(c)
-            if c + ROWS_AHEAD < self.count:
-                ek_prefetch(&self.head(c + ROWS_AHEAD).flags)
+            if c + LOOKED_AHEAD < self.count:
+                ek_prefetch(&self.head(c + LOOKED_AHEAD).flags)
             if head.flags & TOUCHED:
                 self.before_change(c)
                 head.flags &= ~TOUCHED

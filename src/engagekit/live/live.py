@@ -568,6 +568,7 @@ class Live(_core.LiveState):
             "add",
             "newest",
             "clock",
+            "position",
         }
         return sorted(name for name in super().__dir__() if name not in beneath)
 
