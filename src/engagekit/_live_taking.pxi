@@ -220,12 +220,12 @@ cdef class LiveIntake(LiveBlocks):
             self.terms.newest = time
 
     def take_all(
-        self, Scorer source not None, Kept kept not None, int64_t now, int64_t threads, int64_t twins, position
+        self, Scorer source not None, Kept kept not None, int64_t now, int64_t threads, int64_t dropped, position
     ):
         """Take in the events that a scorer is attached to, grouped by contact; then the newest seen moves on.
 
-        `twins` are duplicates that were left out of them. The position (None: as it was) changes with the numbers, in
-        the same call: nobody, and no Ctrl-C, comes between.
+        `dropped` of the frame were duplicates; with it the source is at `position` (None: where it was). That is said
+        here, where no signal can come between: a frame that counts and a position before it would count it twice.
         """
         cdef const Plan* plan = &source.plan
         cdef int64_t c, contacts = kept.contacts.shape[0], newest = NEVER
@@ -245,8 +245,8 @@ cdef class LiveIntake(LiveBlocks):
         else:
             newest = self.take_each(plan, kept, now)
         self.terms.newest = max(self.terms.newest, newest)
-        self.rows += twins
-        self.duplicates += twins
+        self.rows += dropped
+        self.duplicates += dropped
         if position is not None:
             self.position = position
 
