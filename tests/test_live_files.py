@@ -251,6 +251,19 @@ def test_merge_refuses_what_does_not_fit():
     assert told(live) == before
 
 
+def test_merging_settles_by_the_other_s_own_types():
+    """What waited for its exclusion and counts when states are merged has the name that it came with."""
+    exclude = {"name": "x", "on": "buy", "after": "sent", "within": "2s"}
+    model, later = model_of(excludes=[exclude]), DAY + timedelta(days=300)
+    live, other = ek.Live(model, clock=lambda: later), ek.Live(model, clock=lambda: later)
+    for name in ("a", "b", "visit"):
+        live.add("ann", name, later)
+    other.add("bob", "visit", DAY)
+    other.add("bob", "buy", DAY + timedelta(days=1))
+    live.merge(other)
+    assert live.score("bob", later).last_type == "buy"
+
+
 def test_a_link_lasts_though_nothing_was_done(tmp_path):
     """Contacts that are linked before either has done anything are linked in the file and in a merge."""
     live = ek.Live(model_of())
