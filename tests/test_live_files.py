@@ -1,22 +1,15 @@
 """Saved live states: whole or refused, the same numbers after loading, and nothing of the forgotten."""
 
-import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import racing
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from living import arrivals, assert_same, batch_of, contacts_of, feed
-from shapes import moment
-from strategies import cases
 
 import engagekit as ek
 from engagekit.live import statefiles
 
-EXAMPLES = int(os.environ.get("ENGAGEKIT_LIVE_EXAMPLES", "40"))
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 GOLDEN = Path(__file__).parent / "golden" / "live-1.engagekit"
 
@@ -74,32 +67,6 @@ def test_loaded_is_saved(tmp_path):
         state.add("c2", "open", DAY + timedelta(days=12))
     assert told(loaded) == told(live)
     assert told(loaded, DAY + timedelta(days=60)) == told(live, DAY + timedelta(days=60))
-
-
-@settings(max_examples=EXAMPLES // 2)
-@given(st.data())
-def test_saved_in_the_middle_is_the_batch(tmp_path_factory, data):
-    """Saving and loading between any two pieces changes no number, and neither does merging two halves."""
-    case = data.draw(cases())
-    lateness, pieces = data.draw(arrivals(case))
-    path = tmp_path_factory.mktemp("live") / "state"
-    live = ek.Live(ek.Model.from_dict(case.model), lateness=lateness, clock=lambda: moment(case.at))
-    apart = ek.Live(ek.Model.from_dict(case.model), lateness=lateness, clock=lambda: moment(case.at))
-    keys = sorted({event["contact"] for event in case.events}, key=str)
-    of_other = set(keys[: data.draw(st.integers(0, len(keys)))])
-    again = data.draw(st.integers(0, len(pieces)))
-    for number, (alone, events) in enumerate(pieces):
-        if number == again:
-            live.save(path)
-            live = ek.Live.load(path, clock=live.clock)
-        for state, mine in ((live, False), (apart, True)):
-            part = [event for event in events if (event["contact"] in of_other) == mine]
-            if part:
-                feed(state, case, (alone, part))
-    live.merge(apart)
-    if case.contacts is not None:
-        live.update(contacts_of(case))
-    assert_same(live.scores(moment(case.at)), batch_of(case), case.model)
 
 
 def rewritten(path, change):
