@@ -1,4 +1,4 @@
-"""Eight threads at one live state: they add, ingest, score, update, forget, merge and save at once.
+"""Eight threads at one live state: they add, ingest, score, react, forget, merge and save at once.
 
     python tests/racing.py --turns 200
 
@@ -25,6 +25,7 @@ def model_of():
     return ek.Model.from_dict(
         {
             "decay": "none",
+            "triggers": [{"name": "often", "when": {"score": {"ge": 30}}}],
             "rules": [
                 {"name": "v", "on": "visit", "points": 1},
                 {"name": "l", "on": "visit", "points": 0.5, "limit": {"n": 10**6, "per": "1d"}},
@@ -45,6 +46,7 @@ def work(live, number, turns, path):
         if turn % 50 == 0:
             live.save(path)
             live.scores(DAY)
+            live.react(DAY)
             aside.add(3, "visit", DAY)
             live.merge(aside)
             aside = ek.Live(live.model)

@@ -5,13 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from agreement import EVENT_COLUMNS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from living import FOREVER, arrivals, assert_same, batch_of, contacts_of, feed
+from living import arrivals, assert_same, batch_of, contacts_of, feed
 from shapes import moment
 from strategies import cases
-from strategies_leads import CONTACT_COLUMNS, lead_cases
 
 import engagekit as ek
 
@@ -57,21 +55,6 @@ def test_live_is_the_batch(data):
         assert {name: getattr(stats, name) for name in counts} == {
             name: getattr(expected.stats, name) for name in counts
         }
-
-
-@settings(max_examples=EXAMPLES // 2)
-@given(st.data())
-def test_leads_are_the_batch(data):
-    """Fit, stage, persona, intent and content of a live state are the batch's."""
-    case = data.draw(lead_cases())
-    lateness, pieces = data.draw(arrivals(case))
-    live = live_of(case, lateness)
-    if case.contacts is not None:
-        live.update(contacts_of(case, CONTACT_COLUMNS))
-    for piece in pieces:
-        feed(live, case, piece, [*EVENT_COLUMNS, "content"])
-    expected = batch_of(case, [*EVENT_COLUMNS, "content"], CONTACT_COLUMNS)
-    assert_same(live.scores(moment(case.at)), expected, case.model)
 
 
 def test_score_is_a_row_of_scores():
@@ -239,28 +222,6 @@ def test_links_last():
     assert live.scores(day(1)).frame["contact"].tolist() == ["c"]
     with pytest.raises(ek.StateError, match="an alias of it already"):
         live.link("c", into="a")
-
-
-@settings(max_examples=EXAMPLES // 2)
-@given(st.data())
-def test_links_are_one_contact(data):
-    """Two contacts linked while nothing is settled score as if their events had always been of one."""
-    case = data.draw(cases(max_contacts=2))
-    _, pieces = data.draw(arrivals(case))
-    live = live_of(case, FOREVER)
-    keys = sorted({event["contact"] for event in case.events}, key=str)
-    when = data.draw(st.integers(0, len(pieces)))
-    for number, piece in enumerate(pieces):
-        if number == when and len(keys) == 2:
-            live.link(keys[0], into=keys[1])
-        feed(live, case, piece)
-    if when == len(pieces) and len(keys) == 2:
-        live.link(keys[0], into=keys[1])
-    for event in case.events:
-        event["contact"] = keys[-1]
-    if case.id is None:
-        case.contacts and case.contacts.clear()
-        assert_same(live.scores(moment(case.at)), batch_of(case, contacts=["contact"]), case.model)
 
 
 def test_forgotten_contacts_are_new():

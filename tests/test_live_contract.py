@@ -36,7 +36,7 @@ def drawn(leads):
     """Draw cases to choose from: to draw one takes longer than to do everything with it."""
     found = []
 
-    @settings(max_examples=max(EXAMPLES // 12, 10), phases=[Phase.generate], database=None)
+    @settings(max_examples=max(EXAMPLES // 20, 10), phases=[Phase.generate], database=None)
     @given(lead_cases() if leads else cases())
     def collect(case):
         found.append(case)
@@ -214,5 +214,5 @@ def joined(theirs, ours):
 
 TestStates = States.TestCase
 TestStates.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=12, suppress_health_check=list(HealthCheck)
+    max_examples=EXAMPLES, stateful_step_count=8, suppress_health_check=list(HealthCheck)
 )

@@ -1,22 +1,15 @@
 """Saved live states: whole or refused, the same numbers after loading, and nothing of the forgotten."""
 
-import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import racing
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from living import arrivals, assert_same, batch_of, contacts_of, feed
-from shapes import moment
-from strategies import cases
 
 import engagekit as ek
 from engagekit.live import statefiles
 
-EXAMPLES = int(os.environ.get("ENGAGEKIT_LIVE_EXAMPLES", "40"))
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 GOLDEN = Path(__file__).parent / "golden" / "live-1.engagekit"
 
@@ -74,32 +67,6 @@ def test_loaded_is_saved(tmp_path):
         state.add("c2", "open", DAY + timedelta(days=12))
     assert told(loaded) == told(live)
     assert told(loaded, DAY + timedelta(days=60)) == told(live, DAY + timedelta(days=60))
-
-
-@settings(max_examples=EXAMPLES // 2)
-@given(st.data())
-def test_saved_in_the_middle_is_the_batch(tmp_path_factory, data):
-    """Saving and loading between any two pieces changes no number, and neither does merging two halves."""
-    case = data.draw(cases())
-    lateness, pieces = data.draw(arrivals(case))
-    path = tmp_path_factory.mktemp("live") / "state"
-    live = ek.Live(ek.Model.from_dict(case.model), lateness=lateness, clock=lambda: moment(case.at))
-    apart = ek.Live(ek.Model.from_dict(case.model), lateness=lateness, clock=lambda: moment(case.at))
-    keys = sorted({event["contact"] for event in case.events}, key=str)
-    of_other = set(keys[: data.draw(st.integers(0, len(keys)))])
-    again = data.draw(st.integers(0, len(pieces)))
-    for number, (alone, events) in enumerate(pieces):
-        if number == again:
-            live.save(path)
-            live = ek.Live.load(path, clock=live.clock)
-        for state, mine in ((live, False), (apart, True)):
-            part = [event for event in events if (event["contact"] in of_other) == mine]
-            if part:
-                feed(state, case, (alone, part))
-    live.merge(apart)
-    if case.contacts is not None:
-        live.update(contacts_of(case))
-    assert_same(live.scores(moment(case.at)), batch_of(case), case.model)
 
 
 def rewritten(path, change):
@@ -249,6 +216,19 @@ def test_merge_refuses_what_does_not_fit():
         with pytest.raises(ek.StateError, match=text):
             live.merge(other)
     assert told(live) == before
+
+
+def test_merging_settles_by_the_other_s_own_types():
+    """What waited for its exclusion and counts when states are merged has the name that it came with."""
+    exclude = {"name": "x", "on": "buy", "after": "sent", "within": "2s"}
+    model, later = model_of(excludes=[exclude]), DAY + timedelta(days=300)
+    live, other = ek.Live(model, clock=lambda: later), ek.Live(model, clock=lambda: later)
+    for name in ("a", "b", "visit"):
+        live.add("ann", name, later)
+    other.add("bob", "visit", DAY)
+    other.add("bob", "buy", DAY + timedelta(days=1))
+    live.merge(other)
+    assert live.score("bob", later).last_type == "buy"
 
 
 def test_a_link_lasts_though_nothing_was_done(tmp_path):
