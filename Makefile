@@ -8,7 +8,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: compiled-module-is-gone help demo test browser pictures bench lint format docs dist clean
+.PHONY: compiled-module-is-gone help demo test browser pictures notebooks bench lint format docs dist clean
 
 PYTHON ?=
 ARGS ?=
@@ -70,6 +70,9 @@ $(AXE):
 # The pictures of README and docs; their fonts are the machine's, so record them where Inter is installed.
 pictures: $(DONE)/package $(DONE)/browser
 	@$(RUN) tools/pictures.py
+
+notebooks: $(DONE)/package $(DONE)/test
+	@$(RUN) tools/notebooks.py
 
 bench: $(DONE)/package $(DONE)/bench
 	@$(RUN) -m pytest benchmarks -s -p no:cacheprovider --benchmark-quiet $(ARGS)

@@ -32,6 +32,8 @@ assert scores["contact"].tolist() == [1, 2, 3], scores
 assert scores["score"].tolist() == [50.0, 10.0, 0.0], scores
 assert scores["engagement"].tolist()[0] == 50.0, scores
 assert list(scores["level"]) == ["high", "low", "none"], scores
+card = model.score(events, at="2026-01-08").card(1)
+assert "Why 50.0 points" in card.html and card.gauge.startswith("<svg"), card
 assert ek.presets.load("saas").rules, "a preset that ships with the package has no rules"
 
 command = Path(sys.executable).parent / "engagekit"

@@ -211,6 +211,24 @@ def test_a_live_card_is_the_same_but_for_events() -> None:
     assert "no activity" in live.card("nobody", at="2026-01-31").html
 
 
+def test_a_live_states_reasons_are_those_of_the_batch() -> None:
+    """With limits, repeats and absences, what rules add in a live state is what the batch explains."""
+    live = ek.Live(grocery().model)
+    events = pq.read_table(DATA / "data" / "completejourney" / "events.parquet")
+    some = set(households())
+    live.ingest(events.filter([name in some for name in events["contact_id"].to_pylist()]))
+    for contact in some:
+        told = rows_of(live.card(contact, at=grocery().at).html, "Why")
+        whole = rows_of(grocery().card(contact).html, "Why")
+        assert [row[-1] for row in told] == [row[-1] for row in whole], contact
+
+
+def test_numbers_without_end_keep_their_line() -> None:
+    """Points that no line could hold are written as powers of ten."""
+    huge = hostile_subject([f"name {n}" for n in range(40)], [1e300, 5.0, -1e15] + [0.0] * 30)
+    assert max(map(len, re.findall(r"[\d.,]{9,}", card(huge).html)), default=0) < 20
+
+
 def test_scores_without_events() -> None:
     """Scores that came out of a pickle have cards without reasons and line."""
     scores = pickle.loads(pickle.dumps(lead_scores()))

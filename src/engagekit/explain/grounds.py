@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 from engagekit.explain.opened import Opened
 from engagekit.explain.origin import Origin
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from engagekit.plan import Plan
 
 DAYS = 90
+MOST_DATED = 5
+"""Of how many reasons it is told how many events they rest on, and since when."""
 _DAY = 86_400_000_000
 
 
@@ -32,7 +34,8 @@ class Reason:
     contribution
         Points, of which those of all rules add up to the score.
     events, last
-        How many events count and when the newest of them does (microseconds); None: that is not known.
+        How many events count and when the newest of them does (microseconds); None: that is not known, or
+        nobody asks, for there are stronger reasons.
     """
 
     rule: str
@@ -67,18 +70,13 @@ def grounds(origin: Origin, row: int) -> Grounds:
     instants = np.arange(opened.at - DAYS * _DAY, opened.at + 1, _DAY)
     course = opened.course(instants[instants >= EARLIEST], _DAY)
     found = reasons(opened.plan, opened.sums, opened.half)
-    known = {opened.plan.names[r]: one for r, one in opened.found.items()}
-    dated = [
-        Reason(
-            rule=each.rule,
-            channel=each.channel,
-            contribution=each.contribution,
-            events=int(known[each.rule].kept.sum()),
-            last=int(known[each.rule].time[known[each.rule].kept][-1]),
-        )
-        for each in found
-    ]
-    return Grounds(reasons=dated, course=course)
+    numbers = {name: r for r, name in enumerate(opened.plan.names)}
+    known = opened.found([numbers[each.rule] for each in found[:MOST_DATED]])
+    for place, each in enumerate(found[:MOST_DATED]):
+        one = known[numbers[each.rule]]
+        times = one.time[one.kept]
+        found[place] = evolve(each, events=len(times), last=int(times[-1]))
+    return Grounds(reasons=found, course=course)
 
 
 def reasons(plan: Plan, sums: NDArray[np.float64], half: NDArray[np.int32]) -> list[Reason]:

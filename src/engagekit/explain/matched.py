@@ -5,7 +5,7 @@ The kernel adds them up without ever listing them; here they are listed, dropped
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,12 +36,22 @@ class Matched:
     """What the decay leaves of a point."""
 
 
-def matched(plan: Plan, events: Events, at: int, table: Match) -> dict[int, Matched]:
-    """List the matched events of one contact up to an instant, by rule; rules without any are left out."""
+def matched(
+    plan: Plan, events: Events, at: int, table: Match, rules: Collection[int] | None = None
+) -> dict[int, Matched]:
+    """List the matched events of one contact up to an instant, by rule; rules without any are left out.
+
+    Parameters
+    ----------
+    plan, events, at, table
+        The plan, the contact's events, the instant, and how plan and events match.
+    rules
+        Which rules are asked about; None: all.
+    """
     until = int(np.searchsorted(events.times, at, "right"))
     known = _Known(plan, table, events, until, at)
     found = {}
-    for r, on, unless in _of_rules(plan, table, table.classes[:until]):
+    for r, on, unless in _of_rules(plan, table, table.classes[:until], rules):
         one = known.of_rule(r, on, unless)
         if len(one.time):
             found[r] = one
@@ -49,7 +59,7 @@ def matched(plan: Plan, events: Events, at: int, table: Match) -> dict[int, Matc
 
 
 def _of_rules(
-    plan: Plan, table: Match, classes: NDArray[Any]
+    plan: Plan, table: Match, classes: NDArray[Any], rules: Collection[int] | None
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
     """Give each rule's events (an absence's `after`) and those that prevent an absence, by place."""
     none = -1 if classes.dtype == np.int32 else np.iinfo(classes.dtype).max
@@ -59,7 +69,8 @@ def _of_rules(
     takes[plan.listed, :-1] = table.roles
     numbers = np.where(classes == none, len(table.flags), classes).astype(np.int64)
     present = np.unique(numbers)
-    for r in np.flatnonzero((takes[:, present] & ON).any(axis=1)).tolist():
+    asked = np.flatnonzero((takes[:, present] & ON).any(axis=1)).tolist()
+    for r in asked if rules is None else [r for r in asked if r in rules]:
         role = takes[r, numbers]
         yield r, np.flatnonzero(role & ON), np.flatnonzero(role & UNLESS)
 

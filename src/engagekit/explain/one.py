@@ -55,7 +55,7 @@ def explain(
         )
     row = row_of(keys, lambda rows: origin.some(rows).at, contact, at)
     plan, opened = origin.plan, Opened.of(origin, row)
-    instant, found = opened.at, opened.found
+    instant, found = opened.at, opened.found()
     sums, half = opened.sums, opened.half
     shared = shares(plan, sums, half)
     columns = _events(origin, found, shared) if events else _rules(origin, found, sums[:, 0], shared)

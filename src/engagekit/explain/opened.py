@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -68,10 +69,9 @@ class Opened:
         half: NDArray[np.int32] = self._now.columns["half"].astype(np.int32)
         return half
 
-    @cached_property
-    def found(self) -> dict[int, Matched]:
-        """The matched events up to the row's instant, by rule."""
-        return {} if self.own is None else matched(self.plan, self.own, self.at, self._table)
+    def found(self, rules: Collection[int] | None = None) -> dict[int, Matched]:
+        """List the matched events up to the row's instant, by rule: of some rules, or of all."""
+        return {} if self.own is None else matched(self.plan, self.own, self.at, self._table, rules)
 
     @cached_property
     def _now(self) -> Numbers:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
+from engagekit.explain import MOST_DATED
 from engagekit.show.gauge import GAUGE_CSS, Gauge, pace_of
-from engagekit.show.markup import Markup, clean, element, shortened
+from engagekit.show.markup import Markup, clean, shortened
 from engagekit.show.pages import rendered
 from engagekit.show.sparkline import SPARKLINE_CSS, sparkline
 from engagekit.show.theme import scoped, theme_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from engagekit.explain import Reason
     from engagekit.model import Model
 
-MOST_REASONS: Final = 5
+MOST_REASONS: Final = MOST_DATED
 MOST_CHANNELS: Final = 8
 _DAY: Final = timedelta(days=1)
 
@@ -48,7 +49,7 @@ CARD_CSS: Final = (
 .ek .sheet th{font-weight:400;font-size:12px;color:var(--quiet);text-align:start;padding:0 0 3px}
 .ek .sheet td{padding:4px 0;border-top:1px solid var(--line);vertical-align:baseline;overflow-wrap:anywhere}
 .ek .sheet td+td,.ek .sheet th+th{padding-inline-start:12px}
-.ek .sheet .right{text-align:end;white-space:nowrap}
+.ek .sheet .right{text-align:end;white-space:nowrap;width:1%}
 .ek .sheet .dim,.ek .sheet .rest td,.ek .sheet .dates,.ek .sheet figcaption{color:var(--quiet)}
 .ek .sheet td.bars{width:40%;min-width:48px;vertical-align:middle}
 .ek .bar{display:block;width:100%;height:8px}
@@ -304,16 +305,12 @@ def _bar(value: float, low: float, high: float) -> Markup:
     """Draw a bar between the least and the most of all of them."""
     scale = 100 / (high - low)
     zero, end = -low * scale, (value - low) * scale
-    attributes = {
-        "class": "bar",
-        "viewBox": "0 0 100 9",
-        "preserveAspectRatio": "none",
-        "aria-hidden": "true",
-    }
-    length = {"x": min(zero, end), "y": 0.5, "width": abs(end - zero), "height": 8}
-    bar = element("rect", {"class": "plus" if value > 0 else "minus", **length})
-    line = element("rect", {"class": "zero", "x": min(zero, 99.2), "y": 0, "width": 0.8, "height": 9})
-    return element("svg", attributes, bar, line)
+    sign = "plus" if value > 0 else "minus"
+    return Markup(
+        '<svg class="bar" viewBox="0 0 100 9" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="{sign}" x="{min(zero, end):.2f}" y=".5" width="{abs(end - zero):.2f}" height="8"/>'
+        f'<rect class="zero" x="{min(zero, 99.2):.2f}" y="0" width=".8" height="9"/></svg>'
+    )
 
 
 def _course(subject: Subject, words: Words) -> dict[str, object] | None:

@@ -51,7 +51,7 @@ def clean(text: object) -> str:
             shown.append(letter)
         else:
             shown.append(ascii(letter)[1:-1])
-    return "".join(shown)
+    return "".join(shown)[: LONGEST_TITLE + 1]
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:

@@ -22,6 +22,8 @@ NAMED: Final = (
     "type",
 )  # fmt: skip
 """Kinds of names that come from the model or the events, and can be given a label as ``kind.name``."""
+_HUGE: Final = 1e12
+"""Numbers from which on all digits would be more than a line holds."""
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
 
@@ -112,6 +114,8 @@ class Words:
         >>> Words().signed(-0.128) == "\N{MINUS SIGN}0.13", Words().signed(0.001)
         (True, '+0.00')
         """
+        if abs(value) >= _HUGE:
+            return self._spelt(f"{value:+.3e}")
         return self._spelt(f"{round(value, digits) + 0.0:+,.{digits}f}")
 
     def percent(self, share: float) -> str:

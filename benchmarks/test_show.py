@@ -1,0 +1,58 @@
+"""What it costs to show somebody: a meter, a card, a live card."""
+
+import declared
+from form import Form
+from pytest_benchmark.fixture import BenchmarkFixture
+from results import Results
+from synthetic import AT_US, Size, log_of
+from workloads import instant
+
+import engagekit as ek
+
+LIMIT = 0.002
+"""Seconds that a card may take once its contact has been scored."""
+SIZE = Size(10_000_000, 500_000)
+
+
+def test_card(benchmark: BenchmarkFixture, form: Form, results: Results) -> None:
+    """A card of a contact with the usual number of events, among half a million, is there in 2 ms."""
+    log = log_of(form.size(SIZE))
+    scores = declared.sixteen().score(log, at=instant(AT_US))
+    contact = log["contact"][len(log) // 2]
+    benchmark.group = "a contact's card"
+    card = benchmark.pedantic(lambda: scores.card(contact), rounds=form.rounds(200), warmup_rounds=5)
+    score = scores.explain(contact).score
+    assert f"Why {score:,.1f} points" in card.html
+    seconds = float(benchmark.stats.stats.median)
+    results.add("show", "card", bytes=len(card.html), seconds=seconds)
+    print(f"\na card of {len(card.html) / 1e3:.1f} kB in {seconds * 1e3:.2f} ms")
+    if not form.short:
+        assert seconds < LIMIT
+
+
+def test_live_card(benchmark: BenchmarkFixture, form: Form, results: Results) -> None:
+    """A live state's card, which reads no events, is there sooner."""
+    live = ek.Live(declared.sixteen())
+    log = log_of(Size(100_000, 5_000))
+    live.ingest(log)
+    contact = log["contact"][0]
+    benchmark.group = "a live contact's card"
+    card = benchmark.pedantic(
+        lambda: live.card(contact, at="latest"), rounds=form.rounds(200), warmup_rounds=5
+    )
+    assert f"Why {live.score(contact, at='latest').score:,.1f} points" in card.html
+    seconds = float(benchmark.stats.stats.median)
+    results.add("show", "live card", bytes=len(card.html), seconds=seconds)
+    print(f"\na live card of {len(card.html) / 1e3:.1f} kB in {seconds * 1e3:.2f} ms")
+
+
+def test_gauge(benchmark: BenchmarkFixture, form: Form, results: Results) -> None:
+    """The meter alone is a fraction of that."""
+    log = log_of(Size(100_000, 5_000))
+    card = declared.sixteen().score(log, at=instant(AT_US)).card(log["contact"][0])
+    benchmark.group = "a meter"
+    drawn = benchmark.pedantic(lambda: card.gauge, rounds=form.rounds(200), warmup_rounds=5)
+    assert drawn.startswith("<svg")
+    seconds = float(benchmark.stats.stats.median)
+    results.add("show", "gauge", bytes=len(drawn), seconds=seconds)
+    print(f"\na meter of {len(drawn) / 1e3:.1f} kB in {seconds * 1e3:.2f} ms")
