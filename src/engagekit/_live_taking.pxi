@@ -229,6 +229,7 @@ cdef class LiveIntake(LiveBlocks):
         """
         cdef const Plan* plan = &source.plan
         cdef int64_t c, contacts = kept.contacts.shape[0], newest = NEVER
+        self.touched = self.touched or contacts > 0
         self.ready()
         for c in range(contacts):
             if plan.start[c] < plan.start[c + 1]:
