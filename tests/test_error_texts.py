@@ -71,6 +71,16 @@ def test_a_missing_column(names, mapping, text):
         ek.Events(renamed(**names), **mapping)
 
 
+@pytest.mark.parametrize("events", [ek.Events, dict, lambda frame: iter([frame])])
+def test_a_missing_value(events):
+    """Where a model reads a value that the table calls otherwise, it is told how to name it."""
+    model = ek.Model(rules=[ek.Rule(name="order", on="order", points=10, amount=ek.Amount())])
+    for name, example in [("paid", "amount"), ("values", "values")]:
+        expected = f"a column 'value'.*; name yours, as in value=\"{example}\"$"
+        with pytest.raises(ek.EventsError, match=expected):
+            model.score(events({**EVENTS, name: [5.0, 6.0]}), at="2026-01-31")
+
+
 @pytest.mark.parametrize(
     ("rows", "count"), [([1], "1 such row in all"), ([0, 1], "2 such rows in all")], ids=["one", "two"]
 )
