@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import racing
 from hypothesis import given, settings
@@ -245,7 +246,8 @@ def test_merge_refuses_what_does_not_fit():
     before = told(live)
     numbers = ek.Live(live.model)
     numbers.add(7, "visit", DAY)
-    for other, text in [(live, "itself"), (ek.Live(model_of(name="other")), "same model"), (numbers, "text")]:
+    others = [(live, "itself"), (ek.Live(model_of(name="other")), "same model"), (numbers, "text")]
+    for other, text in [*others, (pd.DataFrame({"contact": [7, 8]}), "another Live, got a DataFrame$")]:
         with pytest.raises(ek.StateError, match=text):
             live.merge(other)
     assert told(live) == before

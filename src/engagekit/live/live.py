@@ -24,6 +24,7 @@ from engagekit.live.keeping import combine, restored, sections_of
 from engagekit.live.stats import LiveStats
 from engagekit.model import Model
 from engagekit.model.durations import duration_text, parse_duration
+from engagekit.model.wording import shown
 from engagekit.plan import LEVELS, lower, microseconds
 from engagekit.summary import printable
 from engagekit.tables import html_table, paragraph
@@ -371,7 +372,8 @@ class Live(_core.LiveState):
         Parameters
         ----------
         contact
-            The one whose id becomes an alias; it has no row of its own any more.
+            The one whose id becomes an alias; it has no row of its own any more. If it is an alias already,
+            whoever it stands for comes with it, with all events: nothing takes a link back.
         into
             The one whose events they are; its attributes win.
 
@@ -465,9 +467,8 @@ class Live(_core.LiveState):
         4.0
         """
         if other is self or not isinstance(other, Live):
-            raise StateError(
-                f"merge: expected another Live, got {'itself' if other is self else repr(other)}"
-            )
+            got = "itself" if other is self else shown(other)
+            raise StateError(f"merge: expected another Live, got {got}")
         if other.model.fingerprint != self.model.fingerprint:
             raise StateError(
                 f"merge: expected a Live of the same model, of fingerprint {self.model.fingerprint[:12]}..., "
