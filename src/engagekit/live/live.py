@@ -536,8 +536,8 @@ class Live(_core.LiveState):
     def autosave(self, path: str | PathLike[str], every: str | timedelta) -> None:
         """Save in the background, again and again, until `close` or the end of a ``with`` block.
 
-        A save that fails is tried again when its time comes; what the last one failed with is raised by
-        `close`, or by the next `autosave`.
+        A save that fails is tried again when its time comes, and by `close`, which raises what it fails with
+        itself; the next `autosave` raises what the last one failed with.
 
         Parameters
         ----------
@@ -557,7 +557,9 @@ class Live(_core.LiveState):
         1
         """
         span = _span(every, "every=", least=timedelta(microseconds=1), expected="of more than 0")
-        self._stop_saving()
+        stopped = self._stop_saving()
+        if stopped is not None and stopped.error is not None:
+            raise stopped.error
         self._saver = Autosave(self, path, span.total_seconds())
 
     def close(self) -> None:
@@ -568,17 +570,16 @@ class Live(_core.LiveState):
         OSError
             If that fails.
         """
-        saver = self._saver
-        self._stop_saving()
+        saver = self._stop_saving()
         if saver is not None:
+            # Whatever an earlier save failed with: this one has everything, or says itself why it has not.
             self.save(saver.path)
 
-    def _stop_saving(self) -> None:
+    def _stop_saving(self) -> Autosave | None:
         saver, self._saver = self._saver, None
         if saver is not None:
             saver.stop()
-            if saver.error is not None:
-                raise saver.error
+        return saver
 
     def __enter__(self) -> Self:
         return self
