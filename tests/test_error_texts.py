@@ -56,6 +56,11 @@ def test_missing_columns_are_told_at_once(source):
             {},
             "a column 'type' (did you mean 'typ'?), got .*; name yours, as in type=\"typ\"",
         ),
+        (
+            {"time": "TIME"},
+            {},
+            "a column 'time' (did you mean 'TIME'?), got .*; name yours, as in time=\"TIME\"",
+        ),
         ({}, {"id": "order"}, "a column 'order', got .*; name yours, as in id=\"event_id\""),
         (
             {"contact": "user"},
