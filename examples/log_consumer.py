@@ -93,8 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Consume the log, saving in the background, and print who is most engaged."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("log", type=Path, nargs="?", help="the log, JSON lines")
-    parser.add_argument("--state", type=Path, default=Path("log.live"), help="where the state is saved")
-    parser.add_argument("--model", type=Path, default=MODEL, help="the model, TOML or JSON")
+    parser.add_argument(
+        "--state", type=Path, default=Path("log.live"), help="where the state is saved (log.live)"
+    )
+    parser.add_argument(
+        "--model", type=Path, default=MODEL, help="the model, TOML or JSON (the grocery shop's)"
+    )
     parser.add_argument("--every", default="1s", help="how often it is saved (1s)")
     parser.add_argument("--at-once", type=int, default=2000, help="lines taken in at once (2000)")
     parser.add_argument("--follow", action="store_true", help="wait for more at the end of the log")
@@ -105,6 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if given.log is None:
         parser.error("say which log")
+    if not given.log.is_file():
+        parser.error(f"{given.log}: no such file")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # a polite end: the `with` block saves once more
     live = opened(given.state, ek.Model.load(given.model))
     with live:

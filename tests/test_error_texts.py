@@ -56,6 +56,11 @@ def test_missing_columns_are_told_at_once(source):
             {},
             "a column 'type' (did you mean 'typ'?), got .*; name yours, as in type=\"typ\"",
         ),
+        (
+            {"time": "TIME"},
+            {},
+            "a column 'time' (did you mean 'TIME'?), got .*; name yours, as in time=\"TIME\"",
+        ),
         ({}, {"id": "order"}, "a column 'order', got .*; name yours, as in id=\"event_id\""),
         (
             {"contact": "user"},
@@ -69,6 +74,16 @@ def test_a_missing_column(names, mapping, text):
     expected = text.replace("(", r"\(").replace(")", r"\)").replace("?", r"\?")
     with pytest.raises(ek.EventsError, match=f"^events: expected {expected}$"):
         ek.Events(renamed(**names), **mapping)
+
+
+@pytest.mark.parametrize("events", [ek.Events, dict, lambda frame: iter([frame])])
+def test_a_missing_value(events):
+    """Where a model reads a value that the table calls otherwise, it is told how to name it."""
+    model = ek.Model(rules=[ek.Rule(name="order", on="order", points=10, amount=ek.Amount())])
+    for name, example in [("paid", "amount"), ("values", "values")]:
+        expected = f"a column 'value'.*; name yours, as in value=\"{example}\"$"
+        with pytest.raises(ek.EventsError, match=expected):
+            model.score(events({**EVENTS, name: [5.0, 6.0]}), at="2026-01-31")
 
 
 @pytest.mark.parametrize(

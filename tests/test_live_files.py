@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import racing
 
@@ -206,13 +207,34 @@ def test_autosave_tells_of_failures(tmp_path):
             live.autosave(tmp_path / "state", every=every)
 
 
+def test_closing_saves_though_an_earlier_save_failed(tmp_path):
+    """Once the folder is there, closing saves everything and says nothing of saves that failed before."""
+    live = filled()
+    path = tmp_path / "later" / "state"
+    live.autosave(path, every="1ms")
+    until = time.monotonic() + 30
+    while live._saver.error is None and time.monotonic() < until:
+        time.sleep(0.01)
+    live._saver.stop()
+    path.parent.mkdir()
+    live.close()
+    assert ek.Live.load(path).stats == live.stats
+
+
+def test_scores_of_a_live_have_no_events():
+    """Explaining the scores of a live state says that these have no events."""
+    with pytest.raises(ek.StateError, match="these are of a Live"):
+        filled().scores(at="latest").explain("ann")
+
+
 def test_merge_refuses_what_does_not_fit():
     """Another model's state, the same state, and contacts of another kind are refused."""
     live = filled()
     before = told(live)
     numbers = ek.Live(live.model)
     numbers.add(7, "visit", DAY)
-    for other, text in [(live, "itself"), (ek.Live(model_of(name="other")), "same model"), (numbers, "text")]:
+    others = [(live, "itself"), (ek.Live(model_of(name="other")), "same model"), (numbers, "text")]
+    for other, text in [*others, (pd.DataFrame({"contact": [7, 8]}), "another Live, got a DataFrame$")]:
         with pytest.raises(ek.StateError, match=text):
             live.merge(other)
     assert told(live) == before

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 DEFAULTS = {"contact": "contact", "type": "type", "time": "time", "value": "value"}
 CONTENT = "content"
 """The column, if there is one, that bears the id of the content that an event brought."""
-EXAMPLES = {"contact": "customer_id", "type": "event_name", "time": "timestamp", "id": "event_id"}
+REQUIRED = ("contact", "type", "time", "id")
+"""What every frame must have as soon as it is mapped; a value is asked for only by a model that reads it."""
+EXAMPLES = {
+    "contact": "customer_id",
+    "type": "event_name",
+    "time": "timestamp",
+    "id": "event_id",
+    "value": "amount",
+}
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
@@ -162,7 +170,7 @@ class Events:
                 self._take(pieces, last)
                 store()
                 last, held, most = None, 0, partitions.BLOCK
-            _require(whole, mapping, number)
+            _require(whole, mapping, REQUIRED, number)
             for coder in (self.contacts, types, ids):
                 coder.place = of_stream(number)
             self.source = self.source or whole
@@ -246,7 +254,12 @@ class Events:
             return
         for name, piece in pieces.items():
             lacking = name in self._optional and name not in frame.names
-            piece.add(None if lacking else _column(frame, self.mapping.column(name)), frame.rows)
+            piece.add(None if lacking else self._field(frame, name), frame.rows)
+
+    def _field(self, frame: Frame, name: str) -> RawColumn:
+        if name == "value":
+            _require(frame, self.mapping, [name])
+        return _column(frame, self.mapping.column(name))
 
     def _drop_duplicates(self, ids: Codes, value: Column) -> None:
         keep = np.empty(len(self.times), np.uint8)
@@ -343,7 +356,7 @@ class Events:
     def _context(self, name: str) -> Column:
         pieces = Pieces(self.mapping.column(name))
         for frame in self._frames:
-            pieces.add(_column(frame, pieces.name), frame.rows)
+            pieces.add(self._field(frame, name), frame.rows)
         return pieces.column(self._numbers())
 
     def numbers(self, name: str) -> NDArray[np.float64]:
@@ -482,9 +495,9 @@ def _joined(pieces: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
     return joined
 
 
-def _require(frame: Frame, mapping: Mapped, number: int) -> None:
+def _require(frame: Frame, mapping: Mapped, roles: Iterable[str], number: int = 0) -> None:
     """Tell all the mapped columns that a frame lacks, and how to name those that it has in their place."""
-    names = {role: name for role in EXAMPLES if (name := getattr(mapping, role)) is not None}
+    names = {role: name for role in roles if (name := getattr(mapping, role)) is not None}
     try:
         frame.require(names.values())
     except EventsError as error:

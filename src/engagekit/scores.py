@@ -210,8 +210,8 @@ class Scores:
             If there is no such contact (the nearest ids are named), it is of another kind than the key, or
             has several instants.
         StateError
-            If the scores have no events any more: they were loaded, pickled or copied, or made of a stream
-            that memory should not hold.
+            If the scores have no events: they are of a Live, were loaded, pickled or copied, or made of a
+            stream that memory should not hold.
 
         Examples
         --------

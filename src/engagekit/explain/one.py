@@ -50,8 +50,9 @@ def explain(
     """
     if origin is None:
         raise StateError(
-            "explain: expected scores that still have their events; these were loaded, pickled or copied, or "
-            "made of more events than memory should hold: score the contact's events again, and explain that"
+            "explain: expected scores that still have their events; these are of a Live, were loaded, "
+            "pickled or copied, or made of more events than memory should hold: "
+            "score the contact's events again, and explain that"
         )
     row = row_of(keys, lambda rows: origin.some(rows).at, contact, at)
     plan, opened = origin.plan, Opened.of(origin, row)

@@ -120,11 +120,12 @@ class Frame(ABC):
         raise EventsError(f"expected {wanted}, got {got}{more}")
 
     def nearest(self, name: str) -> str | None:
-        """Return the column whose name is most like another, if there is any."""
+        """Return the column whose name is most like another, in large or small letters, if there is any."""
         import difflib
 
-        close = difflib.get_close_matches(name, self.names, 1)
-        return close[0] if close else None
+        folded = {known.casefold(): known for known in reversed(self.names)}
+        close = difflib.get_close_matches(name.casefold(), folded, 1)
+        return folded[close[0]] if close else None
 
     def narrow(self, names: Iterable[str]) -> Frame:
         """Return a frame that has at least these columns, so that what runs lazily need not make the others.

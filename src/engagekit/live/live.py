@@ -24,6 +24,7 @@ from engagekit.live.keeping import combine, restored, sections_of
 from engagekit.live.stats import LiveStats
 from engagekit.model import Model
 from engagekit.model.durations import duration_text, parse_duration
+from engagekit.model.wording import shown
 from engagekit.plan import LEVELS, lower, microseconds
 from engagekit.summary import printable
 from engagekit.tables import html_table, paragraph
@@ -371,7 +372,8 @@ class Live(_core.LiveState):
         Parameters
         ----------
         contact
-            The one whose id becomes an alias; it has no row of its own any more.
+            The one whose id becomes an alias; it has no row of its own any more. If it is an alias already,
+            whoever it stands for comes with it, with all events: nothing takes a link back.
         into
             The one whose events they are; its attributes win.
 
@@ -465,9 +467,8 @@ class Live(_core.LiveState):
         4.0
         """
         if other is self or not isinstance(other, Live):
-            raise StateError(
-                f"merge: expected another Live, got {'itself' if other is self else repr(other)}"
-            )
+            got = "itself" if other is self else shown(other)
+            raise StateError(f"merge: expected another Live, got {got}")
         if other.model.fingerprint != self.model.fingerprint:
             raise StateError(
                 f"merge: expected a Live of the same model, of fingerprint {self.model.fingerprint[:12]}..., "
@@ -535,8 +536,8 @@ class Live(_core.LiveState):
     def autosave(self, path: str | PathLike[str], every: str | timedelta) -> None:
         """Save in the background, again and again, until `close` or the end of a ``with`` block.
 
-        A save that fails is tried again when its time comes; what the last one failed with is raised by
-        `close`, or by the next `autosave`.
+        A save that fails is tried again when its time comes, and by `close`, which raises what it fails with
+        itself; the next `autosave` raises what the last one failed with.
 
         Parameters
         ----------
@@ -556,7 +557,9 @@ class Live(_core.LiveState):
         1
         """
         span = _span(every, "every=", least=timedelta(microseconds=1), expected="of more than 0")
-        self._stop_saving()
+        stopped = self._stop_saving()
+        if stopped is not None and stopped.error is not None:
+            raise stopped.error
         self._saver = Autosave(self, path, span.total_seconds())
 
     def close(self) -> None:
@@ -567,17 +570,16 @@ class Live(_core.LiveState):
         OSError
             If that fails.
         """
-        saver = self._saver
-        self._stop_saving()
+        saver = self._stop_saving()
         if saver is not None:
+            # Whatever an earlier save failed with: this one has everything, or says itself why it has not.
             self.save(saver.path)
 
-    def _stop_saving(self) -> None:
+    def _stop_saving(self) -> Autosave | None:
         saver, self._saver = self._saver, None
         if saver is not None:
             saver.stop()
-            if saver.error is not None:
-                raise saver.error
+        return saver
 
     def __enter__(self) -> Self:
         return self

@@ -38,8 +38,9 @@ def history(
     origin = side.origin
     if origin is None:
         raise StateError(
-            "history: expected scores that still have their events; these were loaded, pickled or copied, or "
-            "made of more events than memory should hold: score the contact's events again"
+            "history: expected scores that still have their events; these are of a Live, were loaded, "
+            "pickled or copied, or made of more events than memory should hold: "
+            "score the contact's events again"
         )
     row = row_of(side.keys, lambda rows: origin.some(rows).at, contact, at)
     last = int(origin.some(np.array([row])).at[0])
