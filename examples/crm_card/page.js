@@ -5,16 +5,19 @@
   const place = document.getElementById("card");
   let asking = false, again = false;
 
+  // Where the needle is seen, which may be on its way.
   function hand() {
-    const found = place.querySelector(".hand");
-    return found && { element: found, turn: parseFloat(found.getAttribute("transform").slice("rotate(".length)) };
+    const element = place.querySelector(".hand");
+    if (!element) return null;
+    const { a, b } = new DOMMatrix(getComputedStyle(element).transform);
+    return { element, turn: Math.atan2(b, a) * 180 / Math.PI };
   }
 
   function turned(degrees) {
     return { transform: `translate(120px, 120px) rotate(${degrees}deg) translate(-120px, -120px)` };
   }
 
-  // The new needle starts where the old one stood, and takes the shorter way.
+  // The new needle starts where the old one is, and takes the shorter way.
   function show(card) {
     const before = hand();
     place.replaceChildren(card);
