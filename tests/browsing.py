@@ -37,11 +37,27 @@ class Seen:
         page.goto(path.as_uri())
         return page
 
+    def served(self, origin: str, path: str, **options: Any) -> Page:
+        """Open a page of a server, which may ask that server alone."""
+        page = self._new(**options)
+        page.route(f"{origin}/**", lambda route: route.continue_())
+        page.goto(f"{origin}{path}")
+        return page
+
     def _new(
-        self, *, width: int = 800, height: int = 600, scheme: Any = "light", scripts: bool = True
+        self,
+        *,
+        width: int = 800,
+        height: int = 600,
+        scheme: Any = "light",
+        scripts: bool = True,
+        motion: Any = "no-preference",
     ) -> Page:
         context = self._browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=scripts
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            java_script_enabled=scripts,
+            reduced_motion=motion,
         )
         self._contexts.append(context)
         page = context.new_page()

@@ -3,17 +3,21 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import crm_card
 import pytest
 from crm_card.journal import Journal
 from crm_card.keeper import Keeper
+from crm_card.page import digest
+from markup import PIECES, Reader
 
 import engagekit as ek
 
@@ -23,28 +27,34 @@ MODEL = Path(crm_card.__file__).with_name("model.toml")
 class Server:
     """The app as a process, and how to speak with it."""
 
-    def __init__(self, folder, every):
-        command = [sys.executable, "-m", "crm_card", "--folder", folder, "--port", "0", "--every", str(every)]
+    def __init__(self, folder, every=3600, port=0):
+        command = [sys.executable, "-m", "crm_card", "--folder", folder]
+        command += ["--port", str(port), "--every", str(every)]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, cwd=MODEL.parent.parent, env=environment()
         )
         self.place = urlsplit(self.process.stdout.readline().strip())
 
     def ask(self, method, path, body=None):
-        """Send a request; return the status and what was answered."""
+        """Send a request; return the status and what was answered as JSON."""
+        status, _, content = self.fetch(method, path, body)
+        return status, json.loads(content) if content else None
+
+    def fetch(self, method, path, body=None):
+        """Send a request; return the status, the headers and the bytes of the answer."""
         connection = http.client.HTTPConnection(self.place.hostname, self.place.port, timeout=30)
         text = body if isinstance(body, (bytes, type(None))) else json.dumps(body)
         connection.request(method, path, text)
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
-        return answer.status, json.loads(content) if content else None
+        return answer.status, dict(answer.getheaders()), content
 
     @contextmanager
-    def listening(self):
+    def listening(self, query=""):
         """Give an iterator over the events of the stream, each as (kind, row)."""
         connection = http.client.HTTPConnection(self.place.hostname, self.place.port, timeout=30)
-        connection.request("GET", "/changes")
+        connection.request("GET", f"/changes{query}")
         answer = connection.getresponse()
         assert answer.getheader("content-type").startswith("text/event-stream")
         assert answer.readline().startswith(b": ")
@@ -56,6 +66,11 @@ class Server:
         self.process.send_signal(how)
         self.process.stdout.close()
         return self.process.wait(30)
+
+    def kill(self):
+        """End what still runs."""
+        if not self.process.stdout.closed:
+            self.end(signal.SIGKILL)
 
 
 def messages(answer):
@@ -79,15 +94,13 @@ def started(tmp_path):
     """Give a function that starts the app in a folder that stays; what still runs at the end is killed."""
     running = []
 
-    def start(every=3600):
-        running.append(Server(tmp_path / "state", every))
+    def start(**options):
+        running.append(Server(tmp_path / "state", **options))
         return running[-1]
 
     yield start
     for server in running:
-        server.process.kill()
-        server.process.stdout.close()
-        server.process.wait()
+        server.kill()
 
 
 def event(contact, type="demo_request", **more):
@@ -126,6 +139,81 @@ def test_changes_are_streamed(started):
         assert (kind, row["contact"], row["trigger"]) == ("reaction", "ann", "call")
         server.ask("DELETE", "/contacts/ann")
         assert next(stream) == ("erased", {"contact": "ann"})
+
+
+def test_a_stream_of_one_contact(started):
+    """Who asks for the changes of a contact, whatever its id, is told of nobody else."""
+    server, who = started(), "a&contact=bob/ä b"
+    server.ask("POST", "/events", event("bob", "page_view", url="/"))
+    with server.listening(f"?contact={quote(who, safe='')}") as stream:
+        server.ask("POST", "/events", [event("bob"), event(who)])
+        assert next(stream)[1]["contact"] == who
+        server.ask("DELETE", "/contacts/bob")
+        server.ask("DELETE", f"/contacts/{quote(who)}")
+        assert next(stream) == ("erased", {"contact": who})
+
+
+def card_of(server, contact, query=""):
+    """Ask for the card of a contact; return the headers and the markup."""
+    status, headers, content = server.fetch("GET", f"/contacts/{quote(contact, safe='')}/card{query}")
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    return headers, content.decode()
+
+
+def held(markup, tag):
+    """Return what the elements of a name hold that have no attributes, as it is written."""
+    return re.findall(f"<{tag}>(.*?)</{tag}>", markup, re.DOTALL)
+
+
+def test_a_card_is_a_page_or_a_part_of_one(started):
+    """The page holds the card and a script; bare it is the card's one element; nobody's is not found."""
+    server = started()
+    server.ask("POST", "/events", event("ann"))
+    bare, card = card_of(server, "ann", "?bare")
+    headers, page = card_of(server, "ann")
+    tags = [tag for tag, _ in Reader(card).tags]
+    assert (tags[0], tags.count("article"), tags.count("script")) == ("article", 1, 0)
+    assert (held(page, "title")[0], len(held(page, "script")), page.count("<article")) == ("ann", 1, 1)
+    for answer in (bare, headers):
+        assert dict(part.split(" ", 1) for part in answer["content-security-policy"].split("; ")) == {
+            "default-src": "'none'",
+            "script-src": digest(held(page, "script")[0]),
+            "style-src": " ".join(digest(style) for style in reversed(held(page, "style"))),
+            "connect-src": "'self'",
+            "base-uri": "'none'",
+            "form-action": "'none'",
+            "frame-ancestors": "'self'",
+        }
+        others = ("cache-control", "referrer-policy", "x-content-type-options")
+        assert [answer[name] for name in others] == ["no-store", "no-referrer", "nosniff"]
+    assert held(card, "style") == held(page, "style")[1:]
+    assert server.ask("GET", "/contacts/bob/card") == (404, {"error": "contact 'bob': nobody knows it"})
+
+
+def test_hostile_ids_stay_text(started):
+    """Whatever an id holds, its page has the elements of everybody's, and asks for the changes of that id."""
+    server = started()
+    whole = [each for each in PIECES if each != "\ud800"]
+    whole += ["".join(whole[:20]), "a&contact=bob#?/%2F", "../card"]
+    server.ask("POST", "/events", [event(contact) for contact in ["ann", *whole]])
+    usual = [tag for tag, _ in Reader(card_of(server, "ann")[1]).tags]
+    for contact in whole:
+        _, page = card_of(server, contact)
+        tags = Reader(page).tags
+        assert [tag for tag, _ in tags] == usual, contact
+        assert not [name for _, attributes in tags for name in attributes if name.startswith("on")], contact
+        assert unescape(held(page, "title")[0]) == contact[:80], contact
+        changes = next(attributes["data-changes"] for tag, attributes in tags if tag == "main")
+        assert parse_qs(urlsplit(changes).query, strict_parsing=True) == {"contact": [contact]}
+
+
+def test_an_id_may_end_like_a_route(started):
+    """A contact whose id ends in /card is told from the card of another by how the slash is written."""
+    server = started()
+    server.ask("POST", "/events", [event("ann"), event("ann/card", "login")])
+    assert server.ask("GET", "/contacts/ann%2Fcard")[1]["contact"] == "ann/card"
+    assert b"<title>ann</title>" in server.fetch("GET", "/contacts/ann/card")[2]
+    assert b"<title>ann/card</title>" in server.fetch("GET", "/contacts/ann/card/card")[2]
 
 
 def test_the_erased_are_in_no_file(started, tmp_path):

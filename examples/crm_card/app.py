@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 import engagekit as ek
 from crm_card.keeper import Keeper
+from crm_card.page import Page
 
 MOST_BYTES = 1 << 20
 """Of the body of a request."""
@@ -21,6 +23,15 @@ MOST_WAITING = 1000
 """Messages that a reader of the stream may be behind; then it is let go, and comes again."""
 HEARTBEAT = 15.0
 """Seconds after which a silent stream says that it is still there."""
+
+
+class IdConvertor(PathConvertor):
+    """A contact's id in a path: any characters at all, slashes and ends of lines too."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("id", IdConvertor())
 
 
 class BadRequestError(Exception):
@@ -31,21 +42,23 @@ class Changes:
     """Those who read the stream, each with a queue."""
 
     def __init__(self) -> None:
-        self._readers: set[asyncio.Queue[str | None]] = set()
+        self._readers: dict[asyncio.Queue[str | None], str | None] = {}
 
     def tell(self, kind: str, row: dict[str, Any]) -> None:
-        """Tell all who read; who does not keep up is let go."""
-        for reader in list(self._readers):
+        """Tell all who read of everybody, or of this contact; who does not keep up is let go."""
+        for reader, contact in list(self._readers.items()):
+            if contact not in (None, row["contact"]):
+                continue
             if reader.qsize() >= MOST_WAITING:
-                self._readers.discard(reader)
+                del self._readers[reader]
                 reader.put_nowait(None)
             else:
                 reader.put_nowait(f"event: {kind}\ndata: {json.dumps(row)}\n\n")
 
-    async def read(self) -> AsyncIterator[str]:
-        """Give messages as they come."""
+    async def read(self, contact: str | None) -> AsyncIterator[str]:
+        """Give messages as they come; those of a contact, or all."""
         queue: asyncio.Queue[str | None] = asyncio.Queue()
-        self._readers.add(queue)
+        self._readers[queue] = contact
         try:
             yield ": here you are\n\n"
             while True:
@@ -57,7 +70,7 @@ class Changes:
                     return
                 yield message
         finally:
-            self._readers.discard(queue)
+            self._readers.pop(queue, None)
 
 
 class App:
@@ -82,9 +95,9 @@ class App:
         """List the routes; a contact's id may have slashes in it."""
         return [
             Route("/events", self.post_events, methods=["POST"]),
-            Route("/contacts/{contact:path}", self.get_contact, methods=["GET"]),
-            Route("/contacts/{contact:path}", self.post_attributes, methods=["POST"]),
-            Route("/contacts/{contact:path}", self.delete_contact, methods=["DELETE"]),
+            Route("/contacts/{contact:id}", self.get_contact, methods=["GET"]),
+            Route("/contacts/{contact:id}", self.post_attributes, methods=["POST"]),
+            Route("/contacts/{contact:id}", self.delete_contact, methods=["DELETE"]),
             Route("/changes", self.get_changes, methods=["GET"]),
         ]
 
@@ -92,6 +105,7 @@ class App:
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Load the state, save and react while requests come, and save once more."""
         self._keeper = self._opened()
+        self._page = Page(self._keeper.live.model)
         tasks = [asyncio.create_task(self._save())]
         if self._keeper.live.model.triggers:
             tasks.append(asyncio.create_task(self._react()))
@@ -124,12 +138,17 @@ class App:
         return Response(status_code=204)
 
     async def get_contact(self, request: Request) -> Response:
-        """Answer with everything that a card shows."""
-        contact = request.path_params["contact"]
+        """Answer with everything that a card shows; behind ``/card`` with the card itself.
+
+        A slash in an id may be written as it is; before a last ``card`` that belongs to the id, as ``%2F``.
+        """
+        contact, shown = request.path_params["contact"], request.scope["raw_path"].endswith(b"/card")
+        if shown:
+            contact = contact.removesuffix("/card")
         row = self._keeper.row(contact)
         if row is None:
             return JSONResponse({"error": f"contact {contact!r}: nobody knows it"}, 404)
-        return JSONResponse(row)
+        return self._page.answer(request, self._keeper.live.card(contact)) if shown else JSONResponse(row)
 
     async def delete_contact(self, request: Request) -> Response:
         """Erase a contact, from the disk too; who is not known is erased already."""
@@ -139,9 +158,10 @@ class App:
         self._changes.tell("erased", {"contact": contact})
         return Response(status_code=204)
 
-    async def get_changes(self, _: Request) -> Response:
-        """Stream what changes, as server-sent events."""
-        return StreamingResponse(self._changes.read(), media_type="text/event-stream")
+    async def get_changes(self, request: Request) -> Response:
+        """Stream what changes, as server-sent events: of the contact that the query names, or of all."""
+        found = self._changes.read(request.query_params.get("contact"))
+        return StreamingResponse(found, media_type="text/event-stream")
 
     def _tell(self, contact: str) -> None:
         row = self._keeper.row(contact)
