@@ -124,9 +124,10 @@ cdef class LiveState(LiveWatch):
             self.before_change(self.row_of(codes[c]))
             self.open_row(self.head(self.row_of(codes[c])), &one)
             other.open_row(other.head(c), &two)
+            # what settles now may be the last event: of a type that is still numbered as there
+            other.settle(&two)
             if two.head.last_type >= 0:
                 two.head.last_type = types[two.head.last_type]
-            other.settle(&two)
             pending = two.head.extra.pending if two.head.extra is not NULL else NULL
             while pending is not NULL:
                 pending.type = types[pending.type]
