@@ -311,7 +311,8 @@ def _react(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool)
     due = _due(live, codes, numbers, instant)
     fired, before = reactions.read(own, seen, phases, instant)
     due[rows] = reactions.cooled(own, due[rows])
-    reactions.due[codes] = due
+    # what comes after the end of the calendar never comes
+    reactions.due[codes] = np.where(due > LATEST, FOREVER, due)
     reactions.at = instant
     found = laid_out(
         live.model,
@@ -362,4 +363,4 @@ def next_due(live: Live) -> datetime | None:
     soonest = int(reactions.due[: len(live)].min(initial=FOREVER))
     if reactions.watch.untold and reactions.known.any():
         soonest = min(soonest, reactions.at + HOUR)
-    return None if soonest == FOREVER else scoring.moment(live, soonest)
+    return None if soonest > LATEST else scoring.moment(live, soonest)
