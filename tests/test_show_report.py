@@ -327,6 +327,14 @@ def test_reports_of_nobody(written):
     assert "<table" not in text
 
 
+@pytest.mark.parametrize("at", ["0001-01-01", "0001-01-20"])
+def test_reports_at_the_beginning_of_time(written, at):
+    """Where a month before is before any calendar, it is compared with the first day, or with none."""
+    times = np.array(["0001-01-01"], "datetime64[us]")
+    scores = MODEL.score({"contact": ["ann"], "type": ["visit"], "time": times}, at=at)
+    assert Page(written(scores)).tiles["Contacts"][0] == "1"
+
+
 def test_reports_of_all_kinds_of_models(written):
     """Presets, thirty channels, nine phases, a fit without attributes, no customers: all are reported."""
     times = np.array(["2026-01-01", "2026-01-30"], "datetime64[us]")
