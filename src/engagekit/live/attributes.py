@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -137,8 +138,7 @@ class Attributes:
             raise EventsError(f"contacts: expected a column {key!r} or 'contact', got {listed}")
         keys = _values_of(frame, name)
         if len(set(keys)) < len(keys):
-            seen: set[Any] = set()
-            twice = next(key for key in keys if key in seen or seen.add(key))
+            twice = next(key for key, count in Counter(keys).items() if count > 1)
             raise EventsError(f"contacts column {name!r}: expected each contact once, got {twice!r} again")
         return keys, {each: _values_of(frame, each) for each in self.names if each in frame.names}
 
