@@ -520,6 +520,24 @@ def test_attributes_without_events_are_looked_at_after_loading_and_merging(tmp_p
         assert told(each.react(day(1))) == [("ann", "vip")]
 
 
+def test_a_ctrl_c_before_anything_is_read_loses_nothing(monkeypatch):
+    """Whom an interrupted call was to look at the next one does."""
+    live = state({"hot": {"when": {"engagement": {"ge": 50}}}}, clock=lambda: day(2))
+    live.react(day(0))
+    live.add("ann", "visit", day(0))
+    taken = ek.Live.take_touched
+
+    def interrupted(self, marks):
+        taken(self, marks)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ek.Live, "take_touched", interrupted, raising=False)
+        with pytest.raises(KeyboardInterrupt):
+            live.react(day(0))
+    assert told(live.react(day(0))) == [("ann", "hot")]
+
+
 def test_nothing_is_due_after_the_end_of_time(tmp_path):
     """A trigger that cools down after the last year there is is never due, here and in a file."""
     hot = {"when": {"engagement": {"ge": 50}}, "cooldown": "3000d"}
