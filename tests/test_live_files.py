@@ -175,6 +175,14 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert told(ek.Live.load(path, clock=live.clock)) == told(live)
 
 
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    """A pipe, as a device, stays what it is: whoever names one learns it."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileExistsError, match=r"Not a regular file: .*pipe"):
+        filled().save(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_file_is_of_one_moment(tmp_path, monkeypatch):
     """Events that come while a file is written are not in it, not even in part."""
     model = ek.Model.from_dict({"decay": "none", "rules": [{"name": "v", "on": "visit", "points": 1}]})
