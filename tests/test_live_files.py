@@ -143,6 +143,14 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert told(ek.Live.load(path, clock=live.clock)) == told(live)
 
 
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    """A pipe, as a device, stays what it is: whoever names one learns it."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileExistsError, match=r"Not a regular file: .*pipe"):
+        filled().save(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_file_is_of_one_moment(tmp_path, monkeypatch):
     """Events that come while a file is written are not in it, not even in part."""
     model = ek.Model.from_dict({"decay": "none", "rules": [{"name": "v", "on": "visit", "points": 1}]})
@@ -263,6 +271,30 @@ def test_a_link_lasts_though_nothing_was_done(tmp_path):
     for state in (loaded, merged):
         state.add("cookie", "visit", DAY)
         assert (state.score("ann", DAY).events, len(state.scores(DAY))) == (1, 1)
+
+
+def test_what_settles_in_a_merge_is_of_its_own_type():
+    """An event that is no longer to be excluded once two states are one is a contact's last, by its name."""
+    live, other = (ek.Live(model_of(), lateness="1d") for _ in range(2))
+    live.add("bob", "visit", DAY + timedelta(days=9))
+    live.add("bob", "buy", DAY + timedelta(days=9))
+    other.add("ann", "open", DAY, context={"mail": "m"})
+    live.merge(other)
+    assert live.score("ann", DAY + timedelta(days=9)).last_type == "open"
+
+
+def test_a_link_that_is_merged_joins_what_is_known_here(tmp_path):
+    """Whom only the other state has linked keeps here what is known of it, under the name that stays."""
+    live, other = (ek.Live(model_of()) for _ in range(2))
+    for who in ("bob", "cookie"):
+        live.add(who, "visit", DAY)
+    live.update({"cookie": {"city": "Bern"}})
+    other.link("cookie", into="ann")
+    live.merge(other)
+    live.save(tmp_path / "state")
+    for state in (live, ek.Live.load(tmp_path / "state")):
+        frame = state.scores(DAY).frame
+        assert list(zip(frame["contact"], frame["persona"], strict=True)) == [("bob", None), ("ann", "near")]
 
 
 def test_what_was_merged_goes_on(tmp_path):

@@ -495,6 +495,65 @@ def test_who_is_merged_goes_on():
         one.react(day(0))
 
 
+def test_who_is_linked_by_a_merge_goes_on():
+    """Whom the other state has linked stands under the name that stays as it stood here."""
+    one, two = (state({"hot": {"when": {"engagement": {"ge": 50}}}}, clock=lambda: day(2)) for _ in range(2))
+    for live in (one, two):
+        live.react(day(0))
+    one.add("cookie", "visit", day(0))
+    assert told(one.react(day(0))) == [("cookie", "hot")]
+    two.link("cookie", into="ann")
+    one.merge(two)
+    assert told(one.react(day(0))) == []
+
+
+def test_attributes_without_events_are_looked_at_after_loading_and_merging(tmp_path):
+    """What is told of a contact that has done nothing makes a trigger fire in a loaded and a merged state."""
+    live, merged = (state({"vip": {"when": {"vip": {"eq": True}}}}, clock=lambda: day(2)) for _ in range(2))
+    for each in (live, merged):
+        each.react(day(0))
+    live.update({"ann": {"vip": True}})
+    live.save(tmp_path / "state")
+    loaded = ek.Live.load(tmp_path / "state")
+    merged.merge(live)
+    for each in (live, loaded, merged):
+        assert told(each.react(day(1))) == [("ann", "vip")]
+
+
+def test_a_ctrl_c_before_anything_is_read_loses_nothing(monkeypatch):
+    """Whom an interrupted call was to look at the next one does."""
+    live = state({"hot": {"when": {"engagement": {"ge": 50}}}}, clock=lambda: day(2))
+    live.react(day(0))
+    live.add("ann", "visit", day(0))
+    taken = ek.Live.take_touched
+
+    def interrupted(self, marks):
+        taken(self, marks)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ek.Live, "take_touched", interrupted, raising=False)
+        with pytest.raises(KeyboardInterrupt):
+            live.react(day(0))
+    assert told(live.react(day(0))) == [("ann", "hot")]
+
+
+def test_nothing_is_due_after_the_end_of_time(tmp_path):
+    """A trigger that cools down after the last year there is is never due, here and in a file."""
+    hot = {"when": {"engagement": {"ge": 50}}, "cooldown": "3000d"}
+    live = state({"hot": hot}, clock=lambda: "9999-12-31")
+    live.react("9995-01-01")
+    live.add("ann", "visit", "9995-01-01")
+    assert told(live.react("9995-01-01")) == [("ann", "hot")]
+    live.react("9998-01-01")
+    live.add("ann", "visit", "9998-01-02")
+    live.react("9998-01-02")
+    assert told(live.react("9999-12-30")) == []
+    live.save(tmp_path / "state")
+    loaded = ek.Live.load(tmp_path / "state")
+    assert (live.next_due, loaded.next_due) == (None, None)
+
+
 def test_reacting_refuses():
     """A model without triggers, an instant before the last, and one before an event are refused."""
     live = state({}, clock=lambda: day(9))

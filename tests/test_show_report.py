@@ -1,5 +1,6 @@
 """The report: its numbers are the table's, it allows nothing but itself, and no name leaves its place."""
 
+import os
 import random
 import re
 from base64 import b64encode
@@ -327,6 +328,14 @@ def test_reports_of_nobody(written):
     assert "<table" not in text
 
 
+@pytest.mark.parametrize("at", ["0001-01-01", "0001-01-20"])
+def test_reports_at_the_beginning_of_time(written, at):
+    """Where a month before is before any calendar, it is compared with the first day, or with none."""
+    times = np.array(["0001-01-01"], "datetime64[us]")
+    scores = MODEL.score({"contact": ["ann"], "type": ["visit"], "time": times}, at=at)
+    assert Page(written(scores)).tiles["Contacts"][0] == "1"
+
+
 def test_reports_of_all_kinds_of_models(written):
     """Presets, thirty channels, nine phases, a fit without attributes, no customers: all are reported."""
     times = np.array(["2026-01-01", "2026-01-30"], "datetime64[us]")
@@ -390,6 +399,14 @@ def test_unwritable_paths_are_told_before_anything_is_done(tmp_path, monkeypatch
     with pytest.raises(IsADirectoryError, match=tmp_path.name):
         SCORES.report(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    """A pipe, as a device, stays what it is: whoever names one learns it."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileExistsError, match=r"Not a regular file: .*pipe"):
+        SCORES.report(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_report_that_fails_leaves_the_old_one(tmp_path):

@@ -5,6 +5,7 @@ companion, ``<file>-metadata.json`` beside the file (where the W3C's *CSV on the
 description), holds both, the checksum that ties the two files together, and one of its own.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -119,7 +120,15 @@ def _format(path: Path) -> Format:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Write beside a file and put the result in its place: after a crash there is the old file or the new."""
+    """Write beside a file and put the result in its place: after a crash there is the old file or the new.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or is a device or a pipe: these would be gone.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileExistsError(errno.EEXIST, "Not a regular file", str(path))
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         with beside.open("xb") as stream:

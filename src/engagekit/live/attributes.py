@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -14,6 +15,7 @@ from engagekit.contacts import NO_INSTANT, column_in, single
 from engagekit.errors import EventsError
 from engagekit.instants import microseconds_of
 from engagekit.live.classing import moment_of
+from engagekit.live.identity import refuse_surrogates
 from engagekit.model.scalars import is_null, kind_of, plain_scalar
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ class Attributes:
             kind = kind or found
             if found != kind or kind not in ("number", "boolean", "text", "instant"):
                 raise EventsError(f"{what}: expected values of one kind ({kind}), got {value!r}")
-            read.append(microseconds_of(value, what) if found == "instant" else value)
+            read.append(_kept(value, found, what))
         if kind is not None and name not in self.kinds:
             self._refuse(name, values, what)
         return read
@@ -136,7 +138,7 @@ class Attributes:
             raise EventsError(f"contacts: expected a column {key!r} or 'contact', got {listed}")
         keys = _values_of(frame, name)
         if len(set(keys)) < len(keys):
-            twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+            twice = next(key for key, count in Counter(keys).items() if count > 1)
             raise EventsError(f"contacts column {name!r}: expected each contact once, got {twice!r} again")
         return keys, {each: _values_of(frame, each) for each in self.names if each in frame.names}
 
@@ -187,6 +189,21 @@ class Table:
         values = np.array([0 if value is None else value for value in found], dtype)
         named: Any = ("integer" if dtype is np.int64 else "float") if kind == "number" else kind
         return Column(kind=named, values=values, null=null, dtype=kind)
+
+
+def _kept(value: Any, kind: str, what: str) -> Any:
+    """Return a value, not null, as it is kept: one that a file can hold, and a table's column."""
+    if kind == "instant":
+        return microseconds_of(value, what)
+    if kind == "text":
+        refuse_surrogates(value, what)
+        return str.__str__(value)
+    if kind == "boolean" or (type(value) is int and -(2**63) <= value < 2**63):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise EventsError(f"{what}: expected numbers that 64 bits can hold, got a larger one") from None
 
 
 def _fits(values: list[Any]) -> bool:

@@ -17,6 +17,7 @@ from attrs import evolve
 from engagekit import _core
 from engagekit.errors import EventsError
 from engagekit.instants import EPOCH
+from engagekit.live.identity import refuse_surrogates
 from engagekit.matching import Match, Tables, View, asked_of, exclude_roles
 from engagekit.model.scalars import instant_us, is_null, kind_of, plain_scalar
 from engagekit.running import attach
@@ -177,6 +178,7 @@ def label_of(value: Any, name: str) -> str | None:
         return None
     kind = kind_of(value)
     if kind == "text":
+        refuse_surrogates(value, f"field {name!r}")
         return str(value)
     if kind == "boolean":
         return "true" if value else "false"

@@ -10,6 +10,7 @@ from engagekit import _core
 from engagekit.coding import MIXED, MOST_SIGNED
 from engagekit.errors import EventsError
 from engagekit.frames import Out
+from engagekit.model.wording import is_unicode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,8 +67,14 @@ class Identities:
             wanted = "an integer" if self.kind == "integer" else "a text"
             raise EventsError(f"contact: expected {wanted} as before (7 is not '7'), got {contact!r}")
         if kind == "text":
-            _refuse_surrogates(contact)
+            refuse_surrogates(contact, "contact")
         return kind
+
+    def refuse_mixed(self, contacts: list[Any]) -> None:
+        """Raise an EventsError if integers, each of which may come, cannot all stand beside one another."""
+        numbers = [each for each in contacts if not isinstance(each, str)]
+        if numbers and min(numbers) < 0 and max(numbers) > MOST_SIGNED:
+            raise EventsError(f"contact: {MIXED}")
 
     def refuse(self, events: Events) -> None:
         """Raise an EventsError if a table's contacts cannot stand beside those before."""
@@ -92,7 +99,7 @@ class Identities:
         """Return a contact's code, a new one if need be."""
         self.become(state, kind)
         if kind == "text":
-            return int(state.code_text(self.ids, contact))
+            return int(state.code_text(self.ids, str.__str__(contact)))
         number = int(contact)
         self.signs = (self.signs[0] or number > MOST_SIGNED, self.signs[1] or number < 0)
         return int(state.code_integer(self.ids, _signed(number)))
@@ -102,7 +109,7 @@ class Identities:
         if self.kind is None:
             return -1
         if kind == "text":
-            return int(state.code_text(self.ids, contact, False))
+            return int(state.code_text(self.ids, str.__str__(contact), False))
         return int(state.code_integer(self.ids, _signed(int(contact)), False))
 
     def place_all(self, state: _core.LiveState, events: Events) -> NDArray[np.int32]:
@@ -157,10 +164,7 @@ def _signed(number: int) -> int:
     return number if number <= MOST_SIGNED else number - 2**64
 
 
-def _refuse_surrogates(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise EventsError(
-            f"contact: expected text that UTF-8 can hold, got {text!a}: a lone surrogate"
-        ) from None
+def refuse_surrogates(text: str, what: str) -> None:
+    """Raise an EventsError for text that no file could hold."""
+    if not is_unicode(text):
+        raise EventsError(f"{what}: expected text that UTF-8 can hold, got {text!a}: a lone surrogate")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engagekit.coding import MIXED
 from engagekit.errors import EngagekitError, StateError
 from engagekit.live.statefiles import packed, unpacked
 from engagekit.model import Model
@@ -90,6 +91,10 @@ def _fill(live: Live, about: dict[str, Any], found: dict[str, memoryview]) -> No
     known = unpacked(found["attributes"])
     places = _places(codes, [code for code, _ in known])
     live._attributes.restore(about["kinds"], dict(zip(places, [own for _, own in known], strict=True)))
+    # a row of nothing is not in the file, so nobody knows whether triggers have seen these attributes
+    marks = np.zeros(count, np.uint8)
+    live.filled(marks, 0)
+    live.touch(np.array([place for place in places if not marks[place]], np.int64))
 
 
 def _places(codes: NDArray[np.int64], asked: list[int]) -> list[int]:
@@ -107,6 +112,8 @@ def combine(live: Live, other: Live) -> None:
     who, others = live._who, other._who
     if None not in (who.kind, others.kind) and who.kind != others.kind:
         raise StateError(f"merge: expected contacts that are {who.kind}, got {others.kind}")
+    if all(map(any, zip(who.signs, others.signs, strict=True))):
+        raise StateError(f"merge: {MIXED}")
     classes = [live._classes.number(live, key) for key in other._classes.numbers]
     types = live._types.codes(live, other._types.names)
     codes = np.zeros(len(other), np.int32)
@@ -117,12 +124,15 @@ def combine(live: Live, other: Live) -> None:
     for code, row in other.aliases():
         source, target = live.row(int(codes[code])), live.row(int(codes[row]))
         if source != target:
-            live.join(source, target)
+            live._unite(source, target)
     ours, theirs = live._attributes, other._attributes
     ours.kinds = theirs.kinds | ours.kinds
+    changed = []
     for code, own in theirs.of.items():
         place = live.row(int(codes[code]))
         ours.of[place] = own | ours.of.get(place, {})
+        changed.append(place)
+    live.touch(np.array(changed, np.int64))
     rows = np.arange(len(live))
     for code, row in live.aliases():
         rows[code] = row

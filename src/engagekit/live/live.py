@@ -356,6 +356,7 @@ class Live(_core.LiveState):
             kinds = {self._who.kind_of(key) for key in keys}
             if len(kinds) > 1:
                 raise EventsError("contacts: expected keys of one kind (7 is not '7'), got integers and text")
+            self._who.refuse_mixed(keys)
             read, found = {}, {}
             for name, values in columns.items():
                 read[name] = self._attributes.read(name, values, f"contacts column {name!r}")
@@ -391,13 +392,14 @@ class Live(_core.LiveState):
         >>> live.score("ann", at="2026-01-01").score
         2.0
         """
-        kinds = {self._who.kind_of(contact), self._who.kind_of(into)}
-        if len(kinds) > 1:
-            raise EventsError(
-                "link: expected two contacts of one kind (7 is not '7'), got an integer and a text"
-            )
         with self._lock:
+            kinds = {self._who.kind_of(contact), self._who.kind_of(into)}
+            if len(kinds) > 1:
+                raise EventsError(
+                    "link: expected two contacts of one kind (7 is not '7'), got an integer and a text"
+                )
             (kind,) = kinds
+            self._who.refuse_mixed([contact, into])
             codes = [self._who.find(self, each, kind) for each in (contact, into)]
             one, two = (self.row(code) if code >= 0 else code for code in codes)
             if contact == into or (one == two and one >= 0):
@@ -406,12 +408,7 @@ class Live(_core.LiveState):
                     f"link: expected another contact to link {contact!r} into, got {into!r}, {same}"
                 )
             source, target = (self.row(self._who.place(self, each, kind)) for each in (contact, into))
-            self.join(source, target)
-            self._reactions.take(self._reactions, np.array([source]), np.array([target]))
-            self._reactions.forget(source)
-            own = self._attributes.of.pop(source, None)
-            if own is not None:
-                self._attributes.of[target] = own | self._attributes.of.get(target, {})
+            self._unite(source, target)
 
     def forget(self, contact: int | str) -> None:
         """Erase a contact: what it did, what is known of it, and every id that was linked to it.
@@ -433,8 +430,8 @@ class Live(_core.LiveState):
         >>> live.score("ann").events, live.stats.contacts
         (0, 0)
         """
-        kind = self._who.kind_of(contact)
         with self._file_lock, self._lock:
+            kind = self._who.kind_of(contact)
             code = self._who.find(self, contact, kind)
             if code >= 0:
                 self._attributes.of.pop(self.row(code), None)
@@ -604,6 +601,15 @@ class Live(_core.LiveState):
                 unmatched=unmatched,
                 null_amounts=null_amounts,
             )
+
+    def _unite(self, source: int, target: int) -> None:
+        """Let a contact be another, by the codes of their rows: its events, what is known, how it stands."""
+        self.join(source, target)
+        self._reactions.take(self._reactions, np.array([source]), np.array([target]))
+        self._reactions.forget(source)
+        own = self._attributes.of.pop(source, None)
+        if own is not None:
+            self._attributes.of[target] = own | self._attributes.of.get(target, {})
 
     def _present(self) -> int:
         return now() if self.clock is None else microseconds_of(self.clock(), "clock")

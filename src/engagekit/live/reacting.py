@@ -273,26 +273,26 @@ def react(live: Live, at: Any) -> Any:
             f"at: expected an instant not before the last react, at {text_of(reactions.at)}, got "
             f"{text_of(instant)}"
         )
-    codes = _to_look_at(live, instant)
+    marks = np.zeros(len(live), np.uint8)
     try:
-        return _react(live, codes, instant, flowing=at is None)
+        # within, as a Ctrl-C may come before the next line: who is not touched any more is touched again
+        _look_at(live, instant, marks)
+        return _react(live, np.flatnonzero(marks), instant, flowing=at is None)
     except BaseException:
-        live.touch(codes)
+        live.touch(np.flatnonzero(marks))
         raise
 
 
-def _to_look_at(live: Live, instant: int) -> NDArray[np.int64]:
-    """Give the codes of whom a trigger may see something else than before; they are not touched any more."""
+def _look_at(live: Live, instant: int, marks: NDArray[np.uint8]) -> None:
+    """Mark the codes of whom a trigger may see something else than before; they are not touched any more."""
     reactions, count = live._reactions, len(live)
     reactions.grow(count)
     if reactions.at is None or reactions.watch.untold:
-        marks = np.empty(count, np.uint8)
         live.own(marks)
         live.take_touched(np.empty(count, np.uint8))
-        return np.flatnonzero(marks)
-    marks = ((reactions.due[:count] <= instant + SECOND) | reactions.restless[:count]).view(np.uint8)
+        return
+    marks |= ((reactions.due[:count] <= instant + SECOND) | reactions.restless[:count]).view(np.uint8)
     live.take_touched(marks)
-    return np.flatnonzero(marks)
 
 
 def _react(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool) -> Any:
@@ -311,7 +311,8 @@ def _react(live: Live, codes: NDArray[np.int64], instant: int, *, flowing: bool)
     due = _due(live, codes, numbers, instant)
     fired, before = reactions.read(own, seen, phases, instant)
     due[rows] = reactions.cooled(own, due[rows])
-    reactions.due[codes] = due
+    # what comes after the end of the calendar never comes
+    reactions.due[codes] = np.where(due > LATEST, FOREVER, due)
     reactions.at = instant
     found = laid_out(
         live.model,
@@ -362,4 +363,4 @@ def next_due(live: Live) -> datetime | None:
     soonest = int(reactions.due[: len(live)].min(initial=FOREVER))
     if reactions.watch.untold and reactions.known.any():
         soonest = min(soonest, reactions.at + HOUR)
-    return None if soonest == FOREVER else scoring.moment(live, soonest)
+    return None if soonest > LATEST else scoring.moment(live, soonest)

@@ -15,6 +15,8 @@ from engagekit.errors import EventsError
 from engagekit.events import CONTENT
 from engagekit.instants import microseconds_of
 from engagekit.live.classing import hashes_of, label_of, moment_of
+from engagekit.live.identity import refuse_surrogates
+from engagekit.live.statefiles import packed
 from engagekit.matching import match
 from engagekit.running import attach, contents_of
 from engagekit.threads import cores
@@ -39,9 +41,9 @@ def take_one(
     micros = present if time is None else microseconds_of(time, "time")
     if not isinstance(type, str):
         raise EventsError(f"type: expected text, got {type!r} ({type.__class__.__name__})")
+    refuse_surrogates(type, "type")
     if context is not None and not isinstance(context, Mapping):
         raise EventsError(f"context: expected values by name, got {context!r} ({context.__class__.__name__})")
-    kind = live._who.kind_of(contact)
     row = {**(context or {}), "contact": contact, "type": type, "value": value}
     if "time" in live.model.fields:
         row["time"] = moment_of(micros)
@@ -52,6 +54,7 @@ def take_one(
     label = None if id is None else label_of(id, "id")
     identity = None if label is None else live.hashed(label)
     with live._lock:
+        kind = live._who.kind_of(contact)  # of the first that comes, whichever thread brings it
         live.admit(present)
         number = classes.number(live, key)
         code = live._who.place(live, contact, kind)
@@ -134,6 +137,10 @@ def refuse_position(position: object) -> None:
         raise EventsError(
             f"position: expected a text or an integer, got {position!r} ({type(position).__name__})"
         )
+    try:
+        packed(position)
+    except ValueError as error:
+        raise EventsError(f"position: expected what a file can hold: {error}") from None
 
 
 def _is_pair(item: object) -> bool:

@@ -8,6 +8,7 @@ than the file, and the checksum is right, before anything is read of it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
@@ -40,6 +41,8 @@ def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[b
         Names of at most 16 letters, and their bytes piece by piece.
     """
     target = Path(path)
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise FileExistsError(errno.EEXIST, "Not a regular file", str(target))
     temporary = target.with_name(f".{target.name}.tmp")
     file = _opened(temporary)
     try:

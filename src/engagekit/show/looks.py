@@ -12,7 +12,7 @@ from engagekit.comparison import Side, crossings
 from engagekit.course import course_of, everyone_at
 from engagekit.errors import EventsError, StateError
 from engagekit.explain import row_of
-from engagekit.instants import EPOCH, microseconds_of, text_of
+from engagekit.instants import EARLIEST, EPOCH, microseconds_of, text_of
 from engagekit.model.durations import parse_duration
 from engagekit.show.flow import Flow
 from engagekit.show.history import History
@@ -102,7 +102,8 @@ def before(side: Side, since: Any) -> Side:
 
 def _since(since: Any, at: int) -> int:
     try:
-        return at - _micros(parse_duration(since))
+        # before the calendar begins there was nothing
+        return max(EARLIEST, at - _micros(parse_duration(since)))
     except ValueError:
         return microseconds_of(since, "since")
 

@@ -20,7 +20,7 @@ from engagekit.comparison import Side
 from engagekit.datafiles import replacing
 from engagekit.describe import opening, sections
 from engagekit.errors import EngagekitError, StateError
-from engagekit.instants import microseconds_of
+from engagekit.instants import EARLIEST, microseconds_of
 from engagekit.show import flow as flows
 from engagekit.show import looks, picture, population
 from engagekit.show.markup import Markup, clean, isolated, shortened
@@ -155,7 +155,9 @@ def _earlier(side: Side, since: Any) -> Side | None:
         return since
     if since is not None:
         return looks.before(side, since)
-    return None if side.origin is None else looks.before(side, BEFORE)
+    if side.origin is None or side.at is None or microseconds_of(side.at) == EARLIEST:
+        return None
+    return looks.before(side, BEFORE)
 
 
 def _tiles(side: Side, stands: Population, earlier: Side | None, at: int, words: Words) -> Iterable[Tile]:
