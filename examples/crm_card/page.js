@@ -24,7 +24,7 @@
     const after = hand();
     if (!before || !after || still.matches) return;
     const way = ((after.turn - before.turn + 540) % 360) - 180;
-    after.element.animate([turned(after.turn - way), turned(after.turn)], { duration: 400, easing: "ease-out" });
+    after.element.animate([turned(after.turn - way), turned(after.turn)], { duration: 300, easing: "ease-out" });
   }
 
   function gone() {

@@ -25,7 +25,7 @@ WATCH = """({body, most}) => new Promise(async (resolve, reject) => {
   const before = turn(), seen = [], start = performance.now();
   fetch('/events', {method: 'POST', body}).catch(reject);
   function look() {
-    seen.push({after: performance.now() - start, turn: turn()});
+    seen.push({after: performance.now() - start, frame: document.timeline.currentTime, turn: turn()});
     if (seen.at(-1).after < most) requestAnimationFrame(look); else resolve({before, seen});
   }
   requestAnimationFrame(look);
@@ -54,14 +54,14 @@ def angle(row: dict[str, Any]) -> float:
     return (275.4 if low else 185.4) + (row["engagement"] - low) / 50 * 79.2
 
 
-def posted(page: Page, *, most: int = 1000) -> tuple[float, list[dict[str, float]]]:
+def posted(page: Page, *, most: int = 2000) -> tuple[float, list[dict[str, float]]]:
     """Post a request for a demo of ann from within the page; return where the needle stood, and stands."""
     found = page.evaluate(WATCH, {"body": json.dumps(event("ann")), "most": most})
     return found["before"], found["seen"]
 
 
 def test_the_needle_moves_within_a_second(server: Server, seen: Seen) -> None:
-    """After a POST the needle turns, and within a second stands where the numbers say."""
+    """Within a second of a POST the needle turns, and without a jump comes to where the numbers say."""
     server.ask("POST", "/events", event("ann"))
     page = opened(seen, server)
     row = server.ask("GET", "/contacts/ann")[1]
@@ -70,9 +70,10 @@ def test_the_needle_moves_within_a_second(server: Server, seen: Seen) -> None:
     after = angle(server.ask("GET", "/contacts/ann")[1])
     assert after - before > 20
     assert turns[-1]["turn"] == pytest.approx(after, abs=0.05)
-    between = [each["after"] for each in turns if before + 1 < each["turn"] < after - 1]
-    assert between[-1] - between[0] > 100, "it jumped, when the trigger asked for the card again"
-    assert all(one["turn"] < other["turn"] + 0.01 for one, other in pairwise(turns)), "it went back"
+    assert next(each["after"] for each in turns if each["turn"] > before + 1) < 1000
+    speeds = [(b["turn"] - a["turn"]) / (b["frame"] - a["frame"] or 1) for a, b in pairwise(turns)]
+    assert max(speeds) < 0.6, "degrees in a millisecond: it jumped, when the trigger asked for the card again"
+    assert min(speeds) > -0.01, "it went back"
     page.get_by_role("status").get_by_text("sales").wait_for()
 
 
@@ -85,7 +86,7 @@ def test_the_needle_takes_the_shorter_way(
     """A prospect who is a customer now: the needle passes the top from sales, the bottom from nurture."""
     server.ask("POST", "/events", [event("ann", earlier)] * 3)
     page = opened(seen, server)
-    found = page.evaluate(WATCH, {"body": json.dumps(event("ann", "signed")), "most": 1000})
+    found = page.evaluate(WATCH, {"body": json.dumps(event("ann", "signed")), "most": 2000})
     assert found["before"] > 180 > found["seen"][-1]["turn"]
     assert not [each for each in found["seen"] if longer[0] < each["turn"] < longer[1]]
 
