@@ -1,5 +1,6 @@
 """Saved live states: whole or refused, the same numbers after loading, and nothing of the forgotten."""
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
