@@ -59,7 +59,7 @@ test: $(DONE)/package $(DONE)/test
 # What a browser shows; needs Chromium, and npm for the checker of accessibility.
 AXE := build/browser/axe.min.js
 browser: $(DONE)/package $(DONE)/browser $(AXE)
-	@$(RUN) -m pytest tests/browser $(ARGS)
+	@$(RUN) -m pytest tests/browser --numprocesses auto --dist loadfile $(ARGS)
 
 $(AXE):
 	@command -v npm >/dev/null || { echo "make browser needs npm (for apt: npm)" >&2; exit 1; }
