@@ -95,8 +95,10 @@ def test_who_wants_no_motion_sees_none(server: Server, seen: Seen) -> None:
     """Where the reader's system asks for reduced motion the needle is at its new place at once."""
     server.ask("POST", "/events", event("ann"))
     before, turns = posted(opened(seen, server, motion="reduce"))
-    assert {round(each["turn"]) for each in turns} == {round(before), round(turns[-1]["turn"])}
-    assert turns[-1]["turn"] - before > 20
+    after = turns[-1]["turn"]
+    assert after - before > 20
+    places = {round(each["turn"]) for each in turns}
+    assert places <= {round(before), round(after)}, "a slow browser may draw its first frame after the change"
 
 
 def test_only_the_contacts_own_changes_are_asked_for(server: Server, seen: Seen) -> None:
