@@ -61,11 +61,17 @@ static inline void ek_table_free(void *table) {
     free(memory);
 }
 
+/* Memory that is written before it is read, and freed by `free`; NULL: there is none. */
+static inline uint8_t *ek_room(size_t bytes) {
+    uint8_t *memory = malloc(bytes);
+    if (memory != NULL) ek_advise(memory, bytes);
+    return memory;
+}
+
 /* Move bytes to where there is more room; NULL, and nothing has changed, if there is none. */
 static inline uint8_t *ek_more(uint8_t *bytes, size_t used, size_t room) {
-    uint8_t *more = malloc(room);
+    uint8_t *more = ek_room(room);
     if (more == NULL) return NULL;
-    ek_advise(more, room);
     memcpy(more, bytes, used);
     free(bytes);
     return more;

@@ -14,6 +14,7 @@
 cdef extern from "_hash.h" nogil:
     void* ek_table(size_t bytes)
     void ek_table_free(void* table)
+    uint8_t* ek_room(size_t bytes)
     uint8_t* ek_more(uint8_t* bytes, size_t used, size_t room)
     void ek_prefetch(const void* p)
     void ek_prefetch_written(const void* p)
@@ -114,14 +115,23 @@ cdef class IntegerIds(_Table):
     cdef inline uint64_t hash(self, int64_t value) noexcept nogil:
         return ek_hash_integer(<uint64_t>value, self.secrets)
 
-    cdef int grow(self) noexcept nogil:
-        cdef uint64_t size = self.mask + 1, i
-        cdef int k
-        cdef IntegerSlots* lines = <IntegerSlots*>ek_table(2 * size * sizeof(IntegerSlots))
+    cdef int widen(self, int64_t count) noexcept nogil:
+        """Make room for that many ids, by doubling; -1: there is none, and nothing has changed."""
+        cdef uint64_t size = self.mask + 1, wide = size, i
+        cdef int k, shift = self.shift
+        cdef IntegerSlots* lines
+        if count > MOST_CODES:
+            return -1
+        while 3 * <int64_t>wide < count:
+            wide *= 2
+            shift -= 1
+        if wide == size:
+            return 0
+        lines = <IntegerSlots*>ek_table(wide * sizeof(IntegerSlots))
         if lines is NULL:
             return -1
-        self.shift -= 1
-        self.mask = 2 * size - 1
+        self.shift = shift
+        self.mask = wide - 1
         for i in range(size):
             for k in range(WIDE):
                 if self.lines[i].number[k]:
@@ -138,9 +148,7 @@ cdef class IntegerIds(_Table):
         cdef int32_t number = integer_number(self.lines, self.mask, hash >> self.shift, value)
         if number:
             return number - 1
-        if self.count >= MOST_CODES:
-            return -2
-        if self.count >= 3 * <int64_t>(self.mask + 1) and self.grow() < 0:
+        if self.widen(self.count + 1) < 0:
             return -2
         self.count += 1
         put_integer(self.lines, self.mask, hash >> self.shift, value, <int32_t>self.count)
@@ -242,17 +250,27 @@ cdef class IntegerIds(_Table):
                 count = self.span(&values[0], nulls, first, last, &out[0], False, &missed[0], &signs)
         return count, signs < 0
 
+    cdef int place_rows(
+        self, const int64_t* values, int32_t* out, const int64_t* missed, int64_t n
+    ) noexcept nogil:
+        """Write the codes of these rows, adding what is unknown; -1: there is no room."""
+        cdef int64_t i
+        for i in range(n):
+            if i + AHEAD < n:
+                ek_prefetch(self.lines + (self.hash(values[missed[i + AHEAD]]) >> self.shift))
+            out[missed[i]] = self.place(values[missed[i]], self.hash(values[missed[i]]))
+            if out[missed[i]] == -2:
+                return -1
+        return 0
+
     def add(self, const int64_t[::1] values, int32_t[::1] out, const int64_t[::1] missed):
         """Write the codes of these rows, adding what is unknown."""
-        cdef int64_t i, n = missed.shape[0]
-        with nogil:
-            for i in range(n):
-                if i + AHEAD < n:
-                    ek_prefetch(self.lines + (self.hash(values[missed[i + AHEAD]]) >> self.shift))
-                out[missed[i]] = self.place(values[missed[i]], self.hash(values[missed[i]]))
-                if out[missed[i]] == -2:
-                    with gil:
-                        raise MemoryError("too many distinct ids")
+        cdef int done = 0
+        if missed.shape[0]:
+            with nogil:
+                done = self.place_rows(&values[0], &out[0], &missed[0], missed.shape[0])
+        if done < 0:
+            raise MemoryError("too many distinct ids")
 
     def longest_search(self):
         """How many lines are read at most until an id is found: whether ids crowd."""

@@ -19,6 +19,8 @@ cdef class LiveRows:
     cdef public object clock        # None: the machine's
     cdef public bint aware
     cdef public object position     # of the source, up to which events have been taken; None: nobody said
+    cdef uint8_t** slabs            # memory of blocks that were made at once, in large pages where they are many
+    cdef int64_t slab_count
     cdef uint8_t** blocks
     cdef int64_t block_count
     cdef int64_t count              # of rows
@@ -59,8 +61,9 @@ cdef class LiveRows:
         cdef int64_t i
         for i in range(self.count):
             drop_extra(self.head(i))
-        for i in range(self.block_count):
-            free(self.blocks[i])
+        for i in range(self.slab_count):
+            free(self.slabs[i])
+        free(self.slabs)
         free(self.blocks)
         free(self.alias)
         free(self.spare)
@@ -174,17 +177,26 @@ cdef class LiveRows:
 
     cdef int reserve(self, int64_t count) except -1:
         """Make rows for that many codes."""
-        cdef int64_t i, blocks = (count + ROWS - 1) // ROWS
+        cdef int64_t i, more = (count + ROWS - 1) // ROWS - self.block_count
+        cdef uint8_t* slab
         cdef void* moved
-        while self.block_count < blocks:
-            moved = realloc(self.blocks, (self.block_count + 1) * sizeof(void*))
+        if more > 0:
+            moved = realloc(self.blocks, (self.block_count + more) * sizeof(void*))
             if moved is NULL:
                 raise MemoryError
             self.blocks = <uint8_t**>moved
-            self.blocks[self.block_count] = <uint8_t*>malloc(ROWS * self.layout.size)
-            if self.blocks[self.block_count] is NULL:
+            moved = realloc(self.slabs, (self.slab_count + 1) * sizeof(void*))
+            if moved is NULL:
                 raise MemoryError
-            self.block_count += 1
+            self.slabs = <uint8_t**>moved
+            slab = ek_room(more * ROWS * self.layout.size)
+            if slab is NULL:
+                raise MemoryError
+            self.slabs[self.slab_count] = slab
+            self.slab_count += 1
+            for i in range(more):
+                self.blocks[self.block_count + i] = slab + i * ROWS * self.layout.size
+            self.block_count += more
         if self.alias is not NULL and count > self.alias_room:
             moved = realloc(self.alias, 2 * count * sizeof(int32_t))
             if moved is NULL:
@@ -253,12 +265,14 @@ cdef class LiveRows:
         return code
 
     def code_integers(self, IntegerIds ids not None, const int64_t[::1] values):
-        """Return the codes of distinct integers, new ones as need be."""
-        cdef int64_t signs = 0
+        """Return the codes of distinct integers, new ones as need be: the table grows once, by all of them."""
+        cdef int64_t signs = 0, n = values.shape[0], more
         from array import array
-        cdef int32_t[::1] codes = array("i", bytes(4 * values.shape[0]))
-        if values.shape[0]:
-            if ids.span(&values[0], NULL, 0, values.shape[0], &codes[0], True, NULL, &signs) < 0:
+        cdef int32_t[::1] codes = array("i", bytes(4 * n))
+        cdef int64_t[::1] missed = array("q", bytes(8 * n))
+        if n:
+            more = ids.span(&values[0], NULL, 0, n, &codes[0], False, &missed[0], &signs)
+            if ids.widen(ids.count + more) < 0 or ids.place_rows(&values[0], &codes[0], &missed[0], more) < 0:
                 raise MemoryError("too many distinct ids")
             self.reserve(ids.count)
         return codes.base
