@@ -155,13 +155,14 @@ def test_options_on_disk_as_in_memory(case, data):
 @pytest.mark.parametrize("key", ["text", "integer"])
 @pytest.mark.parametrize("at", [AT, "latest"])
 def test_many_contacts_and_ids(ids, key, at):
-    """Thousands of contacts in all partitions, with duplicates between blocks and ids that are null."""
+    """Thousands of contacts in all partitions, duplicates between blocks, ids that are null, at first all."""
     frame = events_of(id=np.random.default_rng(2).integers(0, 5, 3000))
     if key == "text":
         frame = frame.with_columns(contact=pl.format("contact {}", "contact"))
     if ids == "text":
         frame = frame.with_columns(id=pl.format("event {}", "id"))
-    frame = frame.with_columns(id=pl.when(pl.int_range(pl.len()) % 7 > 0).then("id"))
+    row = pl.int_range(pl.len())
+    frame = frame.with_columns(id=pl.when((row % 7 > 0) & (row >= 600)).then("id"))
     whole = MODEL.score(frame, at=at, id="id")
     with Stored(0, 0) as stored:
         assert_same(MODEL.score(parts_of(frame), at=at, id="id"), whole)

@@ -134,7 +134,7 @@ class Pieces:
         """Put the pieces together as `column` does, where the texts by code are known already."""
         kind: Any = self.kind or "float"
         if kind == "text":
-            codes = _ordered(self._joined(np.dtype(np.int32), -1), order)
+            codes = ordered(self._joined(np.dtype(np.int32), -1), order)
             return Column(kind=kind, values=codes, null=codes < 0, categories=categories, dtype=self.dtype)
         dtype = np.dtype(np.int8) if kind == "other" else np.dtype(_DTYPES[kind])
         if kind == "integer":
@@ -146,8 +146,8 @@ class Pieces:
                 np.full(size, v is None) if m is None else m
                 for m, v, size in zip(self.nulls, self.values, self.sizes, strict=True)
             ]
-            null = _ordered(np.concatenate([np.empty(0, bool), *parts]), order)
-        return Column(kind=kind, values=_ordered(values, order), null=null, dtype=self.dtype)
+            null = ordered(np.concatenate([np.empty(0, bool), *parts]), order)
+        return Column(kind=kind, values=ordered(values, order), null=null, dtype=self.dtype)
 
     def _joined(self, dtype: np.dtype[Any], filler: int) -> NDArray[Any]:
         parts = [
@@ -168,7 +168,7 @@ class Pieces:
         return np.dtype(np.uint64 if above else np.int64)
 
 
-def _ordered(values: NDArray[Any], order: NDArray[Any] | slice) -> NDArray[Any]:
+def ordered(values: NDArray[Any], order: NDArray[Any] | slice) -> NDArray[Any]:
     """Return values in an order, many of them by all cores: each is somewhere else in memory."""
     if isinstance(order, slice) or len(order) < _STEP:
         return values[order]

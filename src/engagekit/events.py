@@ -142,7 +142,7 @@ class Events:
         self._frames: list[Frame] = []
         self.rows = 0
         self.aware = False
-        self._rising, self._newest = True, EARLIEST  # whether all rows so far came in order of time
+        self.rising, self._newest = True, EARLIEST  # whether all rows so far came in order of time
         self.source: Any = None
         self._optional = frozenset(optional)
         pieces = {name: Pieces(mapping.column(name)) for name in (*(wanted or ()), *optional)}
@@ -210,6 +210,7 @@ class Events:
         if self.disk is not None:
             self._take(pieces, last)
             store()
+            self.disk.written()
             return
         # each thing only now, and each list emptied, so that little is held at once
         narrowed = narrow(_joined(type_codes, np.uint8), len(self.types_by_code))
@@ -220,7 +221,7 @@ class Events:
                 times,
                 narrowed,
                 numbered=numbered,
-                rising=self._rising,
+                rising=self.rising,
             )
             self.contacts.adopt(distinct, unsigned=own[0].dtype == np.uint64)
         else:
@@ -230,7 +231,7 @@ class Events:
                 narrowed,
                 contacts=len(self.contacts),
                 numbered=numbered,
-                rising=self._rising,
+                rising=self.rising,
             )
         self.starts, self.times, self.types, self.order = grouped
         self._take(pieces, last)
@@ -289,7 +290,7 @@ class Events:
                 column = _column(frame, name)
                 _refuse_nulls(column.null, what, self.rows)
                 refuse_out_of_range(self._instants(column), what, self.rows)
-            self._rising = self._rising and rising and first >= self._newest
+            self.rising = self.rising and rising and first >= self._newest
             self._newest = last
             times.append(values)
         return times
@@ -402,7 +403,7 @@ class Events:
     def _adopt(self, whole: Events, contacts: Any) -> None:
         """Become a part of other events, for now without rows: of some contacts, by codes of their own."""
         self.contacts = contacts
-        for name in ("mapping", "types_by_code", "type_ranks", "aware", "source"):
+        for name in ("mapping", "types_by_code", "type_ranks", "aware", "source", "rising"):
             setattr(self, name, getattr(whole, name))
         self._lock = RLock()
         self._columns, self._coded, self._frames = {}, {}, []

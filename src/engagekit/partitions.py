@@ -2,7 +2,8 @@
 
 All lies in one temporary file that has no name where the operating system allows that, so that nothing is
 left behind however the process ends. A block holds the rows of some frames, column by column, and in each
-column the rows of one partition side by side, in the order in which they came.
+column the rows of one partition side by side, in the order in which they came. It is put in that order and
+written by a thread of its own while the rows of the next are read and coded.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -40,6 +42,8 @@ _ID = 64
 
 Key: TypeAlias = tuple[str, str]
 """What a column on disk is for, and of which column of the events it is."""
+Written: TypeAlias = "tuple[Key, list[NDArray[Any]]]"
+"""A column on its way to disk, in pieces."""
 
 
 def width(columns: int, *, ids: bool) -> int:
@@ -127,6 +131,8 @@ class Partitions:
         self._secrets = np.frombuffer(os.urandom(64), np.uint64)
         self._blocks: list[_Block] = []
         self._room = np.empty(0, np.uint64)
+        self._writer = ThreadPoolExecutor(1, "engagekit-write")
+        self._writing: Future[None] | None = None
         self._lock = Lock()
         self.folder = _folder()
         with self._told("be made"):
@@ -136,6 +142,7 @@ class Partitions:
 
     def close(self) -> None:
         """Delete the file."""
+        self._writer.shutdown(cancel_futures=True)
         self._file.close()
 
     @property
@@ -153,40 +160,43 @@ class Partitions:
         *,
         ids: tuple[Coder, list[Codes]] | None,
     ) -> None:
-        """Write rows: lists and pieces are emptied, and the coder forgets its ids."""
-        own = np.concatenate([np.empty(0, np.int32), *codes])
-        rows = len(own)
-        codes.clear()
-        if not rows:
-            return
-        block = _Block(np.empty(COUNT + 1, np.int64))
-        places = np.empty(rows, np.uint32)
-        _core.places(own, block.starts, places)
-        self._write(block, ("code", ""), [own], places)
-        del own
-        self.last = max(self.last, *(int(some.max(initial=self.last)) for some in times))
-        for name, parts in (("type", types), ("time", times)):
-            self._write(block, (name, ""), parts, places)
-            parts.clear()
-        if ids is not None:
-            self._take_ids(block, *ids, places)
-        for name, piece in self.pieces.items():
-            self._take_column(block, ("column", name), piece, places)
-        if self.twins is not None:
-            self._take_column(block, ("twins", ""), self.twins, places)
-        self._blocks.append(block)
-        self.rows += rows
+        """Write rows, which goes on after this returns: lists, pieces and coder are emptied.
 
-    def _take_ids(self, block: _Block, coder: Coder, codes: list[Codes], places: NDArray[np.uint32]) -> None:
-        """Write integers as they are and 128 bits for a text: there may be as many ids as rows."""
+        At most one block is being written: its memory is free when the next has been taken.
+        """
+        rows = sum(len(some) for some in codes)
+        if rows:
+            self.last = max(self.last, *(int(some.max(initial=self.last)) for some in times))
+            columns: list[Written] = [(("type", ""), [*types]), (("time", ""), [*times])]
+            if ids is not None:
+                columns += self._id_columns(*ids)
+            for name, piece in self.pieces.items():
+                columns += self._columns_of(("column", name), piece)
+            if self.twins is not None:
+                columns += self._columns_of(("twins", ""), self.twins)
+            self.written()
+            self._writing = self._writer.submit(self._store, [*codes], columns)
+            self.rows += rows
+        for some in (codes, types, times):
+            some.clear()
+
+    def written(self) -> None:
+        """Wait until all that was taken lies in the file; raise what went wrong there."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def _id_columns(self, coder: Coder, codes: list[Codes]) -> list[Written]:
+        """Give integers as they are and 128 bits for a text: there may be as many ids as rows."""
+        columns: list[Written] = []
         for number, word in enumerate(self._words(coder)):
             # the code -1, of a null, takes what stands behind the last
-            parts = [np.append(word, np.uint64(0))[some] for some in codes]
-            self._write(block, (f"id{number}", ""), parts, places)
+            columns.append(((f"id{number}", ""), [np.append(word, np.uint64(0))[some] for some in codes]))
         if any(some.min(initial=0) < 0 for some in codes):
-            self._write(block, ("null", "id"), [some < 0 for some in codes], places)
+            columns.append((("null", "id"), [some < 0 for some in codes]))
         codes.clear()
         coder.forget()
+        return columns
 
     def _words(self, coder: Coder) -> list[NDArray[np.uint64]]:
         if coder.kind is None:
@@ -197,20 +207,33 @@ class Partitions:
         _core.fingerprints(*coder.buffers(), self._secrets, words)
         return [words[:, 0], words[:, 1]]
 
-    def _take_column(self, block: _Block, key: Key, piece: Pieces, places: NDArray[np.uint32]) -> None:
+    def _columns_of(self, key: Key, piece: Pieces) -> list[Written]:
         known = self.known.setdefault(key[1], Known()) if key[0] == "column" else Known()
         column = piece.drain()
         if column is None:
-            return
+            return []
         known.learn(column, self.rows)
         if piece.kind == "integer" and known.above and known.below:
             raise EventsError(
                 f"events column {piece.name!r}: expected integers within 64 bits, got negative ones and some "
                 "above 2^63 - 1"
             )
-        self._write(block, key, [column.values], places)
-        if column.null is not None and column.kind != "text":
-            self._write(block, ("null " + key[0], key[1]), [column.null], places)
+        if column.null is None or column.kind == "text":
+            return [(key, [column.values])]
+        return [(key, [column.values]), (("null " + key[0], key[1]), [column.null])]
+
+    def _store(self, codes: list[Codes], columns: list[Written]) -> None:
+        own = np.concatenate(codes)
+        codes.clear()
+        block = _Block(np.empty(COUNT + 1, np.int64))
+        places = np.empty(len(own), np.uint32)
+        _core.places(own, block.starts, places)
+        self._write(block, ("code", ""), [own], places)
+        del own
+        for key, parts in columns:
+            self._write(block, key, parts, places)
+            parts.clear()
+        self._blocks.append(block)
 
     def _write(
         self, block: _Block, key: Key, parts: Sequence[NDArray[Any]], places: NDArray[np.uint32]

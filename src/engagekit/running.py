@@ -9,6 +9,7 @@ import numpy as np
 from attrs import define
 
 from engagekit import _core, streams
+from engagekit.columns import ordered
 from engagekit.errors import EventsError
 from engagekit.events import CONTENT
 from engagekit.instants import EARLIEST
@@ -86,9 +87,14 @@ class Heard:
             had=np.zeros((count, (len(model.contents) + 63) // 64), np.uint64),
         )
 
-    def fill(self, jobs: NDArray[np.int64], part: Heard) -> None:
-        """Put what was heard of some jobs among that of all."""
-        self.rejected[jobs], self.said[jobs], self.had[jobs] = part.rejected, part.said, part.had
+    def fill(self, first: int, last: int, part: Heard) -> None:
+        """Put what was heard of some neighbouring jobs among that of all."""
+        self.rejected[first:last], self.said[first:last] = part.rejected, part.said
+        self.had[first:last] = part.had
+
+    def reorder(self, places: NDArray[np.int64]) -> None:
+        """Take what stands at some places instead, in their order."""
+        self.rejected, self.said, self.had = self.rejected[places], self.said[places], self.had[places]
 
 
 @define(kw_only=True)
@@ -115,14 +121,23 @@ class Numbers:
             heard=None if sums else Heard.room(plan.model, count),
         )
 
-    def fill(self, jobs: NDArray[np.int64], part: Numbers) -> None:
-        """Put the results of some jobs among those of all."""
+    def fill(self, first: int, last: int, part: Numbers) -> None:
+        """Put the results of some neighbouring jobs among those of all."""
         for name, values in part.columns.items():
-            self.columns[name][jobs] = values
-        self.channels[:, jobs] = part.channels
-        self.sums[:, jobs] = part.sums
+            self.columns[name][first:last] = values
+        self.channels[:, first:last] = part.channels
+        self.sums[:, first:last] = part.sums
         if self.heard is not None and part.heard is not None:
-            self.heard.fill(jobs, part.heard)
+            self.heard.fill(first, last, part.heard)
+
+    def reorder(self, places: NDArray[np.int64]) -> None:
+        """Take what stands at some places instead, in their order."""
+        for name, values in self.columns.items():
+            self.columns[name] = ordered(values, places)
+        for row in (*self.channels, *self.sums):
+            row[:] = ordered(row, places)
+        if self.heard is not None:
+            self.heard.reorder(places)
 
 
 def attach(plan: Plan, events: Events, matched: Match | None = None) -> _core.Scorer:

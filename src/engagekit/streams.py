@@ -95,7 +95,8 @@ class Part(Events):
         sizes = [0 if piece is None else len(piece) for piece in read["code", ""]]
         self.rows = sum(sizes)
         own = ("code", np.int32), ("time", np.int64), ("type", np.int32)
-        _arrange(self, *(_joined(read[name, ""], dtype) for name, dtype in own))
+        numbered = bool(disk.pieces) or disk.twins is not None
+        _arrange(self, *(_joined(read[name, ""], dtype) for name, dtype in own), numbered=numbered)
 
         def stored(piece: Pieces, role: str, name: str) -> Pieces:
             return evolve(piece, values=read[role, name], nulls=read[f"null {role}", name], sizes=sizes)
@@ -117,7 +118,7 @@ class Probe(Events):
         self._adopt(whole.events, Share(whole, 0, count=1))
         self._known = whole.disk.known
         self.rows = 1
-        _arrange(self, np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int32))
+        _arrange(self, np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int32), numbered=True)
         for name, piece in whole.disk.pieces.items():
             value = np.zeros(1, np.int32) if piece.kind == "text" else np.zeros(1, np.int64)
             some = evolve(piece, values=[value if self._known[name].any else None], nulls=[None], sizes=[1])
@@ -182,7 +183,7 @@ def run(
             counted=jobs.counted[mine],
         )
         made = score(some, own)
-        numbers.fill(mine, made)
+        numbers.fill(starts[part], starts[part + 1], made)
         duplicates, later = dropped(some, own)
         types = np.bincount(some.types, minlength=len(some.types_by_code))
         first = int(some.times.min())
@@ -196,6 +197,10 @@ def run(
         found.append(seen)
         if whole.disk.watch is not None:
             whole.disk.watch(done, total)
+    # put in order at the end: to read along each partition costs a fraction of writing one job here and there
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    numbers.reorder(places)
     whole.disk.seen = Seen(
         first=min(seen.first for seen in found),
         types=np.sum([seen.types for seen in found], axis=0),
@@ -227,15 +232,17 @@ def _each(whole: Whole, work: Callable[[int], T], threads: int) -> Iterator[T]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _arrange(events: Events, codes: NDArray[np.int32], times: NDArray[np.int64], types: NDArray[Any]) -> None:
+def _arrange(
+    events: Events, codes: NDArray[np.int32], times: NDArray[np.int64], types: NDArray[Any], *, numbered: bool
+) -> None:
     """Group rows by contact, on one core: the partitions have one each."""
     events.starts, events.times, events.types, events.order = group(
         codes,
         [times],
         narrow(types, len(events.types_by_code)),
         contacts=len(events.contacts),
-        numbered=True,
-        rising=False,
+        numbered=numbered,
+        rising=events.rising,
         threads=1,
     )
 
@@ -259,13 +266,20 @@ def _column(piece: Pieces, texts: list[str], order: NDArray[Any]) -> Column:
 
 def _id_codes(low: Parts, high: Parts, null: Parts, sizes: Sequence[int]) -> NDArray[np.int32]:
     """Give ids as integers or words of 128 bits codes, -1 for null."""
-    missing = np.concatenate(
-        [np.zeros(size, bool) if piece is None else piece for piece, size in zip(null, sizes, strict=True)]
-    )
+    missing = _filled(null, sizes, bool)
     codes = _coded(_joined(low, np.uint64), missing)
-    if any(piece is not None for piece in high):
-        codes = _coded((codes.astype(np.int64) << 32) | _coded(_joined(high, np.uint64), missing), missing)
+    if any(piece is not None for piece in high):  # a block of nulls alone has none
+        further = _coded(_filled(high, sizes, np.uint64), missing)
+        codes = _coded((codes.astype(np.int64) << 32) | further, missing)
     return codes
+
+
+def _filled(pieces: Parts, sizes: Sequence[int], dtype: Any) -> NDArray[Any]:
+    """Join pieces, with zeros where there is none."""
+    filled = [
+        np.zeros(size, dtype) if piece is None else piece for piece, size in zip(pieces, sizes, strict=True)
+    ]
+    return np.concatenate(filled)
 
 
 def _coded(values: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -175,7 +175,8 @@ def _write_parquet(stream: IO[bytes], table: "pa.Table", metadata: Mapping[str, 
     pyarrow("parquet").write_table(
         table.replace_schema_metadata({_KEY: header, _SUM: _sha256(header)}),
         stream,
-        compression="zstd",
+        # scores and ids hardly repeat: to look for words among them took as long as all the rest
+        use_dictionary=[field.name for field in table.schema if pa.types.is_dictionary(field.type)],
         write_page_checksum=True,  # of the values; the metadata has a sum of its own
     )
 
