@@ -144,11 +144,14 @@ def _rules(results: dict[str, Any]) -> str:
 
 
 def _profile(results: dict[str, Any]) -> str:
+    works = {work: results["profile"][work] for work in ("W1", "W4")}
     rows = [
-        [f"`{each['function']}`", seconds(each["seconds"]), f"{each['share']:.0%}"]
-        for each in results["profile"]["W1"]["functions"]
-    ]
-    return _markdown(["function", "own time", "share"], rows)
+        [stage, *(f"{seconds(each['stages'][stage])} ({each['stages'][stage] / each['seconds']:.0%})"
+                  for each in works.values())]
+        for stage in works["W1"]["stages"]
+    ]  # fmt: skip
+    rows.append(["in all", *(seconds(each["seconds"]) for each in works.values())])
+    return _markdown(["stage", *works], rows)
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
