@@ -30,7 +30,7 @@ def read(path: Path, columns: Sequence[Column], clock: Clock) -> Iterator["pa.Ta
             schema = pa.schema([file.schema_arrow.field(name) for name in names])
             if not file.metadata.num_rows:
                 yield schema.empty_table()
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names, use_threads=False):
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names):
                 table = pa.Table.from_batches([batch])
                 values = [
                     typed_instants(
