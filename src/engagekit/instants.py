@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from engagekit.errors import EventsError, in_all
+from engagekit.model.wording import shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +47,8 @@ def microseconds_of(value: Any, what: str = "at") -> int:
             value = datetime.fromisoformat(_FRACTION.sub(r"\1", value))
         except ValueError:
             raise EventsError(
-                f"{what}: expected an instant such as '2026-01-31' or '2026-01-31T12:00:00Z', got {value!r}"
+                f"{what}: expected an instant such as '2026-01-31' or '2026-01-31T12:00:00Z', "
+                f"got {shown(value)}"
             ) from None
     if isinstance(value, datetime) and value == value:  # pandas' NaT is unequal to itself
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -62,7 +64,7 @@ def microseconds_of(value: Any, what: str = "at") -> int:
     raise EventsError(
         f"{what}: expected an instant of the years 1 to 9999 (a datetime, a date, a "
         "numpy.datetime64 or ISO 8601 text), "
-        f"got {value!r} ({type(value).__name__})"
+        f"got {shown(value)} ({type(value).__name__})"
     )
 
 

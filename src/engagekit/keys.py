@@ -75,7 +75,8 @@ class Keys:
         else:
             found = np.flatnonzero(self.out.values == contact)
         if not len(found):
-            raise unknown(contact, self.near(contact))
+            beyond = self.out.kind == "integer" and abs(int(contact)) >= 2**64
+            raise unknown(contact, [] if beyond else self.near(contact))
         return np.asarray(found, np.int64)
 
     def _refuse_other_kind(self, contact: Any) -> None:

@@ -17,6 +17,7 @@ from engagekit.instants import microseconds_of
 from engagekit.live.classing import moment_of
 from engagekit.live.identity import refuse_surrogates
 from engagekit.model.scalars import is_null, kind_of, plain_scalar
+from engagekit.model.wording import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +77,7 @@ class Attributes:
                 continue
             kind = kind or found
             if found != kind or kind not in ("number", "boolean", "text", "instant"):
-                raise EventsError(f"{what}: expected values of one kind ({kind}), got {value!r}")
+                raise EventsError(f"{what}: expected values of one kind ({kind}), got {shown(value)}")
             read.append(_kept(value, found, what))
         if kind is not None and name not in self.kinds:
             self._refuse(name, values, what)
@@ -139,7 +140,9 @@ class Attributes:
         keys = _values_of(frame, name)
         if len(set(keys)) < len(keys):
             twice = next(key for key, count in Counter(keys).items() if count > 1)
-            raise EventsError(f"contacts column {name!r}: expected each contact once, got {twice!r} again")
+            raise EventsError(
+                f"contacts column {name!r}: expected each contact once, got {shown(twice)} again"
+            )
         return keys, {each: _values_of(frame, each) for each in self.names if each in frame.names}
 
     def since_of(self, code: int) -> int:
