@@ -1,5 +1,6 @@
 """What an app may hand to a live state by mistake: told at once, by name, and nothing has changed."""
 
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -161,6 +162,39 @@ HEAVY = {
     "limit": {"n": 9, "per": "1d", "by": "page"},
     "weights": {"device": {"mobile": 2}},
 }
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda live: live.update({"ann": 5}),
+            r"contacts: .* such as \{'ann': \{'vip': ...\}\}, got 5 under 'ann'",
+        ),
+        (lambda live: live.update({"ann": {"size": 5}, "bob": None}), "contacts: .*, got None under 'bob'"),
+        (lambda live: live.update({"size": [5]}), "contacts: expected a column 'contact', got 'size'"),
+        (lambda live: live.add("ann", "visit", 1767225600), r"time: .* \(int\); datetime.fromtimestamp.*"),
+        (lambda live: live.add(("ann", 1), "visit"), "contact: expected .* text, got a tuple"),
+        (lambda live: live.add({"contact": "ann"}, "visit"), "contact: expected .* text, got a dict"),
+        (lambda live: live.add("ann", "visit", context=["a"]), "context: .*'page': 'home'.*, got a list"),
+        (lambda live: live.score("ann", "now"), "at: .*, got 'now'; None is now"),
+        (lambda live: live.score("ann", "Latest"), "at: .*, got 'Latest'; did you mean 'latest'.*"),
+        (lambda live: live.ingest((EMPTY, 7)), r"events: .*: give them as ingest\(frame, position\)"),
+        (
+            lambda live: live.ingest({**EMPTY, "type": [None]}),
+            "events column 'type', row 0: null; 1 such row.*",
+        ),
+        (lambda live: live.merge("b.live"), "merge: expected another Live, got 'b.live'"),
+    ],
+    ids=range(12),
+)
+def test_a_newcomer_is_told_the_way(call, text):
+    """What is plausible and wrong is answered with what to write in its place."""
+    live = made()
+    with pytest.raises(ek.EngagekitError) as raised:
+        call(live)
+    assert re.fullmatch(text, str(raised.value))
+    assert live.stats.rows == 1
 
 
 def test_attributes_may_be_unknown_first():

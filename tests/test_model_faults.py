@@ -24,6 +24,16 @@ def faults_of(**table):
     return list(raised.value.faults)
 
 
+def test_a_trigger_is_shown_one_of_its_own_conditions():
+    """Where a trigger has no condition, the example is of a result, not of a page."""
+    assert faults_of(triggers=[{"name": "hot", "when": "engagement >= 50"}]) == [
+        (
+            'triggers[0].when: expected a condition such as field("engagement") >= 50, in a file '
+            "{ engagement = { ge = 50 } }, got 'engagement >= 50' [trigger 'hot']"
+        )
+    ]
+
+
 def test_one_alone_is_told_to_go_into_a_list():
     """What is declared alone where a list is expected is named, and the way out."""
     assert faults_of(rules=Rule(name="v", on="v", points=1)) == [

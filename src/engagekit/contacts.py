@@ -23,9 +23,9 @@ NO_INSTANT = np.iinfo(np.int64).max
 """An instant that never comes: the customer's half is not known from attributes."""
 
 
-def key_name(frame: Frame, events: Events, what: str) -> str:
+def key_name(frame: Frame, of_events: str, what: str) -> str:
     """Return the name of a table's key: as in the events, or ``contact``."""
-    keys = dict.fromkeys((events.mapping.contact, "contact"))
+    keys = dict.fromkeys((of_events, "contact"))
     for name in keys:
         if name in frame.names:
             return name
@@ -84,7 +84,7 @@ class Contacts:
 
     def __init__(self, source: Any, events: Events) -> None:
         self.frame = single(source, "contacts")
-        self.key = key_name(self.frame, events, "contacts")
+        self.key = key_name(self.frame, events.mapping.contact, "contacts")
         self.what = f"contacts column {self.key!r}"
         self._attributes: dict[str, Column] = {}
         column = self.frame.column(self.key)

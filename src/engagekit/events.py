@@ -16,7 +16,7 @@ from engagekit.errors import EventsError, in_all
 from engagekit.frames import Frame, RawColumn, frames_of
 from engagekit.grouping import group, group_ids, narrow
 from engagekit.instants import EARLIEST, LATEST, refuse_out_of_range
-from engagekit.model.wording import shown
+from engagekit.model.wording import typed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,9 +56,7 @@ class Mapped:
                 if name is None:
                     continue
                 if not isinstance(name, str):
-                    raise EventsError(
-                        f"{key}=: expected the name of a column, got {shown(name)} ({type(name).__name__})"
-                    )
+                    raise EventsError(f"{key}=: expected the name of a column, got {typed(name)}")
                 names[key] = name
         if names.get("unit", "us") not in (*UNITS, "ns"):
             raise EventsError(f"unit=: expected 's', 'ms', 'us' or 'ns', got {names['unit']!r}")
@@ -549,6 +547,8 @@ def _whole(
     place = 0
     for column in pieces:
         if text and column.kind != "text":
+            if column.null is not None and column.null.all():
+                raise EventsError(f"{coder.what}, row {first_row + place:,}: null; {in_all(column.rows)}")
             raise EventsError(
                 f"{coder.what}: expected text (the type of each event), got {described(column)}"
             )

@@ -20,7 +20,7 @@ from engagekit.instants import EPOCH
 from engagekit.live.identity import refuse_surrogates
 from engagekit.matching import Match, Tables, View, asked_of, exclude_roles
 from engagekit.model.scalars import instant_us, is_null, kind_of, plain_scalar
-from engagekit.model.wording import shown
+from engagekit.model.wording import shown, typed
 from engagekit.running import attach
 
 if TYPE_CHECKING:
@@ -191,10 +191,7 @@ def label_of(value: Any, name: str) -> str | None:
             return str(int(number)) if isinstance(number, int) or number.is_integer() else repr(number)
         except (OverflowError, ValueError):  # Python writes no integer of more than 4,300 digits
             raise _too_large(value, name) from None
-    raise EventsError(
-        f"field {name!r}: expected text, a number, a flag or an instant, got {shown(value)} "
-        f"({type(value).__name__})"
-    )
+    raise EventsError(f"field {name!r}: expected text, a number, a flag or an instant, got {typed(value)}")
 
 
 def _number(value: Any, name: str) -> Any:

@@ -18,7 +18,7 @@ from engagekit.live.classing import hashes_of, label_of, moment_of
 from engagekit.live.identity import refuse_surrogates
 from engagekit.live.statefiles import packed
 from engagekit.matching import match
-from engagekit.model.wording import shown
+from engagekit.model.wording import shown, typed
 from engagekit.running import attach, contents_of
 from engagekit.threads import cores
 
@@ -41,11 +41,11 @@ def take_one(
     present = live._present()
     micros = present if time is None else microseconds_of(time, "time")
     if not isinstance(type, str):
-        raise EventsError(f"type: expected text, got {shown(type)} ({type.__class__.__name__})")
+        raise EventsError(f"type: expected text, got {typed(type)}")
     refuse_surrogates(type, "type")
     if context is not None and not isinstance(context, Mapping):
         raise EventsError(
-            f"context: expected values by name, got {shown(context)} ({context.__class__.__name__})"
+            f"context: expected values by name such as {{'page': 'home'}}, got {typed(context)}"
         )
     row = {**(context or {}), "contact": contact, "type": type, "value": value}
     if "time" in live.model.fields:
@@ -72,6 +72,10 @@ def take_one(
 def ingest(live: Live, events: Any, position: Position, mapping: Mapping[str, str | None]) -> None:
     """Take in a table, a stream of tables as one, or a stream of (frame, position) pairs one by one."""
     position = plain_position(position)
+    if _is_pair(events) and isinstance(events[1], (str, int)):
+        raise EventsError(
+            "events: expected frames, got one and its position: give them as ingest(frame, position)"
+        )
     source = iter(events) if _is_stream(events) else None
     if source is None:
         _take_table(live, events, position, mapping)
@@ -138,9 +142,7 @@ def plain_position(position: object) -> Position:
     if position is None:
         return None
     if isinstance(position, bool) or not isinstance(position, (str, int)):
-        raise EventsError(
-            f"position: expected a text or an integer, got {shown(position)} ({type(position).__name__})"
-        )
+        raise EventsError(f"position: expected a text or an integer, got {typed(position)}")
     try:
         packed(position)
     except UnicodeEncodeError:

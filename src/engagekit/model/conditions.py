@@ -165,6 +165,8 @@ def read_condition(table: object, path: str, faults: list[str], room: int = DEEP
         return table
     if not isinstance(table, Mapping):
         python, file = 'field("url").contains("/pricing")', '{ url = { contains = "/pricing" } }'
+        if path.rpartition(".")[2] in ("when", "was", "until"):
+            python, file = 'field("engagement") >= 50', "{ engagement = { ge = 50 } }"
         faults.append(f"{path}: expected a condition such as {python}, in a file {file}, got {shown(table)}")
         return None
     if not room:

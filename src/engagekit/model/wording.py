@@ -57,6 +57,21 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_SHOWN and "\n" not in text else named(type(value))
 
 
+def typed(value: object) -> str:
+    """Show a value with its type; of what is shown as nothing but that, the type alone.
+
+    Examples
+    --------
+    >>> typed(7.0), typed(None), typed(("a", "b")), typed({})
+    ('7.0 (float)', 'None (NoneType)', 'a tuple', 'a dict')
+    """
+    alone = named(type(value))
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)):
+        return alone
+    text = shown(value)
+    return text if text == alone else f"{text} ({type(value).__name__})"
+
+
 def suggestion(word: object, options: Iterable[str]) -> str:
     """Return `, did you mean "..."?` for the nearest option, or nothing when none is near.
 
