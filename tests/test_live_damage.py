@@ -111,6 +111,7 @@ def mutated(whole, draw):
 
 def use(live):
     """Do everything with a state that may say anything."""
+    repr(live)
     for at in ("latest", DAY + timedelta(days=4000)):
         try:
             live.scores(at)
