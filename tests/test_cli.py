@@ -56,6 +56,15 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 SCORE = ("score", "events.csv", "--model", "shop.toml", "--at", "2026-01-31")
 
 
+def test_nothing_asked_shows_the_commands(run: Out) -> None:
+    """Without a word the commands are shown, each with what it does, as an error: nothing has been done."""
+    code, out, err = run()
+    assert (code, out) == (2, "")
+    for command in cli.COMMANDS:
+        name = command.__name__.rpartition(".")[2].replace("example", "demo")
+        assert re.search(rf"^ +{name} +\w", err, re.MULTILINE)
+
+
 def test_score_prints_a_summary(run: Out) -> None:
     """Scoring prints counts and the strongest, one line each, and where to find more."""
     code, out, err = run(*SCORE)

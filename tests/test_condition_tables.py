@@ -20,6 +20,11 @@ def faults_of(table):
     return list(raised.value.faults)
 
 
+CONDITION = (
+    'a condition such as field("url").contains("/pricing"), in a file { url = { contains = "/pricing" } }'
+)
+
+
 @pytest.mark.parametrize(
     ("table", "condition"),
     [
@@ -72,10 +77,13 @@ def test_sets_are_written_in_one_order():
     ("table", "fault"),
     [
         ({}, "where: expected at least one test, got an empty table"),
-        (3, 'where: expected a condition such as { url = { contains = "/pricing" } }, got 3'),
-        ({"x": 5}, "where.x: expected a table of operators such as { eq = 5 }, got 5"),
-        ({"x": [5]}, 'where.x: expected a table of operators such as { eq = "..." }, got a list'),
-        ({"x": True}, "where.x: expected a table of operators such as { eq = true }, got True"),
+        (
+            3,
+            f"where: expected {CONDITION}, got 3",
+        ),
+        ({"x": 5}, "where.x: expected a table (a dict) of operators such as { eq = 5 }, got 5"),
+        ({"x": [5]}, 'where.x: expected a table (a dict) of operators such as { eq = "..." }, got a list'),
+        ({"x": True}, "where.x: expected a table (a dict) of operators such as { eq = true }, got True"),
         ({"x": {}}, "where.x: expected at least one operator, got an empty table"),
         ({"": {"eq": 1}}, "where.'': expected the name of a field, got ''"),
         ({3: {"eq": 1}}, "where.3: expected the name of a field, got 3"),
@@ -125,12 +133,15 @@ def test_sets_are_written_in_one_order():
             {"x": {"eq": dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=14)))}},
             "where.x.eq: expected a number, text, a boolean or an instant, got a datetime",
         ),
-        ({"any": {"a": {"eq": 1}}}, "where.any: expected a list of conditions, got a table"),
+        ({"any": {"a": {"eq": 1}}}, "where.any: expected a list of conditions, got a table (a dict)"),
         ({"any": []}, "where.any: expected at least one condition, got an empty list"),
         ({"all": [{}]}, "where.all[0]: expected at least one test, got an empty table"),
         ({"any": [{"x": {"contains": 3}}, 4]}, "where.any[0].x.contains: expected text, got 3"),
         ({"not": {"x": {"foo": 3}}}, "where.not.x.foo: unknown operator"),
-        ({"not": 3}, 'where.not: expected a condition such as { url = { contains = "/pricing" } }, got 3'),
+        (
+            {"not": 3},
+            f"where.not: expected {CONDITION}, got 3",
+        ),
     ],
 )
 def test_fault_in_a_table(table, fault):
@@ -164,7 +175,7 @@ def test_all_faults_come_together():
     assert faults_of({"x": {"eq": None, "foo": 1}, "y": 3, "any": [{"z": {"in": []}}]}) == [
         "where.x.eq: expected a value, got None (nulls are found by is_null)",
         "where.x.foo: unknown operator",
-        "where.y: expected a table of operators such as { eq = 3 }, got 3",
+        "where.y: expected a table (a dict) of operators such as { eq = 3 }, got 3",
         "where.any[0].z.in: expected at least one value, got an empty list",
     ]
 

@@ -76,6 +76,37 @@ def test_a_missing_column(names, mapping, text):
         ek.Events(renamed(**names), **mapping)
 
 
+@pytest.mark.parametrize(
+    ("names", "mapping", "advice"),
+    [
+        ({"type": "kind"}, {"id": "event_id"}, "id= is to name one of these"),
+        ({}, {"contact": "customer_id"}, "without contact= it is the column 'contact'"),
+        ({"contact": "user"}, {"contact": "customer_id"}, "contact= is to name one of these"),
+        ({}, {"id": "contct"}, 'name yours, as in id="event_id"'),
+        ({}, {"time": "occurred"}, "without time= it is the column 'time'"),
+        ({"time": "ts"}, {"time": "timestamp", "id": "time"}, "time= is to name one of these"),
+    ],
+    ids=range(6),
+)
+def test_what_was_typed_is_not_advised(names, mapping, advice):
+    """The advice is never the very name that is not there, nor a column that stands for something else."""
+    with pytest.raises(ek.EventsError) as raised:
+        ek.Events({**renamed(**names), "type": ["a", "b"]}, **mapping)
+    assert str(raised.value).endswith(f"; {advice}")
+
+
+def test_attributes_by_contact():
+    """Attributes by contact, which a live state takes, are told how to become a table."""
+    for table, example in [
+        ({"ann": {"size": 7}, "bob": {}}, "{'contact': ['ann', ...], 'size': [7, ...]}"),
+        ({7: {}}, "{'contact': [7, ...]}"),
+    ]:
+        assert told(EVENTS, contacts=table) == (
+            "contacts: expected a frame with a row a contact, got attributes by contact; write them in "
+            f"columns, as in {example}"
+        )
+
+
 @pytest.mark.parametrize("events", [ek.Events, dict, lambda frame: iter([frame])])
 def test_a_missing_value(events):
     """Where a model reads a value that the table calls otherwise, it is told how to name it."""

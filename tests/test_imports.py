@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "src" / "engagekit"
 # A room is a module or folder directly in the package; it may import these others, and nothing else of ours.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
-    "instants": {"errors"},
+    "instants": {"errors", "model"},
     "model": {"errors"},
     "plan": {"model"},
     "threads": set(),
@@ -30,9 +30,10 @@ ARROWS: dict[str, set[str]] = {
     "grouping": {"errors", "apart", "coding", "threads", "_core"},
     "partitions": {"errors", "coding", "columns", "_core"},
     "events": {
-        "errors", "apart", "instants", "frames", "coding", "columns", "grouping", "partitions", "_core",
+        "errors", "apart", "instants", "model", "frames", "coding", "columns", "grouping", "partitions",
+        "_core",
     },
-    "contacts": {"errors", "instants", "frames", "coding", "columns", "events"},
+    "contacts": {"errors", "instants", "model", "frames", "coding", "columns", "events"},
     "matching": {"errors", "model", "plan", "coding", "columns", "events", "grouping", "_core"},
     "streams": {"columns", "partitions", "events", "grouping", "matching", "_core"},
     "datafiles": {"errors"},
@@ -61,8 +62,8 @@ ARROWS: dict[str, set[str]] = {
         "leads", "notes", "reacting", "results", "running", "scores", "streams",
     },
     "live": {
-        "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts",
-        "matching", "results", "running", "threads", "leads", "scores", "batch", "explain",
+        "errors", "datafiles", "instants", "model", "plan", "frames", "coding", "columns", "events",
+        "contacts", "matching", "results", "running", "threads", "leads", "scores", "batch", "explain",
         "keys", "reacting", "summary", "tables", "_core",
     },
     "history": {

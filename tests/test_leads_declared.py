@@ -34,7 +34,7 @@ def content(**keys):
     ("table", "faults"),
     [
         ({"fit": {}}, ["fit.criteria: missing"]),
-        ({"fit": 3}, ["fit: expected a table, got 3"]),
+        ({"fit": 3}, ["fit: expected a Fit, or a table (a dict) with criteria, got 3"]),
         (
             {"fit": {"criteria": []}},
             ["fit.criteria: expected at least one criterion with positive points"],
@@ -81,7 +81,7 @@ def content(**keys):
         ),
         (
             {"fit": {"criteria": [BUDGET], "grades": ["A"]}},
-            ["fit.grades: expected a table such as { A = 50, B = 0 }, got a list"],
+            ["fit.grades: expected a table (a dict) such as { A = 50, B = 0 }, got a list"],
         ),
         ({"qualification": {}}, ["qualification.mql_min_engagement: missing"]),
         (

@@ -105,6 +105,9 @@ def test_a_read_only_folder(old):
     live, path = old
     with refused(live, path, "Permission denied"), read_only(path.parent):
         live.save(path)
+    with pytest.raises(PermissionError, match="state"), read_only(path.parent):
+        live.autosave(path, every="1h")
+    assert live._saver is None
 
 
 @pytest.mark.parametrize("place", ["missing/state", "state/state", "."])

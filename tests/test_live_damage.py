@@ -65,6 +65,25 @@ def mended(whole):
     return whole + blake2b(whole, digest_size=statefiles._SUM).digest()
 
 
+@pytest.mark.parametrize("time", [2**63 - 2, -(2**63) + 1, 253_402_300_800_000_000, -62_135_596_800_000_001])
+@pytest.mark.parametrize("place", [1, 3, 4, 5, 6, "record", "newest"])
+def test_times_that_no_event_can_have_are_refused(small, place, time):
+    """A row's times, those of what is open and the newest seen are of the calendar: sums count half-lives."""
+    sections = {name: bytearray(piece) for name, piece in statefiles.read(small).items()}
+    if place == "newest":
+        about = statefiles.unpacked(memoryview(sections["about"]))
+        about["counts"][2] = time
+        sections["about"] = statefiles.packed(about)
+    else:
+        of_day = int(DAY.timestamp() * 1e6).to_bytes(8, "little")
+        first = sections["rows"].rindex(of_day) if place == "record" else 8 * place
+        assert place in (5, 6, "record") or sections["rows"][first : first + 8] == of_day
+        sections["rows"][first : first + 8] = time.to_bytes(8, "little", signed=True)
+    statefiles.write(small, [(name, iter([bytes(piece)])) for name, piece in sections.items()])
+    with pytest.raises(ek.StateError, match="rows that do not fit"):
+        ek.Live.load(small)
+
+
 NUMBERS = [0, 1, 2, -1, 2**31, 2**32 - 1, 2**63 - 1, -(2**63), 10**15, 511, 512, 513]
 
 
@@ -92,6 +111,7 @@ def mutated(whole, draw):
 
 def use(live):
     """Do everything with a state that may say anything."""
+    repr(live)
     for at in ("latest", DAY + timedelta(days=4000)):
         try:
             live.scores(at)

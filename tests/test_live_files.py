@@ -94,8 +94,10 @@ def rewritten(path, change):
         lambda s: {"rows": s["rows"] + b"\x7f" * 8},
         lambda s: {"rows": b"\x7f" * len(s["rows"])},
         lambda _: {"attributes": b"[[1]]"},
+        # whoever is an alias has nothing of its own: of the four and "later", "cookie" came sixth
+        lambda _: {"attributes": b'[[5,{"city":"Bern"}]]'},
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_nonsense_with_a_right_checksum_is_refused(tmp_path, change):
     """Sections that no state could have are a StateError, whatever the checksum says."""
@@ -203,24 +205,49 @@ def test_autosave_saves_and_stops(tmp_path):
 
 def test_autosave_tells_of_failures(tmp_path):
     """What the last save failed with is raised on closing."""
-    live = filled()
-    live.autosave(tmp_path / "missing" / "state", every="1ms")
+    live, folder = filled(), tmp_path / "folder"
+    folder.mkdir()
+    live.autosave(folder / "state", every="1ms")
     saver = live._saver
+    folder.rename(tmp_path / "away")
     until = time.monotonic() + 30
     while saver.error is None and time.monotonic() < until:
         time.sleep(0.01)
-    with pytest.raises(OSError, match="missing"):
+    with pytest.raises(OSError, match="folder"):
         live.close()
     for every in ("0s", "soon"):
         with pytest.raises(ek.StateError, match="every="):
             live.autosave(tmp_path / "state", every=every)
 
 
+def test_autosave_looks_first_whether_it_can(tmp_path):
+    """Where no file can be written is told at once, by its name; what was saved to before still is."""
+    live, path = filled(), tmp_path / "state"
+    live.autosave(path, every="1h")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for place, error in [
+        (tmp_path / "missing" / "state", FileNotFoundError),
+        (path.parent / "folder", IsADirectoryError),
+        (tmp_path / "pipe", FileExistsError),
+        ("", OSError),
+        ("a\0", OSError),
+    ]:
+        with pytest.raises(error) as raised:
+            live.autosave(place, every="1h")
+        assert str(raised.value).endswith(f"{str(place)!r}")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "pipe"]
+    live.close()
+    assert ek.Live.load(path).stats == live.stats
+
+
 def test_closing_saves_though_an_earlier_save_failed(tmp_path):
     """Once the folder is there, closing saves everything and says nothing of saves that failed before."""
     live = filled()
     path = tmp_path / "later" / "state"
+    path.parent.mkdir()
     live.autosave(path, every="1ms")
+    path.parent.rename(tmp_path / "away")
     until = time.monotonic() + 30
     while live._saver.error is None and time.monotonic() < until:
         time.sleep(0.01)
@@ -318,3 +345,17 @@ def test_threads_lose_nothing(tmp_path):
     live, given = racing.race(tmp_path, turns=100)
     racing.check(live, given, turns=100)
     assert ek.Live.load(tmp_path / "state").model == live.model
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "\ud800", ".", "/"])
+def test_names_that_no_file_can_have(tmp_path, monkeypatch, name):
+    """To save under such a name is an OSError, to load from it a StateError; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    live = filled()
+    with pytest.raises(OSError, match=r"Expected the name|Is a directory") as raised:
+        live.save(name)
+    assert raised.value.filename == name
+    with pytest.raises(ek.StateError, match="cannot be read") as told:
+        ek.Live.load(name)
+    assert str(told.value).isprintable()
+    assert list(tmp_path.iterdir()) == []

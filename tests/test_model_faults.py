@@ -9,6 +9,12 @@ from engagekit.model import Absence, Model, Momentum, Rule
 from engagekit.model.across import MOST_FAULTS
 
 VISIT = {"name": "visit", "on": ["page_view"], "points": 1}
+DICT = "a table (a dict)"
+DECAY = 'a decay such as Decay.half_life("7d"), in a file { half_life = "7d" }, or "none"'
+CONDITION = (
+    'a condition such as field("url").contains("/pricing"), in a file { url = { contains = "/pricing" } }'
+)
+RULE = f"a Rule, or {DICT} with name, on and points"
 
 
 def faults_of(**table):
@@ -16,6 +22,23 @@ def faults_of(**table):
     with pytest.raises(ModelError) as raised:
         Model.from_dict({"rules": [VISIT], **table})
     return list(raised.value.faults)
+
+
+def test_a_trigger_is_shown_one_of_its_own_conditions():
+    """Where a trigger has no condition, the example is of a result, not of a page."""
+    assert faults_of(triggers=[{"name": "hot", "when": "engagement >= 50"}]) == [
+        (
+            'triggers[0].when: expected a condition such as field("engagement") >= 50, in a file '
+            "{ engagement = { ge = 50 } }, got 'engagement >= 50' [trigger 'hot']"
+        )
+    ]
+
+
+def test_one_alone_is_told_to_go_into_a_list():
+    """What is declared alone where a list is expected is named, and the way out."""
+    assert faults_of(rules=Rule(name="v", on="v", points=1)) == [
+        f"rules: expected a list, each entry {RULE}, got a Rule: put it into a list"
+    ]
 
 
 def rule_faults(keys):
@@ -99,18 +122,24 @@ def test_a_model_needs_no_rule(part):
         ({"name": "\ud800"}, r"name: expected valid Unicode text, got '\ud800'"),
         ({"extend": "saas"}, 'extend: unknown key, did you mean "extends"?'),
         ({"removed": "saas"}, 'removed: unknown key, did you mean "remove"?'),
-        ({"rules": 3}, "rules: expected a list of tables, got 3"),
-        ({"rules": {"a": VISIT}}, "rules: expected a list of tables, got a table"),
-        ({"rules": [VISIT, 5]}, "rules[1]: expected a table, got 5"),
-        ({"rules": None}, "rules: expected a list of tables, got None"),
+        ({"rules": 3}, f"rules: expected a list, each entry {RULE}, got 3"),
+        (
+            {"rules": {"a": VISIT}},
+            f"rules: expected a list, each entry {RULE}, got {DICT}",
+        ),
+        (
+            {"rules": [VISIT, 5]},
+            f"rules[1]: expected {RULE}, got 5",
+        ),
+        ({"rules": None}, f"rules: expected a list, each entry {RULE}, got None"),
         ({"passive": 3}, "passive: expected an event type or a list of them, got 3"),
         ({"passive": ["a", 3]}, "passive[1]: expected text, got 3"),
         ({"passive": ["a", "a"]}, "passive[1]: 'a' stands here twice"),
         (
             {"decay": "nun"},
-            'decay: expected a decay such as { half_life = "7d" } or "none", got \'nun\'',
+            f"decay: expected {DECAY}, got 'nun'",
         ),
-        ({"decay": None}, 'decay: expected a decay such as { half_life = "7d" } or "none", got None'),
+        ({"decay": None}, f"decay: expected {DECAY}, got None"),
         ({"decay": {"half_lif": "7d"}}, 'decay.half_lif: unknown key, did you mean "half_life"?'),
         ({"decay": {}}, 'decay: expected one of "half_life", "linear" or "window", got none of them'),
         (
@@ -124,7 +153,10 @@ def test_a_model_needs_no_rule(part):
             {"scale": {"saturating": 1, "linear": 2}},
             'scale: expected one of "saturating" or "linear", got 2 of them',
         ),
-        ({"scale": 50}, "scale: expected a table, got 50"),
+        (
+            {"scale": 50},
+            'scale: expected a Scale, or a table (a dict) with one of "saturating" or "linear", got 50',
+        ),
         ({"levels": {"low": 25}}, "levels: expected low < medium < high, got 25, 25, 50"),
         ({"levels": {"hi": 60}}, 'levels.hi: unknown key, did you mean "high"?'),
         ({"levels": {"low": "1"}}, "levels.low: expected a number, got '1'"),
@@ -143,17 +175,29 @@ def test_a_model_needs_no_rule(part):
             {"lifecycle": {"customer_on": "a", "ends_on": [""]}},
             "lifecycle.ends_on[0]: expected text, got an empty one",
         ),
-        ({"lifecycle": "won"}, "lifecycle: expected a table, got 'won'"),
-        ({"weights": []}, "weights: expected a table of fields, got a list"),
-        ({"weights": {"device": 2}}, "weights.device: expected a table such as { mobile = 1.2 }, got 2"),
+        (
+            {"lifecycle": "won"},
+            "lifecycle: expected a Lifecycle, or a table (a dict) with customer_on, got 'won'",
+        ),
+        ({"weights": []}, "weights: expected a table (a dict) of factors by field and value, got a list"),
+        (
+            {"weights": {"device": 2}},
+            "weights.device: expected a table (a dict) of factors such as { mobile = 1.2 }, got 2",
+        ),
         ({"weights": {"a b": {"c d": -1}}}, "weights.'a b'.'c d': expected a number of at least 0, got -1.0"),
         ({"weights": {"a": {"b": math.inf}}}, "weights.a.b: expected a finite number, got inf"),
         ({"weights": {"a": {"b": True}}}, "weights.a.b: expected a number, got True"),
         ({"weights": {"a": {1: 2, "1": 3}}}, "weights.a: the same value stands here twice, as 1 and '1'"),
         ({"weights": {3: {"a": 1}}}, "weights.3: expected text, got 3"),
         ({"weights": {"a": {None: 1}}}, "weights.a.None: expected text, got None"),
-        ({"channels": []}, "channels: expected a table, got a list"),
-        ({"channels": {"other": 40}}, "channels.other: expected a table, got 40"),
+        (
+            {"channels": []},
+            f"channels: expected {DICT} by name, each entry a Channel, or {DICT} of cap, got a list",
+        ),
+        (
+            {"channels": {"other": 40}},
+            "channels.other: expected a Channel, or a table (a dict) of cap, got 40",
+        ),
         ({"channels": {"other": {"cap": 0}}}, "channels.other.cap: expected a number above 0, got 0.0"),
         ({"channels": {"other": {"cpa": 1}}}, 'channels.other.cpa: unknown key, did you mean "cap"?'),
         (
@@ -170,7 +214,7 @@ def test_a_model_needs_no_rule(part):
             {"columns": {"unit": "m"}},
             'columns.unit: expected "s", "ms", "us" or "ns", got \'m\', did you mean "ms"?',
         ),
-        ({"columns": "a"}, "columns: expected a table, got 'a'"),
+        ({"columns": "a"}, "columns: expected a table (a dict) such as { contact = \"user_id\" }, got 'a'"),
     ],
 )
 def test_fault_of_a_model(table, fault):
@@ -213,7 +257,7 @@ def test_fault_of_a_model(table, fault):
             ),
         ),
         ({"limit": {"n": 3, "per": "1d", "by": 3}}, "limit.by: expected text, got 3"),
-        ({"limit": 3}, "limit: expected a table, got 3"),
+        ({"limit": 3}, "limit: expected a Limit, or a table (a dict) with n and per, got 3"),
         (
             {"decay": {"half_life": "7 months"}},
             (
@@ -240,7 +284,7 @@ def test_fault_of_a_model(table, fault):
         ),
         (
             {"where": "x"},
-            "where: expected a condition such as { url = { contains = \"/pricing\" } }, got 'x'",
+            f"where: expected {CONDITION}, got 'x'",
         ),
         ({"intent": "buy", "pionts": 3}, 'pionts: unknown key, did you mean "points"?'),
         ({3: 4}, "3: unknown key"),
@@ -349,7 +393,7 @@ REPEAT = {"name": "r", "on": "x", "n": 2, "within": "7d", "points": 1}
             {"phases": [{"name": "p", "half": "customer", "min_momentum": math.nan}]},
             "phases[0].min_momentum: expected a finite number, got nan [phase 'p']",
         ),
-        ({"phases": 3}, "phases: expected a list of tables, got 3"),
+        ({"phases": 3}, f"phases: expected a list, each entry a Phase, or {DICT} with name and half, got 3"),
     ],
 )
 def test_fault_of_a_list(table, fault):
@@ -394,5 +438,5 @@ def test_faults_are_counted_to_a_thousand():
 
 def test_a_model_is_made_of_a_table():
     """What is no table at all is named as such."""
-    with pytest.raises(ModelError, match="model: expected a table, got a list"):
+    with pytest.raises(ModelError, match=r"model: expected a table \(a dict\), got a list"):
         Model.from_dict([VISIT])

@@ -32,6 +32,8 @@ BASE = {
     ],
 }
 
+RULE = "a Rule, or a table (a dict) with name, on and points"
+
 
 @pytest.fixture
 def load(tmp_path):
@@ -192,7 +194,10 @@ def test_a_file_may_extend_a_preset(load):
             "remove[0]: nothing named 'opne' is taken over, did you mean \"open\"?",
         ),
         ({"extends": "base.json", "remove": [3]}, "remove[0]: expected a name, got 3"),
-        ({"extends": "base.json", "remove": {"a": 1}}, "remove: expected a list of names, got a table"),
+        (
+            {"extends": "base.json", "remove": {"a": 1}},
+            "remove: expected a list of names, got a table (a dict)",
+        ),
         ({"extends": "base.json", "remove": ["web"]}, "remove[0]: nothing named 'web' is taken over"),
         ({**BASE, "remove": ["open"]}, "remove: there is nothing to remove without extends"),
         (
@@ -200,14 +205,23 @@ def test_a_file_may_extend_a_preset(load):
             "rules[2].name: 'view' is already the name of rules[0]",
         ),
         ({"extends": "base.json", "rules": [{"points": 3}]}, "rules[2].name: missing"),
-        ({"extends": "base.json", "rules": [3]}, "rules[2]: expected a table, got 3"),
+        (
+            {"extends": "base.json", "rules": [3]},
+            f"rules[2]: expected {RULE}, got 3",
+        ),
         (
             {"extends": "base.json", "rules": [{"name": "view", "channel": ["web"]}]},
             "rules[0].channel: expected text, got a list [rule 'view']",
         ),
         ({"extends": "base.json", "rules": [{"name": 3}]}, "rules[2].name: expected text, got 3"),
-        ({"extends": "base.json", "rules": 3}, "rules: expected a list of tables, got 3"),
-        ({"extends": "base.json", "levels": 3}, "levels: expected a table, got 3"),
+        (
+            {"extends": "base.json", "rules": 3},
+            f"rules: expected a list, each entry {RULE}, got 3",
+        ),
+        (
+            {"extends": "base.json", "levels": 3},
+            "levels: expected a Levels, or a table (a dict) of low, medium and high, got 3",
+        ),
     ],
 )
 def test_fault_in_extending(load, child, fault):

@@ -316,11 +316,11 @@ def test_what_is_no_table_is_kept():
     made = rule(limit={"n": 3, "pre": "1d"}, amount=3, decay={"half": "7d"}, where={"x": 3})
     assert made.limit == {"n": 3, "pre": "1d"}
     assert list(made.faults("r")) == [
-        "r.where.x: expected a table of operators such as { eq = 3 }, got 3",
+        "r.where.x: expected a table (a dict) of operators such as { eq = 3 }, got 3",
         'r.decay.half: unknown key, did you mean "half_life"?',
         'r.limit.pre: unknown key, did you mean "per"?',
         "r.limit.per: missing",
-        "r.amount: expected a table, got 3",
+        "r.amount: expected an Amount, or a table (a dict) of field, curve, scale, max and signed, got 3",
     ]
 
 
@@ -478,7 +478,7 @@ def test_frozen_dict():
     [
         ("x" * 100, "'" + "x" * 59 + "...' (100 characters)"),
         (10**5000, "an integer of 16,610 bits"),
-        ({"a": {}}, "a table"),
+        ({"a": {}}, "a table (a dict)"),
         ([[[]]], "a list"),
         ("\n", r"'\n'"),
         (np.arange(100), "a ndarray"),

@@ -210,7 +210,7 @@ class Kept:
 class LiveRows:
     """The memory of a live state: a row a contact, and what its numbers mean."""
 
-    position: str | int | None
+    read_until: str | int | None
     rows: int
     duplicates: int
     plain: dict[str, int]

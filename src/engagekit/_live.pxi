@@ -18,7 +18,7 @@ cdef class LiveRows:
     cdef public dict plain          # of types that alone say the class: class and code, packed
     cdef public object clock        # None: the machine's
     cdef public bint aware
-    cdef public object position     # of the source, up to which events have been taken; None: nobody said
+    cdef public object read_until   # position of the source up to which events have been taken; None: nobody said
     cdef uint8_t** slabs            # memory of blocks that were made at once, in large pages where they are many
     cdef int64_t slab_count
     cdef uint8_t** blocks

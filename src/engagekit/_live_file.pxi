@@ -60,6 +60,19 @@ cdef inline double next_double(Tape* tape) noexcept nogil:
     return x
 
 
+cdef inline bint is_instant(int64_t time) noexcept nogil:
+    """Whether a time is one that an event can have: sums go by how many half-lives it is from others."""
+    return FIRST_INSTANT <= time <= LAST_INSTANT
+
+
+cdef inline int64_t next_instant(Tape* tape, int64_t never) noexcept nogil:
+    """A time that an event can have, or what stands for none; another makes the tape fail."""
+    cdef int64_t time = next_long(tape)
+    if time != never and not is_instant(time):
+        tape.failed = True
+    return time
+
+
 cdef inline int64_t next_count(Tape* tape, int64_t size) noexcept nogil:
     """A count of things of that many bytes each, all of which have to be there."""
     cdef int64_t count = next_long(tape)
@@ -134,27 +147,31 @@ cdef bint read_row(Terms* terms, State* row, int64_t types, Tape* tape) noexcept
     cdef Pending* pending
     cdef Extra* extra
     cdef int64_t j, k, count, points
-    head.newest = next_long(tape)
+    head.newest = next_instant(tape, NEVER)
     head.events = next_long(tape)
-    head.first = next_long(tape)
-    head.last = next_long(tape)
-    head.landmark = next_long(tape)
-    head.mark = next_long(tape)
+    head.first = next_instant(tape, NEVER)
+    head.last = next_instant(tape, NEVER)
+    head.landmark = next_instant(tape, 0)
+    head.mark = next_instant(tape, 0)
     head.fast = next_double(tape)
     head.slow = next_double(tape)
     head.last_type = <int32_t>next_long(tape)
     head.flags = <int32_t>next_long(tape)
-    if head.events < 0 or not -1 <= head.last_type < types or (head.events > 0) != (head.last_type >= 0):
+    if head.events < 0 or not -1 <= head.last_type < types:
+        return False
+    if (head.events > 0) != (head.last_type >= 0) or (head.events > 0) != (head.last != NEVER):
+        return False
+    if (head.first == NEVER) != (head.last == NEVER) or head.first > head.last or head.last > head.newest:
         return False
     for j in range(terms.plan.rules):
         row.sums[j].value = next_double(tape)
         row.sums[j].rest = next_double(tape)
     if row.lifecycle is not NULL:
         for j in range(3):
-            row.lifecycle[j] = next_long(tape)
+            row.lifecycle[j] = next_instant(tape, NEVER if j else INT64_MAX)
     if row.verdicts is not NULL:
         for j in range(3):
-            row.verdicts[j] = next_long(tape)
+            row.verdicts[j] = next_instant(tape, NEVER)
     for j in range(terms.words):
         row.had[j] = next_word(tape)
     count = next_count(tape, 40)
@@ -164,7 +181,7 @@ cdef bint read_row(Terms* terms, State* row, int64_t types, Tape* tape) noexcept
             return False
         for j in range(count):
             record = head.extra.records + j
-            record.time = next_long(tape)
+            record.time = next_instant(tape, 0)
             record.by = next_long(tape)
             record.raw = next_double(tape)
             record.listed = <int32_t>next_long(tape)
@@ -191,7 +208,7 @@ cdef bint read_row(Terms* terms, State* row, int64_t types, Tape* tape) noexcept
         pending = <Pending*>malloc(sizeof(Pending) + points * sizeof(double))
         if pending is NULL:
             return False
-        pending.time = next_long(tape)
+        pending.time = next_instant(tape, 0)
         pending.id = next_long(tape)
         pending.event_class = <int32_t>next_long(tape)
         pending.type = <int32_t>next_long(tape)

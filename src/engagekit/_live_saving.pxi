@@ -83,6 +83,8 @@ cdef class LiveBlocks(LiveRows):
         cdef Pending* pending
         self.rows, self.duplicates, self.terms.newest, self.terms.late, self.terms.excluded = counts[:5]
         self.terms.unmatched, self.terms.null_amounts = counts[5:7]
+        if self.terms.newest != NEVER and not is_instant(self.terms.newest):
+            return False
         self.reserve(count)
         memset(&tape, 0, sizeof(Tape))
         tape.bytes = <uint8_t*>first_of(data)

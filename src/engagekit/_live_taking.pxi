@@ -249,7 +249,7 @@ cdef class LiveIntake(LiveBlocks):
         self.rows += dropped
         self.duplicates += dropped
         if position is not None:
-            self.position = position
+            self.read_until = position
 
     cdef int take_plain(self, const Plan* plan, Kept kept, int64_t newest, int64_t threads) except -1:
         """Take in events that are all there is to know of them, contacts by the share."""

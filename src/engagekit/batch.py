@@ -264,7 +264,7 @@ def _instants_name(frame: Frame, key: str) -> str:
 
 
 def _each_row(events: Events, frame: Frame, contacts: Contacts | None) -> Asked:
-    key = key_name(frame, events, "at")
+    key = key_name(frame, events.mapping.contact, "at")
     name = _instants_name(frame, key)
     column, instants = frame.column(key), frame.column(name)
     what, when = f"at column {key!r}", f"at column {name!r}"
@@ -319,7 +319,7 @@ def _lead_rows(events: Events, asked: Asked, numbers: Numbers, rows: NDArray[np.
 
     def key() -> Column:
         if asked.base is not None:
-            name = key_name(asked.base, events, "at")
+            name = key_name(asked.base, events.mapping.contact, "at")
             return column_in(asked.base, name, f"at column {name!r}")
         return seen(ids_out(events, asked.contacts, rows))
 

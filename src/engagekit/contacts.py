@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,9 @@ from engagekit.errors import EventsError, in_all
 from engagekit.events import Events, named_frames
 from engagekit.frames import Frame, RawColumn
 from engagekit.instants import refuse_out_of_range
+from engagekit.model.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 _MOST_NAMED = 8
@@ -23,9 +23,9 @@ NO_INSTANT = np.iinfo(np.int64).max
 """An instant that never comes: the customer's half is not known from attributes."""
 
 
-def key_name(frame: Frame, events: Events, what: str) -> str:
+def key_name(frame: Frame, of_events: str, what: str) -> str:
     """Return the name of a table's key: as in the events, or ``contact``."""
-    keys = dict.fromkeys((events.mapping.contact, "contact"))
+    keys = dict.fromkeys((of_events, "contact"))
     for name in keys:
         if name in frame.names:
             return name
@@ -84,7 +84,7 @@ class Contacts:
 
     def __init__(self, source: Any, events: Events) -> None:
         self.frame = single(source, "contacts")
-        self.key = key_name(self.frame, events, "contacts")
+        self.key = key_name(self.frame, events.mapping.contact, "contacts")
         self.what = f"contacts column {self.key!r}"
         self._attributes: dict[str, Column] = {}
         column = self.frame.column(self.key)
@@ -143,6 +143,13 @@ class Contacts:
 
 def single(source: Any, what: str) -> Frame:
     """Return the one frame that a table is."""
+    if isinstance(source, Mapping) and source and all(isinstance(row, Mapping) for row in source.values()):
+        key, row = next(iter(source.items()))
+        told = "".join(f", {shown(name)}: [{shown(value)}, ...]" for name, value in [*row.items()][:1])
+        raise EventsError(
+            f"{what}: expected a frame with a row a contact, got attributes by contact; write them in "
+            f"columns, as in {{'contact': [{shown(key)}, ...]{told}}}"
+        )
     frames = list(named_frames(source, what))
     if len(frames) != 1:
         raise EventsError(f"{what}: expected one frame, got a stream of {len(frames)}")

@@ -16,6 +16,7 @@ from engagekit.errors import EventsError, in_all
 from engagekit.frames import Frame, RawColumn, frames_of
 from engagekit.grouping import group, group_ids, narrow
 from engagekit.instants import EARLIEST, LATEST, refuse_out_of_range
+from engagekit.model.wording import typed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,9 +56,7 @@ class Mapped:
                 if name is None:
                     continue
                 if not isinstance(name, str):
-                    raise EventsError(
-                        f"{key}=: expected the name of a column, got {name!r} ({type(name).__name__})"
-                    )
+                    raise EventsError(f"{key}=: expected the name of a column, got {typed(name)}")
                 names[key] = name
         if names.get("unit", "us") not in (*UNITS, "ns"):
             raise EventsError(f"unit=: expected 's', 'ms', 'us' or 'ns', got {names['unit']!r}")
@@ -503,10 +502,18 @@ def _require(frame: Frame, mapping: Mapped, roles: Iterable[str], number: int = 
         frame.require(names.values())
     except EventsError as error:
         role = next(role for role, name in names.items() if name not in frame.names)
-        example = frame.nearest(names[role]) or EXAMPLES[role]
-        raise EventsError(
-            f'events{of_stream(number)}: {error}; name yours, as in {role}="{example}"'
-        ) from None
+        raise EventsError(f"events{of_stream(number)}: {error}; {_advice(frame, names, role)}") from None
+
+
+def _advice(frame: Frame, names: Mapping[str, str], role: str) -> str:
+    """Tell how to name the column of a role, other than as the one that is not there."""
+    near, others = frame.nearest(names[role]), {name for each, name in names.items() if each != role}
+    if near is None and role in frame.names and role not in others:
+        return f"without {role}= it is the column {role!r}"
+    example = EXAMPLES[role] if near is None or near in others else near
+    if example == names[role]:
+        return f"{role}= is to name one of these"
+    return f'name yours, as in {role}="{example}"'
 
 
 def _column(frame: Frame, name: str) -> RawColumn:
@@ -541,6 +548,8 @@ def _whole(
     place = 0
     for column in pieces:
         if text and column.kind != "text":
+            if column.null is not None and column.null.all():
+                raise EventsError(f"{coder.what}, row {first_row + place:,}: null; {in_all(column.rows)}")
             raise EventsError(
                 f"{coder.what}: expected text (the type of each event), got {described(column)}"
             )

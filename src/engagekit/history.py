@@ -20,6 +20,7 @@ from engagekit.frames import Out, build, frame_of
 from engagekit.instants import EARLIEST, LATEST, microseconds_of, now, refuse_out_of_range, text_of
 from engagekit.model import Model
 from engagekit.model.durations import parse_duration
+from engagekit.model.wording import typed
 from engagekit.plan import LEVELS, Plan, lower, microseconds
 from engagekit.running import attach, thread_count
 from engagekit.threads import in_parts
@@ -114,7 +115,7 @@ def _instants(at: Any) -> NDArray[np.int64]:
         if column.rows and column.kind in ("integer", "float", "boolean"):
             raise EventsError(no_instants("at", column))
     if not hasattr(at, "__iter__"):
-        raise EventsError(f"at: expected instants, got {at!r} ({type(at).__name__})")
+        raise EventsError(f"at: expected instants, got {typed(at)}")
     found = [microseconds_of(instant, f"at[{place}]") for place, instant in enumerate(at)]
     return np.array(found, np.int64)
 

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from engagekit.errors import EventsError, in_all
+from engagekit.model.scalars import is_null, is_number
+from engagekit.model.wording import shown, typed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +47,11 @@ def microseconds_of(value: Any, what: str = "at") -> int:
         try:
             value = datetime.fromisoformat(_FRACTION.sub(r"\1", value))
         except ValueError:
+            known = {"now": "; None is now", "latest": "; did you mean 'latest'?"} if what == "at" else {}
+            advice = known.get(value.strip().casefold(), "")
             raise EventsError(
-                f"{what}: expected an instant such as '2026-01-31' or '2026-01-31T12:00:00Z', got {value!r}"
+                f"{what}: expected an instant such as '2026-01-31' or '2026-01-31T12:00:00Z', "
+                f"got {shown(value)}{advice}"
             ) from None
     if isinstance(value, datetime) and value == value:  # pandas' NaT is unequal to itself
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -59,10 +64,12 @@ def microseconds_of(value: Any, what: str = "at") -> int:
         floored = value.astype("datetime64[us]")
         if floored.astype(value.dtype) <= value and EARLIEST <= int(floored.astype("i8")) <= LATEST:
             return int(floored.astype("i8"))
+    counted = is_number(value) and not is_null(value)
+    advice = "; datetime.fromtimestamp(seconds, UTC) makes one of seconds since 1970" if counted else ""
     raise EventsError(
         f"{what}: expected an instant of the years 1 to 9999 (a datetime, a date, a "
         "numpy.datetime64 or ISO 8601 text), "
-        f"got {value!r} ({type(value).__name__})"
+        f"got {typed(value)}{advice}"
     )
 
 

@@ -11,7 +11,7 @@ from engagekit import _core
 from engagekit.coding import Coder, Codes
 from engagekit.errors import EventsError
 from engagekit.frames import ArrowColumns, Frame, Out, RawColumn, frame_of
-from engagekit.model.wording import shown
+from engagekit.model.wording import shown, typed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,8 @@ class Keys:
         else:
             found = np.flatnonzero(self.out.values == contact)
         if not len(found):
-            raise unknown(contact, self.near(contact))
+            beyond = self.out.kind == "integer" and abs(int(contact)) >= 2**64
+            raise unknown(contact, [] if beyond else self.near(contact))
         return np.asarray(found, np.int64)
 
     def _refuse_other_kind(self, contact: Any) -> None:
@@ -88,7 +89,7 @@ class Keys:
             return
         raise EventsError(
             f"contact: expected {expected} as in the column {self.name!r} (7 is not '7'), "
-            f"got {shown(contact)} ({type(contact).__name__})"
+            f"got {typed(contact)}"
         )
 
     def near(self, contact: Any) -> list[Any]:

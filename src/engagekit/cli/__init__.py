@@ -13,6 +13,8 @@ from engagekit.errors import EngagekitError
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+WRONG_USAGE = 2
+"""The exit code where the command cannot be told, as argparse has it."""
 COMMANDS = (score, report, explain, compare, react, check, example)
 
 
@@ -27,11 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; or 1 if something about the input is wrong, told on standard error. Wrong usage exits with 2.
+        0; or 1 if something about the input is wrong, told on standard error. Wrong usage exits with 2;
+        so does no word at all, which shows the commands.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a letter shows its number
             stream.reconfigure(errors="backslashreplace")
+    if not (sys.argv[1:] if arguments is None else arguments):
+        _parser().print_help(sys.stderr)
+        return WRONG_USAGE
     options = _parser().parse_args(arguments)
     try:
         with _warnings_as_notes(quiet=getattr(options, "quiet", False)):

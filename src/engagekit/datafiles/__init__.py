@@ -4,7 +4,7 @@ Parquet, CSV and JSON lines, by the file's ending; needs pyarrow (``pip install 
 is imported only when a file is touched.
 """
 
-from engagekit.datafiles.paths import expand
+from engagekit.datafiles.paths import expand, named, target_of
 from engagekit.datafiles.reading import is_untyped, read_events, read_table, row_count
 from engagekit.datafiles.saved import check_place, check_target, read_saved, replacing, write
 
@@ -13,10 +13,12 @@ __all__ = [
     "check_target",
     "expand",
     "is_untyped",
+    "named",
     "read_events",
     "read_saved",
     "read_table",
     "replacing",
     "row_count",
+    "target_of",
     "write",
 ]

@@ -1,8 +1,10 @@
 """Which files are meant, and of which format each is."""
 
+import errno
 import glob
 import gzip
 import importlib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +53,41 @@ def format_of(path: Path) -> Format | None:
 def zipped(path: Path) -> bool:
     """Tell by its ending whether a file is compressed."""
     return path.name.lower().endswith(".gz")
+
+
+def named(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file.
+
+    Raises
+    ------
+    OSError
+        If no file can have that name: it is empty, or has a NUL in it.
+    """
+    file, name = Path(path), os.fspath(path)
+    try:
+        nameable = b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        nameable = False
+    if not name or not nameable:
+        told = "one that no file can have" if name else "an empty one"
+        raise OSError(errno.EINVAL, f"Expected the name of a file, got {told}", name)
+    return file
+
+
+def target_of(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file that is to be written.
+
+    Raises
+    ------
+    OSError
+        If no file can have that name, or a folder, a device or a pipe has it: these would be gone.
+    """
+    file = named(path)
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    if file.exists() and not file.is_file():
+        raise FileExistsError(errno.EEXIST, "Not a regular file", str(file))
+    return file
 
 
 @contextmanager

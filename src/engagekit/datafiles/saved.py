@@ -5,7 +5,6 @@ companion, ``<file>-metadata.json`` beside the file (where the W3C's *CSV on the
 description), holds both, the checksum that ties the two files together, and one of its own.
 """
 
-import errno
 import hashlib
 import io
 import json
@@ -17,7 +16,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from engagekit.datafiles.arrow_types import as_written, csvw_type, restored, type_named, written_type
-from engagekit.datafiles.paths import COMPANION, Format, first_line, format_of, pyarrow, zipped
+from engagekit.datafiles.paths import (
+    COMPANION,
+    Format,
+    first_line,
+    format_of,
+    named,
+    pyarrow,
+    target_of,
+    zipped,
+)
 from engagekit.errors import StateError
 
 if TYPE_CHECKING:
@@ -107,11 +115,9 @@ def companion(path: Path) -> Path:
 
 def _format(path: Path) -> Format:
     try:
-        nameable = b"\0" not in os.fsencode(path)
-    except UnicodeEncodeError:
-        nameable = False
-    if not nameable:
-        raise StateError(f"expected the name of a file, got {str(path)!a}, which no file can have")
+        named(path)
+    except OSError:
+        raise StateError(f"expected the name of a file, got {str(path)!a}, which no file can have") from None
     kind = format_of(path)
     if kind is None or zipped(path):
         raise StateError(f"{path}: expected an ending of .parquet, .csv or .jsonl")
@@ -127,8 +133,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     OSError
         If it cannot be written, or is a device or a pipe: these would be gone.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise FileExistsError(errno.EEXIST, "Not a regular file", str(path))
+    path = target_of(path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         with beside.open("xb") as stream:

@@ -41,7 +41,10 @@ class Frame(ABC):
 
     def __init__(self, native: Any, names: Iterable[Any]) -> None:
         self._native = native
-        self.names = tuple(str(name) for name in names)
+        try:
+            self.names = tuple(str(name) for name in names)
+        except ValueError:  # an integer of more digits than Python writes
+            raise EventsError("expected names of columns that are text, got one that cannot be") from None
         self._place = {name: place for place, name in enumerate(self.names)}
         if len(self._place) < len(self.names):
             twice = ", ".join(repr(name) for name, count in Counter(self.names).items() if count > 1)
@@ -475,7 +478,8 @@ def described(source: Any) -> str:
     >>> described(7), described([7])
     ('7', 'list')
     """
-    if source is None or isinstance(source, (str, bytes, int, float)):
+    huge = isinstance(source, int) and source.bit_length() > 128  # of too many digits for Python to write
+    if source is None or (isinstance(source, (str, bytes, int, float)) and not huge):
         text = repr(source)
         return text if len(text) <= 40 else f"{text[:37]}..."
     return type(source).__name__

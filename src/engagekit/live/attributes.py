@@ -11,12 +11,13 @@ import numpy as np
 from attrs import define
 
 from engagekit.columns import Column
-from engagekit.contacts import NO_INSTANT, column_in, single
+from engagekit.contacts import NO_INSTANT, column_in, key_name, single
 from engagekit.errors import EventsError
 from engagekit.instants import microseconds_of
 from engagekit.live.classing import moment_of
 from engagekit.live.identity import refuse_surrogates
 from engagekit.model.scalars import is_null, kind_of, plain_scalar
+from engagekit.model.wording import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +77,7 @@ class Attributes:
                 continue
             kind = kind or found
             if found != kind or kind not in ("number", "boolean", "text", "instant"):
-                raise EventsError(f"{what}: expected values of one kind ({kind}), got {value!r}")
+                raise EventsError(f"{what}: expected values of one kind ({kind}), got {shown(value)}")
             read.append(_kept(value, found, what))
         if kind is not None and name not in self.kinds:
             self._refuse(name, values, what)
@@ -131,15 +132,15 @@ class Attributes:
         if isinstance(contacts, Mapping) and all(isinstance(row, Mapping) for row in rows):
             told = [name for name in self.names if any(name in row for row in rows)]
             return list(contacts), {name: [row.get(name, UNSAID) for row in rows] for name in told}
+        refuse_scalars(contacts, self.names[-1])
         frame = single(contacts, "contacts")
-        name = key if key in frame.names else "contact"
-        if name not in frame.names:
-            listed = ", ".join(map(repr, frame.names[:20]))
-            raise EventsError(f"contacts: expected a column {key!r} or 'contact', got {listed}")
+        name = key_name(frame, key, "contacts")
         keys = _values_of(frame, name)
         if len(set(keys)) < len(keys):
             twice = next(key for key, count in Counter(keys).items() if count > 1)
-            raise EventsError(f"contacts column {name!r}: expected each contact once, got {twice!r} again")
+            raise EventsError(
+                f"contacts column {name!r}: expected each contact once, got {shown(twice)} again"
+            )
         return keys, {each: _values_of(frame, each) for each in self.names if each in frame.names}
 
     def since_of(self, code: int) -> int:
@@ -226,6 +227,16 @@ def _values_of(frame: Frame, name: str) -> list[Any]:
     if column.kind == "instant":
         return [None if gone else moment_of(value) for value, gone in zip(values, null, strict=True)]
     return [None if gone else value for value, gone in zip(values, null, strict=True)]
+
+
+def refuse_scalars(contacts: Any, attribute: str) -> None:
+    """Raise an EventsError for a mapping to single values, neither columns nor attributes of a contact."""
+    for name, value in contacts.items() if isinstance(contacts, Mapping) else ():
+        if kind_of(value) != "other":
+            raise EventsError(
+                "contacts: expected a frame, or attributes by contact such as "
+                f"{{'ann': {{{attribute!r}: ...}}}}, got {shown(value)} under {shown(name)}"
+            )
 
 
 def kind_in(values: list[Any]) -> str | None:

@@ -20,6 +20,7 @@ from engagekit.instants import EPOCH
 from engagekit.live.identity import refuse_surrogates
 from engagekit.matching import Match, Tables, View, asked_of, exclude_roles
 from engagekit.model.scalars import instant_us, is_null, kind_of, plain_scalar
+from engagekit.model.wording import shown, typed
 from engagekit.running import attach
 
 if TYPE_CHECKING:
@@ -185,14 +186,12 @@ def label_of(value: Any, name: str) -> str | None:
     if kind == "instant":
         return str(instant_us(value))
     if kind == "number":
-        if isinstance(value, int):
-            return str(value)
-        number = float(value)
-        return str(int(number)) if number.is_integer() else repr(number)
-    raise EventsError(
-        f"field {name!r}: expected text, a number, a flag or an instant, got {value!r} "
-        f"({type(value).__name__})"
-    )
+        try:
+            number = value if isinstance(value, int) else float(value)
+            return str(int(number)) if isinstance(number, int) or number.is_integer() else repr(number)
+        except (OverflowError, ValueError):  # Python writes no integer of more than 4,300 digits
+            raise _too_large(value, name) from None
+    raise EventsError(f"field {name!r}: expected text, a number, a flag or an instant, got {typed(value)}")
 
 
 def _number(value: Any, name: str) -> Any:
@@ -200,11 +199,18 @@ def _number(value: Any, name: str) -> Any:
     if is_null(value):
         return np.nan
     if kind_of(value) != "number":
-        raise EventsError(f"field {name!r}: expected a number for an amount, got {value!r}")
-    number = float(value)
+        raise EventsError(f"field {name!r}: expected a number for an amount, got {shown(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise _too_large(value, name) from None
     if np.isinf(number):
-        raise EventsError(f"field {name!r}: expected a finite number for an amount, got {value!r}")
+        raise EventsError(f"field {name!r}: expected a finite number for an amount, got {shown(value)}")
     return number
+
+
+def _too_large(value: Any, name: str) -> EventsError:
+    return EventsError(f"field {name!r}: expected a number that a double can hold, got {shown(value)}")
 
 
 def hashes_of(live: _core.LiveState, labels: list[str]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from engagekit import _core
 from engagekit.coding import MIXED, MOST_SIGNED
 from engagekit.errors import EventsError
 from engagekit.frames import Out
-from engagekit.model.wording import is_unicode
+from engagekit.model.wording import is_unicode, shown, typed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,16 +56,14 @@ class Identities:
         elif isinstance(contact, (int, np.integer)) and not isinstance(contact, bool):
             kind = "integer"
             if not -(2**63) <= contact < 2**64:
-                raise EventsError(f"contact: expected an integer within 64 bits, got {contact!r}")
+                raise EventsError(f"contact: expected an integer within 64 bits, got {shown(contact)}")
             if (contact < 0 and self.signs[0]) or (contact > MOST_SIGNED and self.signs[1]):
                 raise EventsError(f"contact: {MIXED}")
         else:
-            raise EventsError(
-                f"contact: expected an integer or a text, got {contact!r} ({type(contact).__name__})"
-            )
+            raise EventsError(f"contact: expected an integer or a text, got {typed(contact)}")
         if self.kind not in (None, kind):
             wanted = "an integer" if self.kind == "integer" else "a text"
-            raise EventsError(f"contact: expected {wanted} as before (7 is not '7'), got {contact!r}")
+            raise EventsError(f"contact: expected {wanted} as before (7 is not '7'), got {shown(contact)}")
         if kind == "text":
             refuse_surrogates(contact, "contact")
         return kind

@@ -90,6 +90,8 @@ def _fill(live: Live, about: dict[str, Any], found: dict[str, memoryview]) -> No
         live._reactions.restore(unpacked(found["reactions"]), count)
     known = unpacked(found["attributes"])
     places = _places(codes, [code for code, _ in known])
+    if any(live.row(place) != place for place in places):
+        raise ValueError("attributes of an alias")
     live._attributes.restore(about["kinds"], dict(zip(places, [own for _, own in known], strict=True)))
     # a row of nothing is not in the file, so nobody knows whether triggers have seen these attributes
     marks = np.zeros(count, np.uint8)
@@ -207,10 +209,7 @@ def _name(live: Live, about: dict[str, Any]) -> None:
     live._types.codes(live, [str(name) for name in about["types"]])
     if len(live._types.names) != len(about["types"]):
         raise ValueError("types that are there twice")
-    position = about["position"]
-    if position is not None and type(position) not in (str, int):
-        raise ValueError("a position that is none")
-    live.position = position
+    live.position = about["position"]
     live.aware = bool(about["aware"])
     live._key = str(about["key"])
     if about["kind"] is not None:

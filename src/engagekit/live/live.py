@@ -74,7 +74,9 @@ class Live(_core.LiveState):
         if not isinstance(model, Model):
             raise StateError(f"Live: expected a Model (Model.load reads files), got {type(model).__name__}")
         if clock is not None and not callable(clock):
-            raise StateError(f"clock=: expected what can be called for the present instant, got {clock!r}")
+            raise StateError(
+                f"clock=: expected what can be called for the present instant, got {shown(clock)}"
+            )
         self.model = model
         self.lateness = _span(lateness, "lateness=", least=timedelta(0), expected="of at least 0")
         self.clock = clock
@@ -405,7 +407,7 @@ class Live(_core.LiveState):
             if contact == into or (one == two and one >= 0):
                 same = "the same contact" if contact == into else "an alias of it already"
                 raise StateError(
-                    f"link: expected another contact to link {contact!r} into, got {into!r}, {same}"
+                    f"link: expected another contact to link {shown(contact)} into, got {shown(into)}, {same}"
                 )
             source, target = (self.row(self._who.place(self, each, kind)) for each in (contact, into))
             self._unite(source, target)
@@ -533,8 +535,9 @@ class Live(_core.LiveState):
     def autosave(self, path: str | PathLike[str], every: str | timedelta) -> None:
         """Save in the background, again and again, until `close` or the end of a ``with`` block.
 
-        A save that fails is tried again when its time comes, and by `close`, which raises what it fails with
-        itself; the next `autosave` raises what the last one failed with.
+        That a file can be written there is seen at once. A save that fails later is tried again when its
+        time comes, and by `close`, which raises what it fails with itself; the next `autosave` raises what
+        the last one failed with.
 
         Parameters
         ----------
@@ -542,6 +545,14 @@ class Live(_core.LiveState):
             Where to.
         every
             How long after a save the next one begins.
+
+        Raises
+        ------
+        OSError
+            If no file can be written there: no such folder, or a read-only one. What was being saved to
+            before still is.
+        StateError
+            If `every` is no duration above 0.
 
         Examples
         --------
@@ -554,6 +565,7 @@ class Live(_core.LiveState):
         1
         """
         span = _span(every, "every=", least=timedelta(microseconds=1), expected="of more than 0")
+        statefiles.probe(path)
         stopped = self._stop_saving()
         if stopped is not None and stopped.error is not None:
             raise stopped.error
@@ -585,6 +597,18 @@ class Live(_core.LiveState):
         self.close()
 
     # Beneath ---------------------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> str | int | None:
+        """How far the source has been read: text or an integer, saved with the state; None: nobody said.
+
+        Setting it to anything else raises an EventsError.
+        """
+        return self.read_until
+
+    @position.setter
+    def position(self, position: str | int | None) -> None:
+        self.read_until = reading.plain_position(position)
 
     @property
     def stats(self) -> LiveStats:
@@ -626,7 +650,7 @@ class Live(_core.LiveState):
 
     def __dir__(self) -> list[str]:
         beneath = {name for name in dir(_core.LiveState) if not name.startswith("__")}
-        beneath -= {"add", "clock", "newest", "position"}
+        beneath -= {"add", "clock", "newest"}
         return sorted(name for name in super().__dir__() if name not in beneath)
 
     def __repr__(self) -> str:
@@ -642,7 +666,7 @@ def _span(value: Any, name: str, *, least: timedelta, expected: str) -> timedelt
     except ValueError as error:
         raise StateError(f"{name}: {error}") from None
     if span < least:
-        raise StateError(f"{name}: expected a duration {expected}, got {value!r}")
+        raise StateError(f"{name}: expected a duration {expected}, got {shown(value)}")
     return span
 
 

@@ -18,6 +18,7 @@ from engagekit.live.classing import hashes_of, label_of, moment_of
 from engagekit.live.identity import refuse_surrogates
 from engagekit.live.statefiles import packed
 from engagekit.matching import match
+from engagekit.model.wording import shown, typed
 from engagekit.running import attach, contents_of
 from engagekit.threads import cores
 
@@ -40,10 +41,12 @@ def take_one(
     present = live._present()
     micros = present if time is None else microseconds_of(time, "time")
     if not isinstance(type, str):
-        raise EventsError(f"type: expected text, got {type!r} ({type.__class__.__name__})")
+        raise EventsError(f"type: expected text, got {typed(type)}")
     refuse_surrogates(type, "type")
     if context is not None and not isinstance(context, Mapping):
-        raise EventsError(f"context: expected values by name, got {context!r} ({context.__class__.__name__})")
+        raise EventsError(
+            f"context: expected values by name such as {{'page': 'home'}}, got {typed(context)}"
+        )
     row = {**(context or {}), "contact": contact, "type": type, "value": value}
     if "time" in live.model.fields:
         row["time"] = moment_of(micros)
@@ -68,7 +71,11 @@ def take_one(
 
 def ingest(live: Live, events: Any, position: Position, mapping: Mapping[str, str | None]) -> None:
     """Take in a table, a stream of tables as one, or a stream of (frame, position) pairs one by one."""
-    refuse_position(position)
+    position = plain_position(position)
+    if _is_pair(events) and isinstance(events[1], (str, int)):
+        raise EventsError(
+            "events: expected frames, got one and its position: give them as ingest(frame, position)"
+        )
     source = iter(events) if _is_stream(events) else None
     if source is None:
         _take_table(live, events, position, mapping)
@@ -76,7 +83,7 @@ def ingest(live: Live, events: Any, position: Position, mapping: Mapping[str, st
     first = next(source, None)
     if first is None:
         if position is not None:
-            live.position = position
+            live.read_until = position
         return
     whole = chain([first], source)
     if not _is_pair(first):
@@ -86,9 +93,8 @@ def ingest(live: Live, events: Any, position: Position, mapping: Mapping[str, st
         raise EventsError("position=: the stream is of (frame, position) pairs and says it itself")
     for pair in whole:
         if not _is_pair(pair):
-            raise EventsError(f"events: expected (frame, position) pairs, got {pair!r}")
-        refuse_position(pair[1])
-        _take_table(live, pair[0], pair[1], mapping)
+            raise EventsError(f"events: expected (frame, position) pairs, got {shown(pair)}")
+        _take_table(live, pair[0], plain_position(pair[1]), mapping)
 
 
 def _take_table(live: Live, source: Any, position: Position, given: Mapping[str, str | None]) -> None:
@@ -128,19 +134,22 @@ def _take_table(live: Live, source: Any, position: Position, given: Mapping[str,
             )
             live.take_all(scorer, kept, present, cores(), len(events.dropped_codes), position)
         elif position is not None:
-            live.position = position
+            live.read_until = position
 
 
-def refuse_position(position: object) -> None:
-    """Raise an EventsError for what cannot be a position."""
-    if position is not None and (isinstance(position, bool) or not isinstance(position, (str, int))):
-        raise EventsError(
-            f"position: expected a text or an integer, got {position!r} ({type(position).__name__})"
-        )
+def plain_position(position: object) -> Position:
+    """Return a position as a file gives it back; raise an EventsError for what cannot be one."""
+    if position is None:
+        return None
+    if isinstance(position, bool) or not isinstance(position, (str, int)):
+        raise EventsError(f"position: expected a text or an integer, got {typed(position)}")
     try:
         packed(position)
-    except ValueError as error:
-        raise EventsError(f"position: expected what a file can hold: {error}") from None
+    except UnicodeEncodeError:
+        raise EventsError(f"position: expected text that UTF-8 can hold, got {shown(position)}") from None
+    except ValueError:  # Python neither writes nor reads longer integers
+        raise EventsError(f"position: expected at most 4,300 digits, got {shown(position)}") from None
+    return str.__str__(position) if isinstance(position, str) else int(position)
 
 
 def _is_pair(item: object) -> bool:

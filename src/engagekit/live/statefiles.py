@@ -17,6 +17,7 @@ from contextlib import suppress
 from fcntl import LOCK_EX, flock
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from engagekit.errors import StateError
@@ -40,9 +41,9 @@ def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[b
     sections
         Names of at most 16 letters, and their bytes piece by piece.
     """
-    target = Path(path)
-    if target.exists() and not (target.is_file() or target.is_dir()):
-        raise FileExistsError(errno.EEXIST, "Not a regular file", str(target))
+    from engagekit.datafiles import target_of
+
+    target = target_of(path)
     temporary = target.with_name(f".{target.name}.tmp")
     file = _opened(temporary)
     try:
@@ -60,6 +61,18 @@ def write(path: str | os.PathLike[str], sections: Iterable[tuple[str, Iterator[b
         raise
     file.close()
     _flush_folder(target.parent)
+
+
+def probe(path: str | os.PathLike[str]) -> None:
+    """Raise the OSError that `write` would raise at once: nothing can have that name, or be written there."""
+    from engagekit.datafiles import target_of
+
+    target = target_of(path)
+    try:
+        with TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(target)) from None
 
 
 def _opened(temporary: Path) -> IO[bytes]:
@@ -116,8 +129,10 @@ def read(path: str | os.PathLike[str]) -> Mapping[str, memoryview]:
     StateError
         If it is no such file, of a newer version, truncated or altered.
     """
+    from engagekit.datafiles import named
+
     try:
-        with Path(path).open("rb") as file:
+        with named(path).open("rb") as file:
             head = file.read(_HEADER.size)
             size = os.fstat(file.fileno()).st_size
             if len(head) < _HEADER.size or head[:16] != MAGIC:
@@ -130,7 +145,8 @@ def read(path: str | os.PathLike[str]) -> Mapping[str, memoryview]:
                 )
             rest = file.read() if length == size else b""
     except OSError as error:
-        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from None
+        told = ascii(error.filename) if error.errno == errno.EINVAL else path
+        raise StateError(f"{told}: cannot be read: {error.strerror or error}") from None
     check = blake2b(head, digest_size=_SUM)
     check.update(rest[:-_SUM])
     if length != len(head) + len(rest) or version < 1 or check.digest() != rest[-_SUM:]:

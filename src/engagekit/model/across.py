@@ -38,7 +38,8 @@ def joint_faults(
     yield from names_twice(entries_in(Exclude, excludes, "excludes"))
     yield from _circles(named_signals)
     yield from _idle_channels(channels, texts_of(entry.channel for _, entry in scoring))
-    yield from phase_faults(entries_in(Phase, phases, "phases"), "phases")
+    if isinstance(phases, tuple):
+        yield from phase_faults(entries_in(Phase, phases, "phases"), "phases")
 
 
 def entries_in(cls: type[D], values: object, path: str) -> list[tuple[str, D]]:

@@ -17,7 +17,7 @@ from engagekit.errors import ModelError
 from engagekit.model.operands import operands_of
 from engagekit.model.scalars import is_null
 from engagekit.model.tree import DEEPEST, RESERVED, All, AnyOf, Condition, Not, Test
-from engagekit.model.wording import join, shown
+from engagekit.model.wording import TABLE, join, shown
 
 __all__ = ["All", "AnyOf", "Condition", "Field", "Not", "Test", "condition_from", "field", "read_condition"]
 
@@ -164,8 +164,10 @@ def read_condition(table: object, path: str, faults: list[str], room: int = DEEP
         faults.extend(table.faults(path))
         return table
     if not isinstance(table, Mapping):
-        example = '{ url = { contains = "/pricing" } }'
-        faults.append(f"{path}: expected a condition such as {example}, got {shown(table)}")
+        python, file = 'field("url").contains("/pricing")', '{ url = { contains = "/pricing" } }'
+        if path.rpartition(".")[2] in ("when", "was", "until"):
+            python, file = 'field("engagement") >= 50', "{ engagement = { ge = 50 } }"
+        faults.append(f"{path}: expected a condition such as {python}, in a file {file}, got {shown(table)}")
         return None
     if not room:
         faults.append(f"{path}: nested deeper than {DEEPEST} levels")
@@ -217,7 +219,7 @@ def _read_tests(key: object, body: object, path: str, faults: list[str]) -> Iter
     elif not isinstance(body, Mapping):
         value = shown(body) if isinstance(body, (str, int, float)) else '"..."'
         example = f"{{ eq = {value.lower() if isinstance(body, bool) else value} }}"
-        faults.append(f"{where}: expected a table of operators such as {example}, got {shown(body)}")
+        faults.append(f"{where}: expected {TABLE} of operators such as {example}, got {shown(body)}")
     elif not body:
         faults.append(f"{where}: expected at least one operator, got an empty table")
     else:

@@ -7,7 +7,7 @@ import attrs
 
 from engagekit.errors import ModelError
 from engagekit.model.kinds import ABSENT, Kind
-from engagekit.model.wording import join, listed, shown, suggestion
+from engagekit.model.wording import TABLE, both, join, listed, named, shown, suggestion
 
 D = TypeVar("D", bound="Declared")
 
@@ -61,6 +61,14 @@ class Declared:
         yield from unknown_keys(table, [name for name, _, _ in _attributes(cls)], path)
         yield from cls.read(table).faults(path)
 
+    @classmethod
+    def wanted(cls) -> str:
+        """Say what may stand where one is declared, in Python or in a file."""
+        names = {name: default is attrs.NOTHING for name, _, default in _attributes(cls)}
+        needed = [name for name, is_needed in names.items() if is_needed]
+        keys = f"with {both(needed)}" if needed else f"of {both(names)}"
+        return f"{named(cls)}, or {TABLE} {keys}"
+
     def __repr__(self) -> str:
         told = (f"{name}={kind.shown(value)}" for name, kind, value in self._told())
         return f"{type(self).__name__}({', '.join(told)})"
@@ -79,6 +87,11 @@ class OneKey(Declared):
         if len(given) != 1:
             raise ModelError([f"{cls.noun}: {_not_one(cls.keys, len(given))}"])
         return given[0]
+
+    @classmethod
+    def wanted(cls) -> str:
+        """Say what may stand where one is declared, in Python or in a file."""
+        return f"{named(cls)}, or {TABLE} with one of {listed(cls.keys)}"
 
     @classmethod
     def read(cls, table: Mapping[Any, Any]) -> Self:
@@ -148,7 +161,7 @@ class NestedKind(Kind):
         elif isinstance(value, Mapping):
             yield from self.cls.table_faults(value, path)
         else:
-            yield f"{path}: expected a table, got {shown(value)}"
+            yield f"{path}: expected {self.cls.wanted()}, got {shown(value)}"
 
     def plain(self, value: Any) -> Any:
         """Return the table of the declared thing."""
@@ -167,7 +180,11 @@ class ListKind(Kind):
 
     def _faults(self, value: object, path: str) -> Iterator[str]:
         if not isinstance(value, tuple):
-            yield f"{path}: expected a list of tables, got {shown(value)}"
+            told = f"{path}: expected a list, each entry {self.cls.wanted()}, got"
+            if isinstance(value, self.cls):
+                yield f"{told} {named(self.cls)}: put it into a list"
+            else:
+                yield f"{told} {shown(value)}"
             return
         for index, entry in enumerate(value):
             for fault in self.entry.faults(entry, f"{path}[{index}]"):
@@ -205,7 +222,8 @@ class TableKind(Kind):
 
     def _faults(self, value: object, path: str) -> Iterator[str]:
         if not isinstance(value, Mapping):
-            yield f"{path}: expected a table, got {shown(value)}"
+            wanted = self.entry.cls.wanted()
+            yield f"{path}: expected {TABLE} by name, each entry {wanted}, got {shown(value)}"
             return
         for name, entry in value.items():
             where = join(path, name)

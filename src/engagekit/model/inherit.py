@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from engagekit.errors import ModelError
 from engagekit.model.across import MOST_FAULTS
 from engagekit.model.files import ENDINGS, read_table
-from engagekit.model.wording import shown, suggestion
+from engagekit.model.wording import TABLE, shown, suggestion
 
 LONGEST_CHAIN = 8
 """How many models may extend one another."""
@@ -168,7 +168,7 @@ def _unmet(child: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[tuple[st
 def _chain(table: Mapping[str, Any], origin: Origin) -> list[tuple[Mapping[str, Any], Origin]]:
     """List a table and what it extends, what that extends, and so on."""
     if not _is_table(table):
-        raise ModelError([f"model: expected a table, got {shown(table)}"])
+        raise ModelError([f"model: expected {TABLE}, got {shown(table)}"])
     chain = [(table, origin)]
     while "extends" in table:
         try:

@@ -16,7 +16,7 @@ from engagekit.model.conditions import Condition, condition_from, read_condition
 from engagekit.model.durations import LONGEST, duration_text, parse_duration
 from engagekit.model.frozen import FrozenDict
 from engagekit.model.scalars import is_number, plain_scalar
-from engagekit.model.wording import is_unicode, join, listed, shown, suggestion
+from engagekit.model.wording import TABLE, is_unicode, join, listed, shown, suggestion
 
 
 class _Absent:
@@ -343,10 +343,13 @@ def value_text(value: object) -> Any:
         return "true" if value else "false"
     if isinstance(value, str):
         return as_text(value)
-    if isinstance(value, Integral):
-        return str(int(value))
-    if isinstance(value, Real):
-        number = float(value)
+    try:
+        if isinstance(value, Integral):
+            return str(int(value))
+        number = float(value) if isinstance(value, Real) else None
+    except (OverflowError, ValueError):  # of more digits than Python writes: a fault, not a key
+        return value
+    if number is not None:
         return str(int(number)) if number.is_integer() and abs(number) < 2.0**63 else repr(number)
     return value
 
@@ -359,13 +362,13 @@ class WeightsKind(Kind):
 
     def _faults(self, value: object, path: str) -> Iterator[str]:
         if not isinstance(value, Mapping):
-            yield f"{path}: expected a table of fields, got {shown(value)}"
+            yield f"{path}: expected {TABLE} of factors by field and value, got {shown(value)}"
             return
         for name, factors in value.items():
             where = join(path, name)
             yield from text_faults(name, where)
             if not isinstance(factors, Mapping):
-                yield f"{where}: expected a table such as {{ mobile = 1.2 }}, got {shown(factors)}"
+                yield f"{where}: expected {TABLE} of factors such as {{ mobile = 1.2 }}, got {shown(factors)}"
                 continue
             if not isinstance(factors, FrozenDict):
                 yield f"{where}: the same value stands here twice, as {_twice(factors)}"

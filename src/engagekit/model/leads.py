@@ -28,7 +28,7 @@ from engagekit.model.kinds import (
     plain_number,
     text_faults,
 )
-from engagekit.model.wording import join, shown
+from engagekit.model.wording import TABLE, join, shown
 
 __all__ = ["Content", "Criterion", "Fit", "Persona", "Qualification"]
 
@@ -51,7 +51,7 @@ class GradesKind(Kind):
 
     def _faults(self, value: object, path: str) -> Iterator[str]:
         if not isinstance(value, Mapping):
-            yield f"{path}: expected a table such as {{ A = 50, B = 0 }}, got {shown(value)}"
+            yield f"{path}: expected {TABLE} such as {{ A = 50, B = 0 }}, got {shown(value)}"
             return
         first: dict[float, str] = {}
         for name, bound in value.items():

@@ -8,7 +8,7 @@ from engagekit.model.frozen import FrozenDict
 from engagekit.model.kinds import Kind, as_text, text_faults
 from engagekit.model.points import Channel
 from engagekit.model.rules import Absence, Exclude, Repeat, Rule, Signal
-from engagekit.model.wording import join, listed, shown, suggestion
+from engagekit.model.wording import TABLE, join, listed, shown, suggestion
 
 COLUMNS = ("contact", "type", "time", "value", "id", "unit")
 """What `columns` may map."""
@@ -65,7 +65,7 @@ class ColumnsKind(Kind):
 
     def _faults(self, value: object, path: str) -> Iterator[str]:
         if not isinstance(value, Mapping):
-            yield f"{path}: expected a table, got {shown(value)}"
+            yield f'{path}: expected {TABLE} such as {{ contact = "user_id" }}, got {shown(value)}'
             return
         yield from unknown_keys(value, list(COLUMNS), path)
         for key, column in value.items():

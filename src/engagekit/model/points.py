@@ -222,7 +222,8 @@ class DecayKind(Kind):
         elif isinstance(value, Mapping):
             yield from Decay.table_faults(value, path)
         else:
-            yield f'{path}: expected a decay such as {{ half_life = "7d" }} or "none", got {shown(value)}'
+            forms = 'Decay.half_life("7d"), in a file { half_life = "7d" }, or "none"'
+            yield f"{path}: expected a decay such as {forms}, got {shown(value)}"
 
     def plain(self, value: Any) -> Any:
         """Return the decay's form in a model file."""

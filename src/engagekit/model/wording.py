@@ -10,6 +10,10 @@ _LONGEST_SHOWN = 60
 _MOST_OPTIONS = 128
 
 
+TABLE = "a table (a dict)"
+"""What a file calls the one and Python the other; a fault may be in either."""
+
+
 def join(path: str, key: object) -> str:
     """Add a key to a path, quoted where it would not stand alone in a TOML file.
 
@@ -30,10 +34,10 @@ def shown(value: object) -> str:
     Examples
     --------
     >>> shown("six"), shown(-3.0), shown({"n": 1}), shown([1, 2])
-    ("'six'", '-3.0', 'a table', 'a list')
+    ("'six'", '-3.0', 'a table (a dict)', 'a list')
     """
     if isinstance(value, Mapping):
-        return "a table"
+        return TABLE
     if isinstance(value, (list, tuple, set, frozenset)):
         return "a list"
     if isinstance(value, str):
@@ -46,8 +50,26 @@ def shown(value: object) -> str:
     # Beyond 4,300 digits Python refuses to write an integer at all.
     if isinstance(value, int) and value.bit_length() > 128:
         return f"an integer of {value.bit_length():,} bits"
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN and "\n" not in text else f"a {type(value).__name__}"
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - whatever it is, an error that cannot show it would hide what is wrong
+        return named(type(value))
+    return text if len(text) <= _LONGEST_SHOWN and "\n" not in text else named(type(value))
+
+
+def typed(value: object) -> str:
+    """Show a value with its type; of what is shown as nothing but that, the type alone.
+
+    Examples
+    --------
+    >>> typed(7.0), typed(None), typed(("a", "b")), typed({})
+    ('7.0 (float)', 'None (NoneType)', 'a tuple', 'a dict')
+    """
+    alone = named(type(value))
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)):
+        return alone
+    text = shown(value)
+    return text if text == alone else f"{text} ({type(value).__name__})"
 
 
 def suggestion(word: object, options: Iterable[str]) -> str:
@@ -79,6 +101,29 @@ def listed(options: Iterable[str]) -> str:
     """
     quoted = [f'"{option}"' for option in options]
     return f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else "".join(quoted)
+
+
+def named(cls: type[object]) -> str:
+    """Name a class with its article.
+
+    Examples
+    --------
+    >>> named(int), named(float)
+    ('an int', 'a float')
+    """
+    return f"{'an' if cls.__name__[:1].lower() in 'aeiou' else 'a'} {cls.__name__}"
+
+
+def both(names: Iterable[str]) -> str:
+    """Join names, all of which are meant, for a sentence.
+
+    Examples
+    --------
+    >>> both(["low", "medium", "high"])
+    'low, medium and high'
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def is_unicode(text: str) -> bool:

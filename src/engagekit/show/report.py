@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +9,13 @@ from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from attrs import define
 
 from engagekit.comparison import Side
-from engagekit.datafiles import replacing
+from engagekit.datafiles import replacing, target_of
 from engagekit.describe import opening, sections
 from engagekit.errors import EngagekitError, StateError
 from engagekit.instants import EARLIEST, microseconds_of
@@ -66,9 +64,7 @@ def write(
     theme: str | None,
 ) -> None:
     """Write a report; see `Scores.report`."""
-    target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    target = target_of(path)
     try:
         # opened first: whoever cannot write there learns it before anything is computed
         with replacing(target) as stream:
