@@ -85,7 +85,7 @@ ABOVE_ALL = {"__init__", "cli"}
 # the words), but only when it is called; so do scores their pictures.
 CALLS_BACK = {
     ("model", "batch"), ("model", "history"), ("model", "describe"),
-    ("scores", "show"), ("live", "show"), ("model", "show"),
+    ("scores", "show"), ("live", "show"), ("model", "show"), ("tables", "show"),
 }  # fmt: skip
 
 # Slow to load or not always installed: imported only inside the functions that need them.

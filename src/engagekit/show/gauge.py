@@ -134,20 +134,28 @@ class Gauge:
         )
 
     def _middle(self, *, named: bool) -> Markup:
-        """Write the number, level and arrow; the phase instead where its sector has no room for that."""
+        """Write the number, level and arrow; the phase instead where its sector has no room for that.
+
+        All of it stays where no needle reaches, wherever that points.
+        """
         words = self.words
         known = self.phase is not None
         value = words.whole(int(self.engagement)) if known else "\N{EN DASH}"
+        broad = len(value) > 2
         level = words[f"level.{self.level}"] if known else words["gauge.nothing"]
         below, size = sized(words.label("phase", str(self.phase)) if named else level, (14, 12, 10.5), 96)
         large = [
-            element("text", {"class": "word value", "x": 120, "y": 126, "font-size": 52}, value),
-            element("text", {"class": "word still", "x": 120, "y": 146, "font-size": size}, below),
-            element("g", {"transform": "translate(120 161)"}, _arrow(self.momentum)),
+            element(
+                "text", {"class": "word value", "x": 120, "y": 120, "font-size": 42 if broad else 52}, value
+            ),
+            element("text", {"class": "word still", "x": 120, "y": 140, "font-size": size}, below),
+            element("g", {"transform": "translate(120 155)"}, _arrow(self.momentum)),
         ]
         small = [
-            element("text", {"class": "word value", "x": 120, "y": 131, "font-size": 60}, value),
-            element("g", {"transform": "translate(120 154) scale(1.6)"}, _arrow(self.momentum)),
+            element(
+                "text", {"class": "word value", "x": 120, "y": 125, "font-size": 46 if broad else 57}, value
+            ),
+            element("g", {"transform": "translate(120 148) scale(1.6)"}, _arrow(self.momentum)),
         ]
         return Markup(element("g", {"class": "large"}, *large) + element("g", {"class": "small"}, *small))
 
@@ -268,8 +276,8 @@ def _hands(here: Sector | None, engagement: float) -> Markup:
     if here is None:
         return Markup()
     turn = f"rotate({number(here.angle(engagement))} {_MIDDLE:g} {_MIDDLE:g})"
-    large = element("path", {"class": "needle large", "d": "M120 33L124.4 62A4.5 4.5 0 1 1 115.6 62Z"})
-    small = element("path", {"class": "needle small", "d": "M120 25L127.6 51A8 8 0 1 1 112.4 51Z"})
+    large = element("path", {"class": "needle large", "d": "M120 33L124.2 57.5A4.3 4.3 0 1 1 115.8 57.5Z"})
+    small = element("path", {"class": "needle small", "d": "M120 25L127 47A7.4 7.4 0 1 1 113 47Z"})
     return element("g", {"class": "hand", "transform": turn}, large, small)
 
 

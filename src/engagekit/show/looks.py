@@ -35,6 +35,7 @@ def history(
 ) -> History:
     """Show the course of one contact; see `Scores.history`."""
     theme = theme_of(theme)
+    words.check(side.model)
     origin = side.origin
     if origin is None:
         raise StateError(
@@ -111,6 +112,7 @@ def _since(since: Any, at: int) -> int:
 def flow(side: Side, since: Any, *, words: Words, theme: str | None = None) -> Flow:
     """Show who moved between the phases; see `Scores.flow`. `since` is another side, or an instant."""
     theme = theme_of(theme)
+    words.check(side.model)
     earlier = since if isinstance(since, Side) else before(side, since)
     when = _both(earlier, side)
     found, matrix = crossings(earlier, side, "phase")
@@ -142,4 +144,6 @@ def _both(one: Side, other: Side) -> tuple[datetime, datetime]:
 
 def population(side: Side, *, words: Words, theme: str | None = None) -> Population:
     """Show how many stand where; see `Scores.population`."""
-    return Population(side.table, side.model, words=words, theme=theme_of(theme))
+    theme = theme_of(theme)
+    words.check(side.model)
+    return Population(side.table, side.model, words=words, theme=theme)

@@ -15,7 +15,7 @@ import numpy as np
 from attrs import define
 
 from engagekit.comparison import Side
-from engagekit.datafiles import replacing, target_of
+from engagekit.datafiles import check_page, replacing, target_of
 from engagekit.describe import opening, sections
 from engagekit.errors import EngagekitError, StateError
 from engagekit.instants import EARLIEST, microseconds_of
@@ -65,6 +65,8 @@ def write(
 ) -> None:
     """Write a report; see `Scores.report`."""
     target = target_of(path)
+    check_page(target)
+    words.check(side.model)
     try:
         # opened first: whoever cannot write there learns it before anything is computed
         with replacing(target) as stream:
