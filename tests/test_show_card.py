@@ -316,7 +316,8 @@ def hostile_subject(names: list[str], contributions: list[float]) -> Subject:
         Reason(rule=name, channel=name, contribution=value, events=3, last=0)
         for name, value in zip(names[7:], contributions, strict=False)
     ]
-    return Subject(model=model, contact=names[-1], at=at, row=row, reasons=reasons, course=[1.0, 2.0])
+    course = np.array([1.0, 2.0])
+    return Subject(model=model, contact=names[-1], at=at, row=row, reasons=reasons, course=course)
 
 
 def allowed() -> set[tuple[str, str]]:

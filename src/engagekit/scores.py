@@ -126,6 +126,7 @@ class Scores:
         self._contacts = contacts
         self._standing = standing
         self._frame: Any = None
+        self._known_keys: Keys | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -182,9 +183,13 @@ class Scores:
         return _arrays({name: out for name, out in own.items() if out.kind != "other"})
 
     def _keys(self) -> Keys:
-        if self._base is None:
-            return Keys(self._columns[self.key], self.key)
-        return Keys.of(self._base, self.key)
+        if self._known_keys is None:
+            self._known_keys = (
+                Keys(self._columns[self.key], self.key)
+                if self._base is None
+                else Keys.of(self._base, self.key)
+            )
+        return self._known_keys
 
     def explain(self, contact: Any, events: bool = False, *, at: Any = None) -> Explanation:
         """Explain a contact's score: what each rule adds to it, or each event.
@@ -287,7 +292,7 @@ class Scores:
             at=self.at or self._moment(row),
             row={name: value_of(out, row) for name, out in self._columns.items() if name != self.key},
             reasons=None if known is None else known.reasons,
-            course=None if known is None else known.course.tolist(),
+            course=None if known is None else known.course,
         )
         return card(subject, language=language, labels=labels, theme=theme)
 
@@ -652,7 +657,7 @@ class Scores:
 
     def __getstate__(self) -> dict[str, Any]:
         # The frame is built again from the columns when it is asked for; events are too many to go along.
-        return {**self.__dict__, "_frame": None, "_origin": None, "_contacts": None}
+        return {**self.__dict__, "_frame": None, "_origin": None, "_contacts": None, "_known_keys": None}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the table to Parquet, CSV or JSON lines, by the file's ending; needs pyarrow.

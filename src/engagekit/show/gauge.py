@@ -11,7 +11,16 @@ from attrs import frozen
 
 from engagekit.model import Model
 from engagekit.show.letters import fitted, sized
-from engagekit.show.markup import LONGEST_TITLE, Markup, clean, element, isolated, number, shortened
+from engagekit.show.markup import (
+    LONGEST_TITLE,
+    Markup,
+    clean,
+    element,
+    escaped,
+    isolated,
+    number,
+    shortened,
+)
 from engagekit.show.sectors import HALVES, Sector, sector_of, sectors
 from engagekit.show.theme import scoped
 from engagekit.show.words import Words
@@ -137,19 +146,18 @@ class Gauge:
         """Write the number, level and arrow; the phase instead where its sector has no room for that."""
         words = self.words
         known = self.phase is not None
-        value = words.whole(int(self.engagement)) if known else "\N{EN DASH}"
+        value = escaped(words.whole(int(self.engagement)) if known else "\N{EN DASH}")
         level = words[f"level.{self.level}"] if known else words["gauge.nothing"]
-        below, size = sized(words.label("phase", str(self.phase)) if named else level, (14, 12, 10.5), 96)
-        large = [
-            element("text", {"class": "word value", "x": 120, "y": 126, "font-size": 52}, value),
-            element("text", {"class": "word still", "x": 120, "y": 146, "font-size": size}, below),
-            element("g", {"transform": "translate(120 161)"}, _arrow(self.momentum)),
-        ]
-        small = [
-            element("text", {"class": "word value", "x": 120, "y": 131, "font-size": 60}, value),
-            element("g", {"transform": "translate(120 154) scale(1.6)"}, _arrow(self.momentum)),
-        ]
-        return Markup(element("g", {"class": "large"}, *large) + element("g", {"class": "small"}, *small))
+        below, arrow = (
+            _below(words.label("phase", str(self.phase)) if named else level),
+            _arrow(self.momentum),
+        )
+        return Markup(
+            f'<g class="large"><text class="word value" x="120" y="126" font-size="52">{value}</text>{below}'
+            f'<g transform="translate(120 161)">{arrow}</g></g>'
+            f'<g class="small"><text class="word value" x="120" y="131" font-size="60">{value}</text>'
+            f'<g transform="translate(120 154) scale(1.6)">{arrow}</g></g>'
+        )
 
 
 def pace_of(momentum: float | None) -> str:
@@ -268,9 +276,18 @@ def _hands(here: Sector | None, engagement: float) -> Markup:
     if here is None:
         return Markup()
     turn = f"rotate({number(here.angle(engagement))} {_MIDDLE:g} {_MIDDLE:g})"
-    large = element("path", {"class": "needle large", "d": "M120 33L124.4 62A4.5 4.5 0 1 1 115.6 62Z"})
-    small = element("path", {"class": "needle small", "d": "M120 25L127.6 51A8 8 0 1 1 112.4 51Z"})
-    return element("g", {"class": "hand", "transform": turn}, large, small)
+    return Markup(
+        f'<g class="hand" transform="{turn}">'
+        '<path class="needle large" d="M120 33L124.4 62A4.5 4.5 0 1 1 115.6 62Z"/>'
+        '<path class="needle small" d="M120 25L127.6 51A8 8 0 1 1 112.4 51Z"/></g>'
+    )
+
+
+@lru_cache(maxsize=256)
+def _below(text: str) -> Markup:
+    """Write a name below the number."""
+    shown, size = sized(text, (14, 12, 10.5), 96)
+    return element("text", {"class": "word still", "x": 120, "y": 146, "font-size": size}, shown)
 
 
 def _arrow(momentum: float | None) -> Markup:
@@ -278,4 +295,4 @@ def _arrow(momentum: float | None) -> Markup:
     if momentum is None:
         return Markup()
     turn = f"rotate({number(-90 * momentum)})"
-    return element("path", {"class": "arrow", "transform": turn, "d": "M-8 0H8M3 -5L8 0L3 5"})
+    return Markup(f'<path class="arrow" transform="{turn}" d="M-8 0H8M3 -5L8 0L3 5"/>')
