@@ -135,7 +135,7 @@ class Gauge:
             "svg",
             attributes,
             element("title", {}, _plain(self.title)),
-            element("desc", {}, _plain(words.plain("gauge.summary", **_halves(words)))),
+            _description(words),
             style,
             _dial(self.model, words, here),
             _hands(here, self.engagement),
@@ -173,8 +173,10 @@ def pace_of(momentum: float | None) -> str:
     return "steady" if abs(momentum) < STEADY else "rising" if momentum > 0 else "sinking"
 
 
-def _halves(words: Words) -> dict[str, str]:
-    return {half: words[f"half.{half}"] for half in HALVES}
+@lru_cache(maxsize=64)
+def _description(words: Words) -> Markup:
+    halves = {half: words[f"half.{half}"] for half in HALVES}
+    return element("desc", {}, _plain(words.plain("gauge.summary", **halves)))
 
 
 def _plain(text: str) -> str:

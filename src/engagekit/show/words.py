@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from importlib.resources import files
 from types import MappingProxyType
@@ -71,7 +71,7 @@ class Words:
 
     def name(self, kind: str, own: str, longest: int = 40) -> Markup:
         """Return the same as markup, however long and strange the name is."""
-        return name(self.label(kind, own), longest)
+        return _named(self.label(kind, own), longest)
 
     def sentence(self, key: str, **parts: object) -> Markup:
         """Fill the places of a text, each by a part: markup as it is, all else escaped.
@@ -161,6 +161,10 @@ def _plain_words(language: str) -> Words:
 
 def _utc(at: datetime) -> datetime:
     return at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
+
+
+_named = lru_cache(maxsize=1024)(name)
+"""Rules, channels and phases are named again and again."""
 
 
 class _Parts(dict[str, object]):
