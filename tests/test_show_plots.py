@@ -13,6 +13,7 @@ from markup import Reader, hostile
 import engagekit as ek
 from engagekit.errors import EngagekitError, EventsError, StateError
 from engagekit.show.flow import Flow, laid_out
+from engagekit.show.look import Look
 from engagekit.show.picture import legend
 from engagekit.show.stacking import apart, stacked, ticks
 from engagekit.show.words import Words
@@ -261,7 +262,7 @@ def test_small_phases_have_room_for_their_labels():
     counts = np.diag([1, 1, 1, 5000, 1, 1, 1, 1])
     when = datetime(2026, 1, 1), datetime(2026, 1, 31)
     names = [f"phase {number}" for number in range(7)]
-    flow = Flow(model=MODEL, since=when[0], at=when[1], names=names, counts=counts, words=Words())
+    flow = Flow(model=MODEL, since=when[0], at=when[1], names=names, counts=counts, look=Look(Words()))
     for side in ("start", "end"):
         labels = [float(each["y"]) for each in drawn(flow.svg, "text") if each["text-anchor"] == side][:-1]
         assert len(labels) == 16

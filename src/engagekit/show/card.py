@@ -15,14 +15,14 @@ from engagekit.show.gauge import Gauge, pace_of
 from engagekit.show.markup import Markup, clean, shortened
 from engagekit.show.sheet import Row, sheet
 from engagekit.show.sparkline import sparkline
-from engagekit.show.theme import theme_of
-from engagekit.show.words import Words, words_of
+from engagekit.show.words import Words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.explain import Reason
     from engagekit.model import Model
+    from engagekit.show.look import Look
 
 MOST_REASONS: Final = MOST_DATED
 MOST_CHANNELS: Final = 8
@@ -93,15 +93,9 @@ class Card:
         return self.html
 
 
-def card(
-    subject: Subject,
-    *,
-    language: str = "en",
-    labels: Mapping[str, str] | None = None,
-    theme: str | None = None,
-) -> Card:
+def card(subject: Subject, look: Look) -> Card:
     """Make the card of a contact; see `Scores.card`."""
-    words, theme = words_of(language, labels), theme_of(theme)
+    words, theme = look.words, look.theme
     row = subject.row
     shown = Gauge(
         model=subject.model,
