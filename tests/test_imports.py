@@ -86,6 +86,7 @@ ABOVE_ALL = {"__init__", "cli"}
 CALLS_BACK = {
     ("model", "batch"), ("model", "history"), ("model", "describe"),
     ("pictures", "scores"), ("pictures", "show"), ("live", "show"), ("model", "show"),
+    ("tables", "show"),
 }  # fmt: skip
 
 # Slow to load or not always installed: imported only inside the functions that need them.

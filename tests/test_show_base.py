@@ -1,13 +1,19 @@
 """What pictures and pages have in common: text made safe, words in two languages, styles of their own."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import jinja2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markup import Reader, hostile
 
+import engagekit as ek
 from engagekit.errors import EngagekitError
 from engagekit.show.markup import Markup, clean, element, isolated, name, number, shortened
 from engagekit.show.pages import environment, rendered
@@ -104,11 +110,21 @@ def test_labels_of_your_own() -> None:
     assert Words(labels={"level.low": "{a} {b}"}).sentence("level.low", a="{b}", b="<") == "{b} &lt;"
 
 
+HALF = """labels=: there is no text 'level.lowest', did you mean "level.low"?; \
+there is no text 'half.x'; there is "half.prospect" or "half.customer\""""
+TYPO = """labels=: there is no text 'typo'; there is "channel.…", "content.…", "grade.…", "intent.…", \
+"persona.…", "phase.…", "rule.…" or "type.…\""""
+
+
 @pytest.mark.parametrize(
     ("language", "labels", "message"),
     [
         ("fr", None, "language=: expected 'en' or 'de', got 'fr'"),
+        ([], None, "language=: expected 'en' or 'de', got a list"),
+        (5, None, "language=: expected 'en' or 'de', got 5"),
         ("en", {"levle.low": "x"}, "labels=: there is no text 'levle.low', did you mean \"level.low\"?"),
+        ("en", {"level.lowest": "x", "half.x": "y"}, HALF),
+        ("en", {"typo": "x"}, TYPO),
         ("en", {"level.low": 7}, "labels=: expected texts by keys, got 'level.low': 7"),
         ("en", ["level.low"], "labels=: expected a dict, got list"),
     ],
@@ -118,6 +134,58 @@ def test_words_that_cannot_be(language: str, labels: object, message: str) -> No
     with pytest.raises(EngagekitError) as caught:
         Words(language, labels)  # type: ignore[arg-type]
     assert str(caught.value) == message
+
+
+NAMING = ek.Model(
+    rules=[ek.Rule(name="demo", on="demo", points=1, channel="web", intent="buy")],
+    absences=[ek.Absence(name="ignored", after="mail", unless="click", within="7d", points=-1)],
+    fit=ek.Fit(criteria=[ek.Criterion(name="big", where=ek.field("size") > 1, points=1)]),
+    contents=[ek.Content(id="film", phase="sales")],
+)
+KNOWN = (
+    "rule.demo", "rule.ignored", "channel.web", "channel.other", "intent.buy", "intent.unclear", "grade.A",
+    "grade.B4", "content.film", "phase.sales", "stage.MQL", "type.anything at all",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("rule.demmo", "there is no rule 'demmo' in the model, did you mean \"demo\"?"),
+        ("channel.shop", 'there is no channel \'shop\' in the model; there is "web" or "other"'),
+        ("persona.boss", "there is no persona 'boss' in the model, which names none"),
+        ("grade.A5", "there is no grade 'A5' in the model, did you mean \"A\"?"),
+    ],
+)
+def test_labels_of_what_the_model_does_not_have(key: str, message: str) -> None:
+    """A label of a name that the model does not have is an error that names the nearest."""
+    Words(labels=dict.fromkeys(KNOWN, "x")).check(NAMING)
+    with pytest.raises(EngagekitError) as caught:
+        Words("de", {key: "x", "rule.demo": "y"}).check(NAMING)
+    assert str(caught.value) == f"labels=: {message}"
+
+
+def test_every_picture_checks_its_words(tmp_path: Path) -> None:
+    """Card, history, flow, population and report alike refuse a misspelt label, language or theme."""
+    times = np.array(["2026-01-01"], "datetime64[us]")
+    model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=80)])
+    events = {"contact": ["ann"], "type": ["visit"], "time": times}
+    scores, live = model.score(events, at="2026-01-31"), ek.Live(model)
+    live.ingest(events)
+    asked: list[Callable[..., object]] = [
+        partial(scores.card, "ann"),
+        partial(live.card, "ann", at="2026-01-31"),
+        partial(scores.history, "ann"),
+        scores.flow,
+        scores.population,
+        partial(scores.report, tmp_path / "report.html"),
+    ]
+    wrong: dict[str, Any] = {"labels": {"rule.vist": "x"}, "language": ["en"], "theme": ["dark"]}
+    for ask in asked:
+        for option, value in wrong.items():
+            with pytest.raises(EngagekitError, match=f"^{option}=: "):
+                ask(**{option: value})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_styles_of_their_own() -> None:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markup import Reader, hostile
@@ -13,9 +14,10 @@ from markup import Reader, hostile
 import engagekit as ek
 from engagekit.errors import EngagekitError, EventsError, StateError
 from engagekit.show.flow import Flow, laid_out
+from engagekit.show.letters import extent
 from engagekit.show.look import Look
 from engagekit.show.picture import legend
-from engagekit.show.stacking import apart, stacked, ticks
+from engagekit.show.stacking import stacked, ticks
 from engagekit.show.words import Words
 
 AT = np.datetime64("2026-01-31", "us")
@@ -124,6 +126,33 @@ def test_a_history_marks_every_event():
     assert f'class="number">{last}<' in history.svg
 
 
+def test_large_numbers_have_room():
+    """Numbers beside the plot stand within the picture, however many digits they have."""
+    rules = [evolve(rule, points=rule.points * 1e7) for rule in MODEL.rules]
+    svg = MODEL.evolve(rules=rules).score(EVENTS, at=AT).history(7).svg
+    shown = re.findall(
+        r'<text x="([\d.]+)"[^>]*?( text-anchor="end")? class="(?:small )?number">([^<]+)<', svg
+    )
+    assert len(shown) > 4
+    for x, ends, text in shown:
+        if ends:
+            assert float(x) >= extent(text, 11)
+    (end,) = re.findall(r'<text x="([\d.]+)" y="[\d.]+" class="number">([^<]+)<', svg)
+    assert float(end[0]) + extent(end[1], 12) <= 720
+
+
+def test_every_phase_of_a_history_is_named():
+    """A phase whose name has no room on the band is explained below it, and only such a phase."""
+    times = np.array(["2025-11-01", "2026-01-30"], "datetime64[us]")
+    log = {"contact": [1, 1], "type": ["visit", "order"], "time": times}
+    svg = MODEL.score(log, at=AT).history(1).svg
+    names = re.findall(r'<text [^>]*class="small">([^<]+)<', svg)
+    assert names == ["web", "shop", "service", "nurture", "retention"]
+    assert (
+        float(drawn(svg, "svg")[0]["height"]) > float(drawn(SCORES.history(7).svg, "svg")[0]["height"]) - 40
+    )
+
+
 def test_a_history_of_nothing_and_of_much():
     """A contact of the contacts table alone, thirty channels and nine phases are drawn all the same."""
     people = {"contact": [7, 8_888]}
@@ -182,16 +211,6 @@ def test_axes_have_few_round_numbers(low, span, most):
     assert all(low - 1e-6 * span <= each <= low + span * (1 + 1e-6) for each in found)
 
 
-@given(st.lists(st.floats(0, 300), min_size=1, max_size=12).map(sorted))
-def test_labels_stand_apart(wanted):
-    """However near their places, labels keep their distance, their order and the frame."""
-    stood = apart(wanted, 20, 0, 300)
-    assert all(after - before >= 20 - 1e-9 for before, after in pairwise(stood))
-    assert stood[0] >= -1e-9 and stood[-1] <= 300 + 1e-9
-    if all(after - before >= 20 for before, after in pairwise(wanted)):
-        assert stood == wanted
-
-
 @given(st.lists(hostile(), max_size=12), st.integers(200, 700))
 def test_legends_stay_within_their_width(names, width):
     """Every entry begins within the picture, and one that would leave it begins a line."""
@@ -210,10 +229,12 @@ def test_ribbons_fill_their_phases(rows):
     """The ribbons of a phase are as high as it is, on both sides, beside each other, and all of one scale."""
     counts = np.array(rows)
     layout = laid_out(counts, 250)
+    assert max((each.y + each.height for each in layout.left + layout.right), default=0) <= layout.height
     for nodes, side, place in ((layout.left, "before", "left"), (layout.right, "after", "right")):
         assert sum(node.count for node in nodes) == counts.sum()
         for above, below in pairwise(nodes):
-            assert below.y > above.y + above.height
+            assert below.y >= above.y + above.height + 14 - 1e-6
+            assert below.y + below.height / 2 >= above.y + above.height / 2 + 34 - 1e-6
         for node in nodes:
             own = sorted(
                 (getattr(each, place), each.height)
@@ -259,14 +280,20 @@ def test_a_flow_draws_what_it_counts():
 
 def test_small_phases_have_room_for_their_labels():
     """However few are in the phases, the two lines of a label never meet those of the next."""
-    counts = np.diag([1, 1, 1, 5000, 1, 1, 1, 1])
+    counts = np.diag([1, 1, 1, 5000, 0, 1, 1, 1])
     when = datetime(2026, 1, 1), datetime(2026, 1, 31)
     names = [f"phase {number}" for number in range(7)]
     flow = Flow(model=MODEL, since=when[0], at=when[1], names=names, counts=counts, look=Look(Words()))
-    for side in ("start", "end"):
-        labels = [float(each["y"]) for each in drawn(flow.svg, "text") if each["text-anchor"] == side][:-1]
-        assert len(labels) == 16
+    bars = [float(each["y"]) + float(each["height"]) / 2 for each in drawn(flow.svg, "rect")]
+    edges = [each.get("stroke") == each["fill"] for each in drawn(flow.svg, "rect")]
+    assert edges == [True, True, True, False, True, True, True] * 2
+    for place, side in enumerate(("end", "start")):
+        labels = [float(each["y"]) for each in drawn(flow.svg, "text") if each["text-anchor"] == side]
+        labels = [y for y in labels if y > 11]
+        assert len(labels) == 14
         assert all(after - before >= 13 for before, after in pairwise(labels))
+        own = bars[7 * place : 7 * place + 7]
+        assert [label + 2 for label in labels[::2]] == pytest.approx(own, abs=0.01)
 
 
 def test_flows_backwards_are_refused():
@@ -308,9 +335,14 @@ def test_bars_are_as_long_as_they_are_many():
     for one, other in pairwise(bars):
         end = float(one["x"]) + float(one["width"])
         assert float(other["x"]) == pytest.approx(end if one["y"] == other["y"] else 0, abs=2e-3)
-    unit = 320 / max(bar.count for bar in found.phases)
+    unit = 320 / found.contacts
     counts = [count for bar in found.phases for count in bar.levels if count]
     assert pieces == pytest.approx([unit * count for count in counts], abs=1e-3)
+    levels = [float(each["width"]) for each in drawn(found.by_level(), "rect", "bar")]
+    assert levels == pytest.approx([unit * count for count in found.levels.values() if count], abs=1e-3)
+    assert sum(levels) == pytest.approx(320, abs=0.01) == sum(pieces)
+    for panel in (svg, found.by_level()):
+        assert f">A whole bar is all {found.contacts} contacts.</text>" in panel
     shown = re.findall(r'class="small number">(\d+) · ', svg)
     assert [int(each) for each in shown] == [bar.count for bar in found.phases]
 

@@ -403,10 +403,26 @@ def test_unwritable_paths_are_told_before_anything_is_done(tmp_path, monkeypatch
 
 def test_what_is_no_file_is_not_replaced(tmp_path):
     """A pipe, as a device, stays what it is: whoever names one learns it."""
-    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.html")
     with pytest.raises(FileExistsError, match=r"Not a regular file: .*pipe"):
-        SCORES.report(tmp_path / "pipe")
-    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 1
+        SCORES.report(tmp_path / "pipe.html")
+    assert (tmp_path / "pipe.html").is_fifo() and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "report", "report.html.gz", ".html"])
+def test_a_report_is_an_html_file(tmp_path, monkeypatch, name):
+    """Any other ending is refused before anything is computed: no browser would show the file as a page."""
+    monkeypatch.setattr("engagekit.show.report.report", lambda *_, **__: pytest.fail("computed"))
+    with pytest.raises(StateError, match=rf"{name}: expected an ending of \.html or \.htm"):
+        SCORES.report(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_endings_of_pages(tmp_path):
+    """Both endings of a page will do, in any case."""
+    for name in ("report.htm", "REPORT.HTML"):
+        SCORES.report(tmp_path / name, top=0)
+        assert (tmp_path / name).read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_a_report_that_fails_leaves_the_old_one(tmp_path):
@@ -482,6 +498,7 @@ def test_the_command_reads_again_what_memory_did_not_keep(shop, monkeypatch):
         (["-o", "nowhere/report.html"], 1, "there is no folder nowhere"),
         (["-o", "events.csv"], 1, "is also an input"),
         (["-o", "."], 1, "it is a folder"),
+        (["-o", "report.pdf"], 1, "report.pdf: expected an ending of .html or .htm"),
         (["-o", "report.html", "--since", "2026-05-01"], 1, "before that of the scores"),
         (["-o", "report.html", "--since", "now"], 2, "how long before"),
         (["-o", "report.html", "--since", "a month"], 2, "expected an instant"),

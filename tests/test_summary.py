@@ -379,8 +379,8 @@ class Tags(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag; none has attributes but a style and the scope of a header."""
-        assert {name for name, _ in attrs} <= {"style", "scope"}
+        """Note a tag; none has attributes but a class and the scope of a head."""
+        assert {name for name, _ in attrs} <= {"class", "scope"}
         self.open.append(tag)
         self.seen.add(tag)
 
@@ -401,28 +401,29 @@ def test_html_says_the_same_and_is_escaped() -> None:
     page = scores._repr_html_()
     tags = Tags(page)
     assert tags.open == []
-    assert tags.seen == {"div", "p", "table", "caption", "tr", "th", "td"}
+    assert tags.seen == {"div", "style", "p", "table", "caption", "thead", "tbody", "tr", "th", "td"}
     assert "bob & co" in tags.text and "<script>alert(1)</scr..." in tags.text
-    cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", page)
+    cells = re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", page)
     text = [re.split(" {2,}", row.strip()) for row in told(scores).splitlines() if "  " in row]
     shown = [unescape(cell).replace("\u2007", " ").strip() for cell in cells]
     assert [cell for cell in shown if cell] == [cell for row in text for cell in row if cell]
 
 
 def test_html_is_set_as_a_table_should_be() -> None:
-    """Headers are bold, numbers stand to the right, nothing wraps, each table has a caption."""
+    """Heads are heads, numbers stand to the right, each table has a caption."""
     page = scored(("ann", "visit", 0))._repr_html_()
     assert re.findall(r"<caption[^>]*>(.*?)</caption>", page) == [
         "Contacts by phase and level",
         "The strongest",
     ]
-    cells = re.findall(r'<(t[hd])[^>]* style="([^"]*)">(.*?)</t[hd]>', page)
+    cells = re.findall(r"<(t[hd])( scope=\"col\")?( class=\"right\")?>(.*?)</t[hd]>", page)
     assert len(cells) == page.count("</td>") + page.count("</th>")
-    for tag, style, text in cells:
-        assert "white-space:nowrap" in style
-        assert ("font-weight:bold" in style) == (tag == "th")
+    heads = "".join(re.findall("<thead>(.*?)</thead>", page))
+    assert heads.count("<th ") == page.count("<th ") == page.count("</th>")
+    for tag, scope, right, text in cells:
+        assert bool(scope) == (tag == "th")
         number = re.fullmatch(r"[\d,]+|-|[+-]\d\.\d\d|none|low|medium|high|momentum", text)
-        assert ("text-align:right" in style) == bool(number or (tag == "th" and text == "all"))
+        assert bool(right) == bool(number or (tag == "th" and text == "all"))
     assert ">\u200712 low<" in page
 
 
@@ -430,4 +431,4 @@ def test_scores_show_the_summary() -> None:
     """The repr of scores is the summary, and notebooks get the HTML."""
     scores = scored(("ann", "visit", 0))
     assert repr(scores) == told(scores)
-    assert scores._repr_html_().startswith("<div><p>1 contact at 2026-01-31 00:00 UTC")
+    assert scores._repr_html_().partition("</style>")[2].startswith("<p>1 contact at 2026-01-31 00:00 UTC")

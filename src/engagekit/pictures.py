@@ -40,7 +40,7 @@ class Pictures(ABC):
     def _look(self, language: str, labels: Mapping[str, str] | None, theme: str | None) -> Look:
         from engagekit.show.look import Look
 
-        return Look.of(language, labels, theme)
+        return Look.of(self.model, language, labels, theme)
 
     @classmethod
     def _before(cls, since: Any) -> Any:
@@ -82,7 +82,7 @@ class Pictures(ABC):
             If there is no such contact (the nearest ids are named), it is of another kind than the key, or
             has several instants.
         EngagekitError
-            If language, labels or theme are none.
+            If language, labels or theme are none, or a label is of what the model does not have.
 
         Examples
         --------
@@ -236,7 +236,7 @@ class Pictures(ABC):
         Parameters
         ----------
         path
-            Where to. An existing file is replaced as a whole.
+            Where to: a name that ends in ``.html`` or ``.htm``. An existing file is replaced as a whole.
         since
             What it is compared with: how long before these scores, an instant, or earlier scores. None: 30
             days before, where the scores still have their events, else nothing.
@@ -250,7 +250,7 @@ class Pictures(ABC):
         OSError
             If the file cannot be written; before anything is computed.
         StateError, EventsError
-            As `flow`; if the scores have rows at instants of their own.
+            As `flow`; if the name ends otherwise, or the scores have rows at instants of their own.
 
         Examples
         --------

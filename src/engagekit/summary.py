@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 import numpy as np
 
-from engagekit.tables import aligned, figure, html_table, paragraph
+from engagekit.tables import aligned, figure, html_table, page, paragraph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +81,7 @@ def summary_html(
     notes: Sequence[str] = (),
     top: int = 10,
 ) -> str:
-    """Describe scores as `summary` does, in HTML: escaped, without scripts, with styles only in its tags."""
+    """Describe scores as `summary` does, in HTML: escaped, without scripts, in one element with its style."""
     parts = [paragraph(_title(columns, model, at, stats)), *map(paragraph, _noted(notes))]
     if len(columns["score"]):
         parts.append(html_table(_counts(columns, model), "Contacts by phase and level", right=range(2, 7)))
@@ -92,7 +92,7 @@ def summary_html(
         people = _strongest(columns, key=key, at=at, top=top)
         table = html_table(_told(people, key), "The strongest", right=_paces(people)) if people else ""
         parts.append(table or paragraph(NOBODY))
-    return f"<div>{''.join(parts)}</div>"
+    return page(*parts)
 
 
 def _title(columns: Columns, model: Model, at: datetime | None, stats: Stats) -> str:

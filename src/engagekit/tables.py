@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
+from typing import Final
 
 import numpy as np
 
@@ -45,33 +46,55 @@ def aligned(rows: Sequence[Sequence[str]], right: range = range(0)) -> str:
     )
 
 
+_CSS: Final = (
+    ".ek.ek{max-width:100%;overflow-x:auto;font-size:13.5px;line-height:1.45;background:var(--paper);"
+    "padding:2px 12px}"
+    ".ek.ek p{margin:.5em 0}"
+    ".ek.ek table{border-collapse:collapse;border:0;margin:1em 0;color:inherit;font-size:13px;"
+    "font-variant-numeric:tabular-nums}"
+    ".ek.ek caption{caption-side:top;text-align:left;font-weight:600;font-size:13.5px;padding:0 0 2px;"
+    "color:inherit;white-space:nowrap}"
+    ".ek.ek tr:nth-child(n){background:none}"
+    ".ek.ek th,.ek.ek td{text-align:left;vertical-align:baseline;white-space:nowrap;border:0;"
+    "padding:4px 20px 4px 0}"
+    ".ek.ek th{font-weight:400;font-size:12px;color:var(--quiet)}"
+    ".ek.ek td{border-top:1px solid var(--line)}"
+    ".ek.ek :is(th,td).right{text-align:right}"
+)
+
+
+def page(*parts: str) -> str:
+    """Put paragraphs and tables into one element, with the colours and fonts of all that is shown."""
+    from engagekit.show.theme import scoped
+
+    scope, css = scoped(_CSS)
+    return f'<div class="{scope}"><style>{css}</style>{"".join(parts)}</div>'
+
+
 def paragraph(text: str) -> str:
     """Set text as a paragraph of HTML."""
     return f"<p>{escape(text)}</p>"
 
 
 def html_table(rows: Sequence[Sequence[str]], caption: str, right: range) -> str:
-    """Set rows, the first of them the heads, as a table of HTML; figures in the columns `right`."""
+    """Set rows, the first of them the heads, as a table of a `page`; figures in the columns `right`."""
+    heads, *others = (_html_row(row, not number, right) for number, row in enumerate(rows))
     return (
-        '<table style="border-collapse:collapse;margin:1em 0;font-variant-numeric:tabular-nums">'
-        '<caption style="caption-side:top;text-align:left;padding:0.3em 0.6em;font-weight:bold">'
-        f"{escape(caption)}</caption>{''.join(_html_rows(rows, right))}</table>"
+        f"<table><caption>{escape(caption)}</caption><thead>{heads}</thead>"
+        f"<tbody>{''.join(others)}</tbody></table>"
     )
 
 
-def _html_rows(rows: Sequence[Sequence[str]], right: range) -> Iterator[str]:
-    for number, row in enumerate(rows):
-        cells = (_html_cell(cell, not number, column in right) for column, cell in enumerate(row))
-        yield f"<tr>{''.join(cells)}</tr>"
+def _html_row(row: Sequence[str], heads: bool, right: range) -> str:
+    cells = (_html_cell(cell, heads, column in right) for column, cell in enumerate(row))
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _html_cell(text: str, heads: bool, to_the_right: bool) -> str:
-    style = f"text-align:{'right' if to_the_right else 'left'};white-space:nowrap;padding:0.2em 0.6em"
-    tag, scope = ("th", ' scope="col"') if heads else ("td", "")
-    if heads:
-        style += ";font-weight:bold;border-bottom:1px solid"
+    tag, scope = ("th", ' scope="col"') if heads and text else ("td", "")
+    side = ' class="right"' if to_the_right else ""
     # Figure spaces are as wide as digits, so that what is set right among them stays so.
     shown = escape(text.rstrip()).replace("  ", "\u2007\u2007")
     if shown.startswith(" "):
         shown = "\u2007" + shown[1:]
-    return f'<{tag}{scope} style="{style}">{shown}</{tag}>'
+    return f"<{tag}{scope}{side}>{shown}</{tag}>"

@@ -68,6 +68,18 @@ def test_the_pages_style_stays_outside(seen: Seen) -> None:
     assert page.evaluate("() => getComputedStyle(document.getElementById('own')).fontSize") == "40px"
 
 
+def test_a_page_of_old_is_no_harm(seen: Seen) -> None:
+    """On a page without a doctype, where tables inherit no colour, those of the card are in its ink still."""
+    page = seen.page("")
+    page.set_content(f"{lead_scores().card('ann', theme='dark').html}{lead_scores()._repr_html_()}")
+    assert page.evaluate("document.compatMode") == "BackCompat"
+    colours = "cells => [...new Set(cells.map(each => getComputedStyle(each).color))]"
+    cells = page.locator("article :is(td:not(.dim), caption)")
+    assert cells.evaluate_all(colours) == ["rgb(232, 235, 239)"]
+    cells = page.locator("body > div > table :is(td, caption)")
+    assert cells.evaluate_all(colours) == ["rgb(27, 31, 36)"]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_hostile_names_break_nothing(seen: Seen, seed: int) -> None:
     """Cards full of hostile names ask for nothing, run nothing, and keep their layout."""

@@ -4,6 +4,7 @@ import base64
 from math import hypot
 from typing import Any
 
+import numpy as np
 import pytest
 from browsing import Seen
 from test_show_gauge import INDEX, NINE
@@ -49,6 +50,24 @@ LETTERS = """() => [...document.querySelectorAll('svg')].map(svg => {
 })"""
 
 
+PARTS = """() => [...document.querySelectorAll('svg')].map(svg => {
+  // the outline of the needle, as if it pointed up, and boxes of number, level and arrow; in units of 240
+  const seen = name => [...svg.querySelectorAll(name)].filter(each => each.getBoundingClientRect().width);
+  const along = path => [...Array(41).keys()].map(n => path.getPointAtLength(path.getTotalLength() * n / 40));
+  const home = svg.getScreenCTM().inverse();
+  const words = seen('.word:not(.phase, .half)').map(text => {
+    const box = text.getBBox(), size = parseFloat(getComputedStyle(text).fontSize);
+    const y = parseFloat(text.getAttribute('y')), below = /^\\d+$/.test(text.textContent) ? 0 : .22 * size;
+    return [box.x, y - .74 * size, box.x + box.width, y + below, 0];
+  });
+  const arrows = seen('.arrow').flatMap(arrow => along(arrow).map(point => {
+    const matrix = home.multiply(arrow.getScreenCTM()), at = point.matrixTransform(matrix);
+    return [at.x, at.y, at.x, at.y, 1.1 * Math.hypot(matrix.a, matrix.b)];
+  }));
+  return {needle: along(seen('.needle')[0]).map(at => [at.x, at.y]), others: [...words, ...arrows]};
+})"""
+
+
 def drawn(model: ek.Model = INDEX, words: Words | None = None, **reading: Any) -> str:
     """Draw a meter alone."""
     given = {"half": "prospect", "phase": "sales", "engagement": 72.4, "level": "high", "momentum": 0.3}
@@ -76,6 +95,28 @@ def test_the_needle_as_it_is_drawn(seen: Seen, size: int) -> None:
     )
     assert [each["turn"] for each in angles] == pytest.approx([angle for *_, angle in EDGES], abs=0.02)
     assert all(0.35 < each["reach"] < 0.4 for each in angles)
+
+
+@pytest.mark.parametrize("size", [80, 240, 800])
+@pytest.mark.parametrize("font", ["Inter", "DejaVu Sans"])
+def test_the_needle_keeps_off_what_is_written(seen: Seen, font: str, size: int) -> None:
+    """Wherever it points, straight down among it, the needle is clear of number, level and arrow."""
+    drawings = [
+        drawn(words=Words("de"), engagement=engagement, momentum=momentum, level=level)
+        for engagement, level in ((0.0, "none"), (48.9, "medium"), (88.0, "high"), (100.0, "high"))
+        for momentum in (-1.0, -0.4, 0.0, 1.0)
+    ]
+    page = seen.page("".join(within(svg.replace("Inter,", f"{font},"), size) for svg in drawings))
+    turns = np.radians(np.arange(360))
+    round_about = np.array([[np.cos(turns), -np.sin(turns)], [np.sin(turns), np.cos(turns)]])
+    for found in page.evaluate(PARTS):
+        around = np.einsum("xyt,py->xtp", round_about, np.array(found["needle"]) - 120) + 120
+        left, top, right, bottom, thick = np.array(found["others"]).T
+        x, y = (each[..., None] for each in around)
+        gaps = np.hypot(
+            np.maximum(0, np.maximum(left - x, x - right)), np.maximum(0, np.maximum(top - y, y - bottom))
+        )
+        assert (gaps - thick).min() > 4
 
 
 def letters(seen: Seen, drawings: list[str], size: int) -> list[list[dict[str, Any]]]:

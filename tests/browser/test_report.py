@@ -1,6 +1,8 @@
 """The report as a browser shows it: it sorts and filters, asks for nothing, and fits a phone and paper."""
 
+import base64
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from playwright.sync_api import Page
 from test_show_report import AT, DAY, EMPTY, EVENTS, MODEL, SCORES
 
 import engagekit as ek
+from engagekit.show.flow import CSS, Flow
+from engagekit.show.picture import alone
+from engagekit.show.words import Words
 
 WIDTHS = [390, 800, 1200]
 LEFT = """() => {
@@ -161,6 +166,44 @@ def test_the_table_filters(seen: Seen, reports: dict[str, Path]) -> None:
     assert column(page, "contact") == every
 
 
+EDGE = """place => {
+  // the middle one of the colours that stand one below the other, so far from the left
+  const image = document.images[0], canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const drawn = canvas.getContext('2d');
+  drawn.drawImage(image, 0, 0);
+  const data = drawn.getImageData(image.naturalWidth - place, 0, 1, image.naturalHeight).data;
+  const sum = y => data[4 * y] + data[4 * y + 1] + data[4 * y + 2];
+  const rows = [...Array(image.naturalHeight).keys()].map(sum);
+  return rows.sort((a, b) => a - b)[rows.length >> 1] / 3;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "goes_on"), [(375, True), (800, True), (1200, False)])
+def test_a_table_that_goes_on_says_so(
+    seen: Seen, reports: dict[str, Path], width: int, goes_on: bool, scheme: str
+) -> None:
+    """Where columns lie beyond the edge it is in shadow until they are reached; names stay in sight."""
+    page = seen.file(reports["plain"], width=width, scheme=scheme)
+    frame, name = page.locator(".scroll"), page.locator("#all tbody th").nth(3)
+
+    def edge(place: int) -> float:
+        address = base64.b64encode(frame.screenshot()).decode()
+        shown = seen.page(f'<img alt="" src="data:image/png;base64,{address}">', width=width)
+        shown.wait_for_function("document.images[0].complete")
+        found: float = shown.evaluate(EDGE, place)
+        return found
+
+    paper = 255 if scheme == "light" else (0x14 + 0x17 + 0x1C) / 3
+    first = name.bounding_box()
+    assert (abs(edge(2) - paper) > 12) == goes_on
+    frame.evaluate("each => each.scrollTo(9999, 9)")
+    assert edge(2) == pytest.approx(paper) and edge(8) == pytest.approx(paper)
+    last = name.bounding_box()
+    assert first is not None and last is not None and first["x"] == last["x"]
+
+
 def test_the_keyboard_suffices(seen: Seen, reports: dict[str, Path]) -> None:
     """Heads are buttons that the keyboard reaches and presses, and the table's frame scrolls by it."""
     page = seen.file(reports["plain"], width=800)
@@ -203,6 +246,49 @@ def test_paper_is_white_and_has_everything(seen: Seen, reports: dict[str, Path],
     frame = page.locator(".scroll").evaluate("each => [each.scrollHeight, each.clientHeight]")
     assert frame[0] == frame[1]
     assert page.pdf(path=tmp_path / "report.pdf", format="A4")[:5] == b"%PDF-"
+
+
+UNEVEN = {
+    3: ([9, 0, 20_000], [(0, 2)]),
+    5: ([1, 2, 9_000, 1, 3], [(0, 2), (4, 1)]),
+    9: ([1, 1, 30_000, 1, 1, 0, 2, 700, 1], [(0, 8), (7, 2), (3, 4)]),
+}
+
+
+@pytest.mark.parametrize("width", [280, 330, 680])
+@pytest.mark.parametrize("phases", UNEVEN)
+def test_small_phases_are_seen(seen: Seen, phases: int, width: int) -> None:
+    """However uneven phases are, each label stands free beside its bar, and each bar can be seen."""
+    stayed, moves = UNEVEN[phases]
+    counts = np.diag([*stayed, 0])
+    for before, after in moves:
+        counts[before, after] += 1
+    flow = Flow(
+        model=MODEL,
+        since=datetime(2026, 1, 1),
+        at=datetime(2026, 1, 31),
+        names=[f"phase number {number}" for number in range(phases)],
+        counts=counts,
+        words=Words(),
+    )
+    page = seen.page(alone(flow.drawn(width), CSS, None), width=width + 20)
+    assert page.evaluate(OVER) == []
+    found = page.evaluate("""() => {
+      const boxes = tag => [...document.querySelectorAll(tag)].map(each => each.getBoundingClientRect());
+      const texts = boxes('.flow text').map(box => [box.left, box.right, box.top]);
+      const bars = [...document.querySelectorAll('.flow rect')].map(each => {
+        const box = each.getBoundingClientRect(), edge = getComputedStyle(each).stroke === 'none' ? 0 : 1;
+        return [box.left, box.top + box.height / 2, each.getBBox().height + edge];
+      });
+      return {texts, bars, wide: document.querySelector('svg').getBoundingClientRect().width};
+    }""")
+    sides = int(np.count_nonzero(counts.sum(axis=0))) + int(np.count_nonzero(counts.sum(axis=1)))
+    assert len(found["bars"]) == sides and len(found["texts"]) == 2 * sides + 2
+    assert min(high for *_, high in found["bars"]) >= 1
+    assert all(left >= 0 and right <= found["wide"] for left, right, _ in found["texts"])
+    middles = sorted(middle for _, middle, _ in found["bars"])
+    names = sorted(top + 14 for *_, top in found["texts"][:-2:2])
+    assert names == pytest.approx(middles, abs=4)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -63,9 +63,11 @@ def check_output(options: argparse.Namespace) -> None:
 
 
 def check_page(options: argparse.Namespace) -> None:
-    """Refuse the same of a page, whose name may end as it likes."""
-    datafiles.check_place(Path(options.output))
+    """Refuse the same of a page, whose name ends as that of a page."""
+    target = Path(options.output)
+    datafiles.check_place(target)
     _refuse_input(options)
+    datafiles.check_page(target)
 
 
 def _refuse_input(options: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
     report.set_defaults(run=_report)
     given.add_files(report)
     add = report.add_argument
-    add("-o", "--output", required=True, metavar="OUT", help="where to write the report, such as report.html")
+    add("-o", "--output", required=True, metavar="OUT", help="where to write the report: an .html file")
     ago = "what to compare with: an instant, or how long before, as in 90d (default: 30d)"
     add("--since", type=_since, default=SINCE, metavar="WHEN", help=ago)
     top = "how many of the strongest the table has (default 250)"

@@ -10,7 +10,7 @@ import numpy as np
 
 from engagekit.frames import Out, build
 from engagekit.summary import UNNAMED, moment, printable
-from engagekit.tables import aligned, html_table, paragraph, tenths
+from engagekit.tables import aligned, html_table, page, paragraph, tenths
 
 if TYPE_CHECKING:
     from engagekit.model import Model
@@ -119,7 +119,7 @@ class Comparison:
             parts.append(html_table(heads, caption, right=right))
         if len(self) > MOST_SHOWN:
             parts.append(paragraph(f"and {len(self) - MOST_SHOWN:,} more"))
-        return f"<div>{''.join(parts)}</div>"
+        return page(*parts)
 
     def _title(self) -> str:
         one, other = self._models

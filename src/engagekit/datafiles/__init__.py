@@ -6,9 +6,10 @@ is imported only when a file is touched.
 
 from engagekit.datafiles.paths import expand
 from engagekit.datafiles.reading import is_untyped, read_events, read_table, row_count
-from engagekit.datafiles.saved import check_place, check_target, read_saved, replacing, write
+from engagekit.datafiles.saved import check_page, check_place, check_target, read_saved, replacing, write
 
 __all__ = [
+    "check_page",
     "check_place",
     "check_target",
     "expand",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION = 1
+PAGES = (".html", ".htm")
 _KEY = b"engagekit"
 _SUM = b"engagekit.sha256"
 _NOTE_SUM = "note_sha256"
@@ -98,6 +99,12 @@ def check_place(path: Path) -> None:
             raise StateError(f"{path}: cannot be written, it is a folder")
     except OSError as error:  # such as a name that is too long
         raise StateError(f"{path}: cannot be written ({first_line(error)})") from error
+
+
+def check_page(path: Path) -> None:
+    """Raise a StateError where the name of a page would tell a browser that it is something else."""
+    if path.suffix.lower() not in PAGES:
+        raise StateError(f"{path}: expected an ending of .html or .htm; a report is a page for a browser")
 
 
 def companion(path: Path) -> Path:

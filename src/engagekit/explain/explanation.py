@@ -11,7 +11,7 @@ from attrs import evolve
 
 from engagekit.frames import KeyType, Out, build
 from engagekit.summary import moment, printable
-from engagekit.tables import aligned, html_table, paragraph, tenths
+from engagekit.tables import aligned, html_table, page, paragraph, tenths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,7 +122,7 @@ class Explanation:
         if len(self):
             by = "By event" if "time" in self._columns else "By rule"
             parts.append(html_table(self._told(), by, right=self._figures()))
-        return f"<div>{''.join([*parts, *map(paragraph, self._rest())])}</div>"
+        return page(*parts, *map(paragraph, self._rest()))
 
     def _title(self) -> str:
         who = f"{printable(self._key)} {printable(str(self.contact))} at {moment(self.at)}"

@@ -27,7 +27,7 @@ from engagekit.model.durations import duration_text, parse_duration
 from engagekit.model.wording import shown
 from engagekit.plan import LEVELS, lower, microseconds
 from engagekit.summary import printable
-from engagekit.tables import html_table, paragraph
+from engagekit.tables import html_table, page, paragraph
 
 if TYPE_CHECKING:
     from engagekit.live.score import Score
@@ -221,7 +221,7 @@ class Live(_core.LiveState):
         from engagekit.show.card import Subject, card
         from engagekit.show.look import Look
 
-        look = Look.of(language, labels, theme)
+        look = Look.of(self.model, language, labels, theme)
         with self._lock:
             score = self.score(contact, at)
             row = score.to_dict()
@@ -621,7 +621,7 @@ class Live(_core.LiveState):
         rows = [["", "count"], *([name.replace("_", " "), f"{count:,}"] for name, count in told.items())]
         named = paragraph(f"{self!r} of the model {printable(self.model.name)}")
         at = "" if self.position is None else paragraph(f"Read as far as {printable(str(self.position))}")
-        return f"<div>{named}{at}{html_table(rows, 'What has been taken in', right=range(1, 2))}</div>"
+        return page(named, at, html_table(rows, "What has been taken in", right=range(1, 2)))
 
     def __bool__(self) -> bool:
         return True

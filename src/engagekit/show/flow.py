@@ -12,7 +12,6 @@ from attrs import define
 from engagekit.show.letters import extent, fitted
 from engagekit.show.markup import Markup, clean, element, number
 from engagekit.show.picture import NOBODY, Picture, colours_of, picture
-from engagekit.show.stacking import apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,15 +22,19 @@ if TYPE_CHECKING:
 CSS: Final = (
     ".ek .flow text{font-size:12px;fill:var(--ink)}"
     ".ek .flow .small{font-size:11px;fill:var(--quiet)}"
-    ".ek .flow .stays{fill:var(--track)}"
-    ".ek .flow .moves{fill-opacity:.5;stroke-opacity:.5;stroke-width:.5}"
+    ".ek .flow .stays{fill:var(--track);stroke:var(--line);stroke-width:.5}"
+    ".ek .flow .moves{fill-opacity:.5;stroke-opacity:.6;stroke-width:.7}"
     ".ek .flow .moves:hover{fill-opacity:.8}"
 )
-_BETWEEN: Final = 22
-"""From one phase to the next."""
-_LABEL: Final = 31
-"""The height of a label of two lines."""
+_BETWEEN: Final = 14
+"""From one phase to the next, at least."""
+_LABEL: Final = 34
+"""The height of a label of two lines, and what keeps it from the next."""
+_BARS: Final = 130
+"""What is left at least for the bars where there are many labels."""
 _THICK: Final = 8
+_FLAT: Final = 1.5
+"""A bar that is lower gets an edge, or nobody would see it."""
 
 
 @define(kw_only=True, frozen=True)
@@ -69,14 +72,13 @@ class Layout:
 def laid_out(counts: NDArray[np.int64], height: float) -> Layout:
     """Lay out a matrix of counts, before by after: heights are counts, and every ribbon has its own place.
 
-    Phases that nobody is in take no place. What leaves a phase is ordered as the phases are on the other
-    side, so that ribbons of neighbours do not cross needlessly.
+    Phases that nobody is in take no place; any other has at least that of its label. What leaves a phase
+    is ordered as the phases are on the other side, so that ribbons of neighbours do not cross needlessly.
     """
     sides = [counts.sum(axis=1), counts.sum(axis=0)]
     shown = max(1, *(int(np.count_nonzero(side)) for side in sides))
-    whole = int(counts.sum())
-    height = max(height, shown * _LABEL)
-    unit = (height - _BETWEEN * (shown - 1)) / whole if whole else 0.0
+    height = max(height, shown * _LABEL + _BARS)
+    unit = min(_unit(side, height) for side in sides) if counts.any() else 0.0
     nodes = [_column(side, unit, height) for side in sides]
     starts = [{node.place: node.y for node in column} for column in nodes]
     ribbons = []
@@ -101,14 +103,28 @@ def laid_out(counts: NDArray[np.int64], height: float) -> Layout:
     return Layout(left=nodes[0], right=nodes[1], ribbons=ribbons, height=height)
 
 
+def _unit(totals: NDArray[np.int64], height: float) -> float:
+    """Return how high a contact is at most, so that bars and labels of a side fit into the height."""
+    small = totals == 0
+    while True:
+        # what is less high than its label has the place of that
+        left = height - _LABEL * np.count_nonzero(small & (totals > 0)) - _BETWEEN * np.count_nonzero(~small)
+        unit = float(left / totals[~small].sum())
+        lower = ~small & (totals * unit + _BETWEEN < _LABEL)
+        if not lower.any():
+            return unit
+        small |= lower
+
+
 def _column(totals: NDArray[np.int64], unit: float, height: float) -> list[Node]:
-    places = np.flatnonzero(totals)
-    used = float(totals.sum()) * unit + _BETWEEN * (len(places) - 1)
-    y, nodes = (height - used) / 2, []
-    for place in places.tolist():
+    """Set the bars of a side one below the other, each in the middle of the place that its label needs."""
+    places = np.flatnonzero(totals).tolist()
+    rooms = [max(int(totals[place]) * unit + _BETWEEN, _LABEL) for place in places]
+    y, nodes = (height - sum(rooms)) / 2, []
+    for place, room in zip(places, rooms, strict=True):
         count = int(totals[place])
-        nodes.append(Node(place=place, y=y, height=count * unit, count=count))
-        y += count * unit + _BETWEEN
+        nodes.append(Node(place=place, y=y + (room - count * unit) / 2, height=count * unit, count=count))
+        y += room
     return nodes
 
 
@@ -197,7 +213,7 @@ class Flow(Picture):
         shapes = [self._ribbon(ribbon, left + _THICK, right, top) for ribbon in self._drawing_order(layout)]
         for nodes, x, room in ((layout.left, left, one), (layout.right, right, other)):
             shapes += [self._node(node, x, top) for node in nodes]
-            shapes += self._labels(nodes, x, top, room, layout.height, ends=x == left)
+            shapes += self._labels(nodes, x, top, room, ends=x == left)
         for x, when, anchor in ((left + _THICK, self.since, "end"), (right, self.at, "start")):
             head = {"x": x, "y": 11, "class": "small", "text-anchor": anchor}
             shapes.append(element("text", head, self._words.date(when)))
@@ -223,26 +239,25 @@ class Flow(Picture):
 
     def _node(self, node: Node, x: float, top: float) -> Markup:
         box = {"x": x, "y": f"{node.y + top:.3f}", "width": _THICK, "height": f"{node.height:.3f}"}
-        return element("rect", {**box, "fill": self._colour(node.place)})
+        colour = self._colour(node.place)
+        return element("rect", {**box, "fill": colour, "stroke": colour if node.height < _FLAT else None})
 
     def _room(self, nodes: Sequence[Node], most: float) -> float:
         """Tell how much room the labels of one side take."""
         return min(most, max([84.0, *(extent(self._phase(node.place), 12) for node in nodes)]))
 
     def _labels(
-        self, nodes: Sequence[Node], x: float, top: float, room: float, height: float, *, ends: bool
+        self, nodes: Sequence[Node], x: float, top: float, room: float, *, ends: bool
     ) -> list[Markup]:
-        wanted = [node.y + node.height / 2 for node in nodes]
-        stood = apart(wanted, _LABEL, _LABEL / 2, height - _LABEL / 2)
         x = x - 8 if ends else x + _THICK + 8
         anchor = "end" if ends else "start"
         made = []
-        for node, y in zip(nodes, stood, strict=True):
-            own = self._phase(node.place)
-            first = {"x": x, "y": top + y - 2, "text-anchor": anchor}
+        for node in nodes:
+            own, y = self._phase(node.place), top + node.y + node.height / 2
+            first = {"x": x, "y": y - 2, "text-anchor": anchor}
             made.append(element("text", first, fitted(own, 12, room)))
             share = self._words.percent(node.count / self.contacts)
-            below = {"x": x, "y": top + y + 12, "text-anchor": anchor, "class": "small"}
+            below = {"x": x, "y": y + 12, "text-anchor": anchor, "class": "small"}
             made.append(element("text", below, f"{self._words.whole(node.count)} · {share}"))
         return made
 

@@ -143,20 +143,22 @@ class Gauge:
         )
 
     def _middle(self, *, named: bool) -> Markup:
-        """Write the number, level and arrow; the phase instead where its sector has no room for that."""
+        """Write the number, level and arrow; the phase instead where its sector has no room for that.
+
+        All of it stays where no needle reaches, wherever that points.
+        """
         words = self.words
         known = self.phase is not None
         value = escaped(words.whole(int(self.engagement)) if known else "\N{EN DASH}")
+        large, small = (42, 46) if len(value) > 2 else (52, 57)
         level = words[f"level.{self.level}"] if known else words["gauge.nothing"]
-        below, arrow = (
-            _below(words.label("phase", str(self.phase)) if named else level),
-            _arrow(self.momentum),
-        )
+        below = _below(words.label("phase", str(self.phase)) if named else level)
+        arrow = _arrow(self.momentum)
         return Markup(
-            f'<g class="large"><text class="word value" x="120" y="126" font-size="52">{value}</text>{below}'
-            f'<g transform="translate(120 161)">{arrow}</g></g>'
-            f'<g class="small"><text class="word value" x="120" y="131" font-size="60">{value}</text>'
-            f'<g transform="translate(120 154) scale(1.6)">{arrow}</g></g>'
+            f'<g class="large"><text class="word value" x="120" y="120" font-size="{large}">{value}</text>'
+            f'{below}<g transform="translate(120 155)">{arrow}</g></g>'
+            f'<g class="small"><text class="word value" x="120" y="125" font-size="{small}">{value}</text>'
+            f'<g transform="translate(120 148) scale(1.6)">{arrow}</g></g>'
         )
 
 
@@ -280,8 +282,8 @@ def _hands(here: Sector | None, engagement: float) -> Markup:
     turn = f"rotate({number(here.angle(engagement))} {_MIDDLE:g} {_MIDDLE:g})"
     return Markup(
         f'<g class="hand" transform="{turn}">'
-        '<path class="needle large" d="M120 33L124.4 62A4.5 4.5 0 1 1 115.6 62Z"/>'
-        '<path class="needle small" d="M120 25L127.6 51A8 8 0 1 1 112.4 51Z"/></g>'
+        '<path class="needle large" d="M120 33L124.2 57.5A4.3 4.3 0 1 1 115.8 57.5Z"/>'
+        '<path class="needle small" d="M120 25L127 47A7.4 7.4 0 1 1 113 47Z"/></g>'
     )
 
 
@@ -289,7 +291,7 @@ def _hands(here: Sector | None, engagement: float) -> Markup:
 def _below(text: str) -> Markup:
     """Write a name below the number."""
     shown, size = sized(text, (14, 12, 10.5), 96)
-    return element("text", {"class": "word still", "x": 120, "y": 146, "font-size": size}, shown)
+    return element("text", {"class": "word still", "x": 120, "y": 140, "font-size": size}, shown)
 
 
 def _arrow(momentum: float | None) -> Markup:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from attrs import define
 
 from engagekit.instants import EPOCH
 from engagekit.show.letters import extent, fitted
@@ -37,6 +38,8 @@ CSS: Final = (
 _WIDTH: Final = 720
 _PLOT: Final = 190
 _LEFT, _RIGHT = 44, 40
+"""The room for numbers beside the plot, unless they need more."""
+_BAND: Final = 20
 _DAY: Final = 86_400_000_000
 _MOST_LAYERS: Final = 8
 _MOST_DRAWN: Final = 732
@@ -122,6 +125,17 @@ class History(Picture):
         return [picture(_WIDTH, drawing.height, title, drawing.told(), *drawing.shapes(), name="history")]
 
 
+@define(kw_only=True, frozen=True)
+class _Span:
+    """A stay in a phase: its name, as much of it as there is room for, its colour, from when until when."""
+
+    own: str
+    text: str
+    colour: str
+    since: float
+    until: float
+
+
 class _Drawing:
     """One drawing: where instants and points come to stand, and what is drawn there."""
 
@@ -133,19 +147,28 @@ class _Drawing:
         self._score = course.columns["score"].values[some]
         self._names, layers = _layers(list(model.channel_names), course.channels[:, some], words)
         self._stack = stacked(self._at, layers) if len(some) else None
-        self._legend, above = legend(list(zip(SERIES, self._names, strict=False)), _WIDTH - _LEFT, left=_LEFT)
-        self._top = above + 12
         low = 0.0 if self._stack is None else float(self._stack.floor[-1:].min(initial=0))
         high = 0.0 if self._stack is None else float(self._stack.top[-1:].max(initial=0))
         room = max(high - low, 1e-9)
         self._low, self._high = low - (0.04 * room if low else 0), high + 0.06 * room
         self._first = float(self._at[0]) if len(some) else 0.0
         self._last = float(self._at[-1]) if len(some) else 1.0
-        self.height = self._top + _PLOT + 8 + 12 + 6 + 20 + 22
+        self._ticks = [(points, words.figure(points)) for points in ticks(self._low, self._high, 4)]
+        self._now = words.figure(float(self._score[-1])) if len(some) else ""
+        self._left = max(_LEFT, *(extent(text, 11) + 10 for _, text in self._ticks))
+        self._right = max(_RIGHT, extent(self._now, 12) + 12)
+        entries = list(zip(SERIES, self._names, strict=False))
+        self._legend, above = legend(entries, _WIDTH - self._left, left=self._left)
+        self._top = above + 12
+        self._stays = list(self._spans()) if len(some) else []
+        foot = self._top + _PLOT + 8 + 12 + 6 + _BAND + 22
+        self._unsaid, below = self._unwritten(foot + 4)
+        self.height = foot + (below + 4 if below else 0)
+        self._foot = foot
 
     def _x(self, at: Any) -> Any:
         span = max(self._last - self._first, 1.0)
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (at - self._first) / span
+        return self._left + (_WIDTH - self._left - self._right) * (at - self._first) / span
 
     def _y(self, points: Any) -> Any:
         return self._top + _PLOT * (self._high - points) / (self._high - self._low)
@@ -157,19 +180,22 @@ class _Drawing:
         if self._stack is not None:
             yield from self._areas(self._stack)
             yield from self._line()
-        base = {"x1": _LEFT, "x2": _WIDTH - _RIGHT, "y1": self._y(0.0), "y2": self._y(0.0), "class": "base"}
-        yield element("line", base)
+        yield element("line", {**self._across(self._y(0.0)), "class": "base"})
         if self._stack is not None:
             yield from self._events()
             yield from self._phases()
             yield from self._days()
+            yield from self._unsaid
+
+    def _across(self, y: float) -> dict[str, object]:
+        return {"x1": self._left, "x2": _WIDTH - self._right, "y1": y, "y2": y}
 
     def _scale(self) -> Iterator[Markup]:
-        for points in ticks(self._low, self._high, 4):
+        for points, text in self._ticks:
             y = self._y(points)
-            yield element("line", {"x1": _LEFT, "x2": _WIDTH - _RIGHT, "y1": y, "y2": y, "class": "grid"})
-            beside = {"x": _LEFT - 8, "y": y + 4, "text-anchor": "end", "class": "small number"}
-            yield element("text", beside, self._words.figure(points))
+            yield element("line", {**self._across(y), "class": "grid"})
+            beside = {"x": self._left - 8, "y": y + 4, "text-anchor": "end", "class": "small number"}
+            yield element("text", beside, text)
 
     def _areas(self, stack: Stack) -> Iterator[Markup]:
         x = self._x(stack.places)
@@ -185,7 +211,7 @@ class _Drawing:
         yield element("path", {"d": _line(x, y), "class": "score"})
         yield element("circle", {"cx": float(x[-1]), "cy": float(y[-1]), "r": 4, "class": "now"})
         beside = {"x": float(x[-1]) + 8, "y": float(y[-1]) + 4, "class": "number"}
-        yield element("text", beside, self._words.figure(float(self._score[-1])))
+        yield element("text", beside, self._now)
 
     def _events(self) -> Iterator[Markup]:
         """Draw a tick for each place where something happened, and tell what in its title."""
@@ -206,27 +232,42 @@ class _Drawing:
         what = self._words.label("type", self._course.type_names[type_])
         return f"{what} {self._words.whole(int(count))}"
 
-    def _phases(self) -> Iterator[Markup]:
+    def _spans(self) -> Iterator[_Span]:
+        """Find for how long the contact was in which phase, one after the other."""
         codes, names = self._course.columns["phase"].coded()
         at = self._course.columns["at"].values.astype(np.float64)
-        colours, y = colours_of(self._model), self._top + _PLOT + 8 + 12 + 6
+        colours = colours_of(self._model)
         starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
         ends = np.append(at[starts[1:]], self._last)
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             name = names[codes[start]] if codes[start] >= 0 else None
             own = self._words["gauge.nothing"] if name is None else self._words.label("phase", name)
-            x, wide = self._x(at[start]), self._x(end) - self._x(at[start])
-            first, last = (self._words.date(_instant(each)) for each in (at[start], end))
-            told = self._words.plain("history.phase", phase=own, since=first, at=last)
+            wide = self._x(end) - self._x(at[start])
+            text = fitted(own, 11, wide - 8) if wide > min(40, extent(own, 11) * 0.8) else ""
             colour = NOBODY if name is None else colours.get(name, NOBODY)
-            box = {"x": x, "y": y, "width": wide, "height": 20, "fill": colour, "fill-opacity": 0.2}
+            yield _Span(own=own, text=text, colour=colour, since=at[start], until=end)
+
+    def _unwritten(self, top: float) -> tuple[list[Markup], float]:
+        """Explain the colours of those phases of which no stay is long enough to write its name upon."""
+        said = {span.own for span in self._stays if span.text}
+        left = {span.own: span.colour for span in self._stays if span.own not in said}
+        entries = [(colour, own) for own, colour in left.items()]
+        return legend(entries, _WIDTH - self._left, left=self._left, top=top)
+
+    def _phases(self) -> Iterator[Markup]:
+        y = self._top + _PLOT + 8 + 12 + 6
+        for span in self._stays:
+            x, wide = self._x(span.since), self._x(span.until) - self._x(span.since)
+            first, last = (self._words.date(_instant(each)) for each in (span.since, span.until))
+            told = self._words.plain("history.phase", phase=span.own, since=first, at=last)
+            box = {"x": x, "y": y, "width": wide, "height": _BAND, "fill": span.colour, "fill-opacity": 0.2}
             yield element("rect", box, element("title", {}, clean(told)))
-            yield element("rect", {"x": x, "y": y + 17, "width": wide, "height": 3, "fill": colour})
-            if wide > min(40, extent(own, 11) * 0.8):
-                yield element("text", {"x": x + 5, "y": y + 13, "class": "small"}, fitted(own, 11, wide - 8))
+            yield element("rect", {"x": x, "y": y + 17, "width": wide, "height": 3, "fill": span.colour})
+            if span.text:
+                yield element("text", {"x": x + 5, "y": y + 13, "class": "small"}, span.text)
 
     def _days(self) -> Iterator[Markup]:
-        y = self.height - 6
+        y = self._foot - 6
         days, monthly = _round_days(self._first, self._last)
         for at in days:
             when = _instant(at)

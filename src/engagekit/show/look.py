@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from engagekit.show.theme import theme_of
 from engagekit.show.words import Words, words_of
+
+if TYPE_CHECKING:
+    from engagekit.model import Model
 
 
 @frozen
@@ -28,20 +32,24 @@ class Look:
     @classmethod
     def of(
         cls,
+        model: Model,
         language: str = "en",
         labels: Mapping[str, str] | None = None,
         theme: str | None = None,
     ) -> Look:
-        """Check what was asked for.
+        """Check what was asked for, of a model.
 
         Raises
         ------
         EngagekitError
-            If language, labels or theme are none.
+            If language, labels or theme are none, or a label is of what the model does not have.
 
         Examples
         --------
-        >>> Look.of("de").words["level.low"]
+        >>> import engagekit as ek
+        >>> Look.of(ek.Model(rules=[ek.Rule(name="visit", on="visit", points=1)]), "de").words["level.low"]
         'niedrig'
         """
-        return cls(words_of(language, labels), theme_of(theme))
+        look = cls(words_of(language, labels), theme_of(theme))
+        look.words.check(model)
+        return look

@@ -34,9 +34,12 @@ CSS: Final = (
     ".ek .population .track{fill:var(--track)}"
     ".ek .population .cell{fill:var(--series-1)}"
     ".ek .population .axis{stroke:var(--faint);stroke-width:1}"
+    ".ek .population .head{font-size:13.5px;font-weight:600}"
 )
 WIDTH: Final = 320
 _ROW: Final = 36
+_HEAD: Final = 28
+"""The height of a picture's head, where it needs one: in the report the page has it."""
 
 
 @define(kw_only=True, frozen=True)
@@ -101,14 +104,14 @@ class Population(Picture):
 
     def panels(self) -> list[Markup]:
         """Draw the pictures without their style."""
-        drawn = [self.by_phase(), self.by_level(), self.by_engagement()]
-        return drawn if self.ratings is None else [*drawn, self.by_rating()]
+        drawn = [self.by_phase, self.by_level, self.by_engagement]
+        drawn += [] if self.ratings is None else [self.by_rating]
+        return [draw(headed=True) for draw in drawn]
 
-    def by_phase(self) -> Markup:
-        """Draw a bar for each phase, in pieces by level."""
+    def by_phase(self, *, headed: bool = False) -> Markup:
+        """Draw a bar for each phase, in pieces by level; a whole bar is everybody, as in `by_level`."""
         words = self._words
         several = len({bar.half for bar in self.phases}) > 1
-        most = max((bar.count for bar in self.phases), default=0)
         shapes: list[Markup] = []
         y, half = 0.0, ""
         for bar in self.phases:
@@ -120,25 +123,33 @@ class Population(Picture):
                 y += 18
             own = words["gauge.nothing"] if bar.phase is None else words.label("phase", bar.phase)
             parts = [(SHADES[level], count) for level, count in zip(LEVELS, bar.levels, strict=True)]
-            shapes += self._row(y, own, bar.count, parts, most)
+            shapes += self._row(y, own, bar.count, parts)
             y += _ROW
         entries = [(SHADES[level], words.label("level", level)) for level in LEVELS]
         drawn, height = legend(entries, WIDTH, top=y + 4)
-        return self._panel("population.by_phase", y + 4 + height, self._told_phases(), *shapes, *drawn)
+        scale, y = self._scale(y + 4 + height), y + 4 + height + 16
+        return self._panel(
+            "population.by_phase", y, self._told_phases(), *shapes, *drawn, scale, headed=headed
+        )
 
-    def by_level(self) -> Markup:
-        """Draw a bar for each level."""
-        most = max(self.levels.values())
+    def by_level(self, *, headed: bool = False) -> Markup:
+        """Draw a bar for each level; a whole bar is everybody, as in `by_phase`."""
         shapes: list[Markup] = []
         for place, (level, count) in enumerate(self.levels.items()):
             shapes += self._row(
-                place * _ROW, self._words.label("level", level), count, [(SHADES[level], count)], most
+                place * _ROW, self._words.label("level", level), count, [(SHADES[level], count)]
             )
-        return self._panel("population.by_level", len(LEVELS) * _ROW, self._told_levels(self.levels), *shapes)
+        y, told = float(len(LEVELS) * _ROW), self._told_levels(self.levels)
+        return self._panel("population.by_level", y + 16, told, *shapes, self._scale(y), headed=headed)
 
-    def by_engagement(self) -> Markup:
+    def _scale(self, y: float) -> Markup:
+        """Say what a whole bar is."""
+        told = self._words.count("population.scale", self.contacts)
+        return element("text", {"x": 0, "y": y + 11, "class": "small"}, fitted(told, 11, WIDTH))
+
+    def by_engagement(self, *, headed: bool = False) -> Markup:
         """Draw how many have how much engagement, in steps of 5, in pieces by level."""
-        words, tall, top = self._words, 120.0, 18.0
+        words, tall, top = self._words, 150.0, 18.0
         heights = self.steps
         most = max(int(heights.sum(axis=0).max()), 1)
         wide = WIDTH / heights.shape[1]
@@ -157,10 +168,10 @@ class Population(Picture):
         for place, anchor in ((0, "start"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end")):
             below = {"x": WIDTH * place / 100, "y": top + tall + 15, "text-anchor": anchor, "class": "small"}
             shapes.append(element("text", below, words.whole(place)))
-        shapes.append(element("text", {"x": 0, "y": 10, "class": "small number"}, words.whole(most)))
-        return self._panel(
-            "population.by_engagement", top + tall + 20, self._told_levels(self.levels), *shapes
-        )
+        told = words.count("population.steps", int(heights.sum(axis=0).max()))
+        shapes.append(element("text", {"x": 0, "y": 10, "class": "small number"}, fitted(told, 11, WIDTH)))
+        levels = self._told_levels(self.levels)
+        return self._panel("population.by_engagement", top + tall + 20, levels, *shapes, headed=headed)
 
     @property
     def steps(self) -> NDArray[np.int64]:
@@ -170,7 +181,7 @@ class Population(Picture):
         places = _codes(level, LEVELS) * 20 + step
         return np.bincount(places, minlength=4 * 20).reshape(4, 20)
 
-    def by_rating(self) -> Markup:
+    def by_rating(self, *, headed: bool = False) -> Markup:
         """Draw a cell for each rating, the darker the more there are."""
         assert self.ratings is not None
         words = self._words
@@ -203,11 +214,9 @@ class Population(Picture):
                 shapes.append(element("text", {**middle, "class": "number" if count else "small"}, number))
             told.append(f"{own}: {self._told_levels(counts)}")
         height = 18 + len(self.ratings) * (tall + 4)
-        return self._panel("population.by_rating", height, "; ".join(told), *shapes)
+        return self._panel("population.by_rating", height, "; ".join(told), *shapes, headed=headed)
 
-    def _row(
-        self, y: float, own: str, count: int, parts: Sequence[tuple[str, int]], most: int
-    ) -> list[Markup]:
+    def _row(self, y: float, own: str, count: int, parts: Sequence[tuple[str, int]]) -> list[Markup]:
         """Draw a name, a number and a bar in pieces."""
         share = self._words.percent(count / self.contacts) if self.contacts else self._words.percent(0)
         number = f"{self._words.whole(count)} · {share}"
@@ -218,15 +227,20 @@ class Population(Picture):
         ]
         x = 0.0
         for colour, each in parts:
-            length = WIDTH * each / most if most else 0.0
+            length = WIDTH * each / max(self.contacts, 1)
             if each:
                 piece = {"x": f"{x:.3f}", "y": y + 17, "width": f"{length:.3f}", "height": 9, "fill": colour}
                 shapes.append(element("rect", {**piece, "class": "bar"}))
             x += length
         return shapes
 
-    def _panel(self, key: str, height: float, told: str, *shapes: Markup) -> Markup:
-        return picture(WIDTH, height + 2, self._words[key], told, *shapes, name="population")
+    def _panel(self, key: str, height: float, told: str, *shapes: Markup, headed: bool) -> Markup:
+        title, drawn = self._words[key], [*shapes]
+        if headed:
+            head = element("text", {"x": 0, "y": 12, "class": "head"}, fitted(title, 13.5, WIDTH))
+            drawn = [head, element("g", {"transform": f"translate(0 {_HEAD})"}, *shapes)]
+            height += _HEAD + 10
+        return picture(WIDTH, height + 2, title, told, *drawn, name="population")
 
     def _told_phases(self) -> str:
         said = []

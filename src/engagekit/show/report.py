@@ -17,7 +17,7 @@ import numpy as np
 from attrs import define
 
 from engagekit.comparison import Side
-from engagekit.datafiles import replacing
+from engagekit.datafiles import check_page, replacing
 from engagekit.describe import opening, sections
 from engagekit.errors import EngagekitError, StateError
 from engagekit.instants import EARLIEST, microseconds_of
@@ -69,6 +69,7 @@ def write(
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    check_page(target)
     try:
         # opened first: whoever cannot write there learns it before anything is computed
         with replacing(target) as stream:

@@ -41,7 +41,8 @@ CARD_CSS: Final = (
 .ek .sheet dd{overflow-wrap:anywhere}
 .ek .sheet .tables{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:20px 36px}
 .ek .sheet .tables{align-items:start}
-.ek .sheet table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
+.ek .sheet table{border-collapse:collapse;color:inherit;width:100%}
+.ek .sheet table{font-size:13px;font-variant-numeric:tabular-nums}
 .ek .sheet caption{text-align:start;font-weight:600;padding:0 0 4px;font-size:13.5px}
 .ek .sheet th{font-weight:400;font-size:12px;color:var(--quiet);text-align:start;padding:0 0 3px}
 .ek .sheet td{padding:4px 0;border-top:1px solid var(--line);vertical-align:baseline;overflow-wrap:anywhere}

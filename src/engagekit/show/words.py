@@ -9,19 +9,22 @@ from functools import cache, lru_cache
 from html import escape
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engagekit.errors import EngagekitError
-from engagekit.model.wording import shown, suggestion
+from engagekit.model.wording import listed, shown, suggestion
 from engagekit.show.markup import Markup, clean, escaped, name
 from engagekit.tables import figure, tenths
 
+if TYPE_CHECKING:
+    from engagekit.model import Model
+
 LANGUAGES: Final = ("en", "de")
 NAMED: Final = (
-    "channel", "content", "grade", "half", "intent", "level", "model", "persona", "phase", "rule", "stage",
-    "type",
+    "channel", "content", "grade", "intent", "persona", "phase", "rule", "type",
 )  # fmt: skip
 """Kinds of names that come from the model or the events, and can be given a label as ``kind.name``."""
+_MOST_LISTED: Final = 8
 _HUGE: Final = 1e12
 """Numbers from which on all digits would be more than a line holds."""
 _PLACE: Final = re.compile(r"\{(\w+)\}")
@@ -41,7 +44,8 @@ class Words:
     Raises
     ------
     EngagekitError
-        If there is no such language or key, or a label is no text.
+        If there is no such language or key, or a label is no text. Whether the model has what they name,
+        `check` tells.
 
     Examples
     --------
@@ -56,7 +60,8 @@ class Words:
         if language not in LANGUAGES:
             raise EngagekitError(f"language=: expected 'en' or 'de', got {shown(language)}")
         self.language = language
-        self._texts = _texts(language) if labels is None else {**_texts(language), **_checked(labels)}
+        self._own = {} if labels is None else _checked(labels)
+        self._texts = {**_texts(language), **self._own} if self._own else _texts(language)
         own = {".": self["format.decimal"], ",": self["format.thousands"], "-": "\N{MINUS SIGN}"}
         self._marks = str.maketrans(own)
         self._plain: dict[str, str] = {}
@@ -65,13 +70,29 @@ class Words:
     def __getitem__(self, key: str) -> str:
         return self._texts[key]
 
+    def check(self, model: Model) -> None:
+        """Raise an `EngagekitError` if labels speak of what the model does not have.
+
+        Types are not looked for: events may have any.
+        """
+        named = _named(model) if self._own else {}
+        faults = []
+        for key in self._own:
+            kind, _, own = key.partition(".")
+            names = named.get(kind, [own])
+            if own not in names and key not in _texts("en"):
+                instead = suggestion(own, names) or _some(names)
+                faults.append(f"there is no {kind} {shown(own)} in the model{instead}")
+        if faults:
+            raise EngagekitError(f"labels=: {'; '.join(faults)}")
+
     def label(self, kind: str, own: str) -> str:
         """Return what something that the model names is called: its label, else its own name."""
         return self._texts.get(f"{kind}.{own}", own)
 
     def name(self, kind: str, own: str, longest: int = 40) -> Markup:
         """Return the same as markup, however long and strange the name is."""
-        return _named(self.label(kind, own), longest)
+        return _name(self.label(kind, own), longest)
 
     def sentence(self, key: str, **parts: object) -> Markup:
         """Fill the places of a text, each by a part: markup as it is, all else escaped.
@@ -122,8 +143,16 @@ class Words:
         return self._spelt(f"{value:+z,.{digits}f}")
 
     def percent(self, share: float) -> str:
-        """Write a share of 1 in whole percent."""
-        return self.plain("format.percent", number=self._spelt(f"{100 * share:,.0f}"))
+        """Write a share of 1 in whole percent; a few are not none, and nearly all are not all.
+
+        Examples
+        --------
+        >>> Words().percent(0.324), Words().percent(0.001), Words().percent(0.999), Words().percent(1)
+        ('32%', '<1%', '>99%', '100%')
+        """
+        few, most = 0 < share < 0.005, 0.995 <= share < 1
+        number = "<1" if few else ">99" if most else self._spelt(f"{100 * share:,.0f}")
+        return self.plain("format.percent", number=number)
 
     def date(self, at: datetime, near: datetime | None = None) -> str:
         """Write a day, in UTC; without the year where it is that of an instant near by.
@@ -149,7 +178,7 @@ class Words:
 
 def words_of(language: str, labels: Mapping[str, str] | None = None) -> Words:
     """Return words, the same object for the same language without labels: what is drawn with it is kept."""
-    if labels is not None:
+    if labels is not None or not isinstance(language, str):
         return Words(language, labels)
     return _plain_words(language)
 
@@ -163,7 +192,7 @@ def _utc(at: datetime) -> datetime:
     return at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
 
 
-_named = lru_cache(maxsize=1024)(name)
+_name = lru_cache(maxsize=1024)(name)
 """Rules, channels and phases are named again and again."""
 
 
@@ -199,9 +228,37 @@ def _checked(labels: Any) -> dict[str, str]:
     if not isinstance(labels, Mapping):
         raise EngagekitError(f"labels=: expected a dict, got {type(labels).__name__}")
     known = _texts("en")
+    faults = []
     for key, text in labels.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise EngagekitError(f"labels=: expected texts by keys, got {shown(key)}: {shown(text)}")
         if key not in known and key.partition(".")[0] not in NAMED:
-            raise EngagekitError(f"labels=: there is no text {shown(key)}{suggestion(key, known)}")
+            kin = [each for each in known if each.partition(".")[0] == key.partition(".")[0]]
+            instead = suggestion(key, known) or _some(kin or [f"{kind}.…" for kind in NAMED])
+            faults.append(f"there is no text {shown(key)}{instead}")
+    if faults:
+        raise EngagekitError(f"labels=: {'; '.join(faults)}")
     return {key: clean(text) for key, text in labels.items()}
+
+
+def _some(names: list[str]) -> str:
+    """Say what there is instead, as much as a line holds."""
+    if not names:
+        return ", which names none"
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return f"; there is {listed(names[:_MOST_LISTED])}{more}"
+
+
+@lru_cache(maxsize=64)
+def _named(model: Model) -> Mapping[str, list[str]]:
+    """Return what a model names, by the kind under which it can be given a label."""
+    grades = [] if model.fit is None else [name for name, _ in model.fit.ranked]
+    return {
+        "channel": [*model.channel_names],
+        "content": [content.id for content in model.contents],
+        "grade": [*grades, *(f"{grade}{level}" for grade in grades for level in range(1, 5))],
+        "intent": [*model.intents],
+        "persona": [persona.name for persona in model.personas],
+        "phase": [*dict.fromkeys(phase.name for phase in model.phases)],
+        "rule": [each.name for group in (model.rules, model.absences, model.repeats) for each in group],
+    }
