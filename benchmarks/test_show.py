@@ -1,6 +1,8 @@
 """What it costs to show somebody: a meter, a card, a live card."""
 
 import declared
+import numpy as np
+import pytest
 from form import Form
 from pytest_benchmark.fixture import BenchmarkFixture
 from results import Results
@@ -14,18 +16,31 @@ LIMIT = 0.002
 SIZE = Size(10_000_000, 500_000)
 
 
-def test_card(benchmark: BenchmarkFixture, form: Form, results: Results) -> None:
-    """A card of a contact with the usual number of events, among half a million, is there in 2 ms."""
-    log = log_of(form.size(SIZE))
-    scores = declared.sixteen().score(log, at=instant(AT_US))
-    contact = log["contact"][len(log) // 2]
-    benchmark.group = "a contact's card"
-    card = benchmark.pedantic(lambda: scores.card(contact), rounds=form.rounds(200), warmup_rounds=5)
-    score = scores.explain(contact).score
+TYPICAL, HEAVY = 20, 500
+"""Events of a contact: the usual number, and one that few have."""
+
+
+@pytest.fixture(scope="module")
+def many(form: Form) -> ek.Scores:
+    """Score half a million contacts."""
+    return declared.sixteen().score(log_of(form.size(SIZE)), at=instant(AT_US))
+
+
+@pytest.mark.parametrize("events", [TYPICAL, HEAVY])
+def test_card(
+    benchmark: BenchmarkFixture, form: Form, results: Results, many: ek.Scores, events: int
+) -> None:
+    """A card of one among half a million contacts, of few events or of many, is there in 2 ms."""
+    columns = many.columns()
+    place = int(np.abs(columns["events"] - events).argmin())
+    contact, count = columns["contact"][place].item(), int(columns["events"][place])
+    benchmark.group = f"the card of a contact with {events} events"
+    card = benchmark.pedantic(lambda: many.card(contact), rounds=form.rounds(200), warmup_rounds=5)
+    score = many.explain(contact).score
     assert f"Why {score:,.1f} points" in card.html
     seconds = float(benchmark.stats.stats.median)
-    results.add("show", "card", bytes=len(card.html), seconds=seconds)
-    print(f"\na card of {len(card.html) / 1e3:.1f} kB in {seconds * 1e3:.2f} ms")
+    results.add("show", "card", events=count, bytes=len(card.html), seconds=seconds)
+    print(f"\na card of {len(card.html) / 1e3:.1f} kB and {count} events in {seconds * 1e3:.2f} ms")
     if not form.short:
         assert seconds < LIMIT
 

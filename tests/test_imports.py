@@ -53,8 +53,9 @@ ARROWS: dict[str, set[str]] = {
     "rollup": {"errors", "model", "plan", "frames", "coding", "contacts", "keys"},
     "scores": {
         "errors", "instants", "model", "frames", "contacts", "datafiles", "keys", "explain", "comparison",
-        "results", "reacting", "rollup", "show", "summary",
+        "pictures", "results", "reacting", "rollup", "summary",
     },
+    "pictures": {"model", "comparison"},
     "reacting": {"errors", "instants", "model", "plan", "frames", "coding", "keys"},
     "running": {"errors", "instants", "plan", "columns", "events", "matching", "streams", "threads", "_core"},
     "batch": {
@@ -73,7 +74,7 @@ ARROWS: dict[str, set[str]] = {
     "course": {"frames", "plan", "running", "explain"},
     "show": {
         "errors", "datafiles", "instants", "model", "frames", "comparison", "course", "describe", "explain",
-        "summary", "tables",
+        "results", "summary", "tables",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -85,7 +86,8 @@ ABOVE_ALL = {"__init__", "cli"}
 # the words), but only when it is called; so do scores their pictures.
 CALLS_BACK = {
     ("model", "batch"), ("model", "history"), ("model", "describe"),
-    ("scores", "show"), ("live", "show"), ("model", "show"), ("tables", "show"),
+    ("pictures", "scores"), ("pictures", "show"), ("live", "show"), ("model", "show"),
+    ("tables", "show"),
 }  # fmt: skip
 
 # Slow to load or not always installed: imported only inside the functions that need them.

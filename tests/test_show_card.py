@@ -18,9 +18,12 @@ from markup import Reader, hostile
 import engagekit as ek
 from engagekit.explain import Reason
 from engagekit.show.card import Card, Subject, card
+from engagekit.show.look import Look
+from engagekit.show.words import Words
 
 DATA = Path(__file__).resolve().parent.parent / "examples"
 MINUS = "\N{MINUS SIGN}"
+PLAIN = Look(Words())
 
 
 @cache
@@ -226,7 +229,7 @@ def test_a_live_states_reasons_are_those_of_the_batch() -> None:
 def test_numbers_without_end_keep_their_line() -> None:
     """Points that no line could hold are written as powers of ten."""
     huge = hostile_subject([f"name {n}" for n in range(40)], [1e300, 5.0, -1e15] + [0.0] * 30)
-    assert max(map(len, re.findall(r"[\d.,]{9,}", card(huge).html)), default=0) < 20
+    assert max(map(len, re.findall(r"[\d.,]{9,}", card(huge, PLAIN).html)), default=0) < 20
 
 
 def test_scores_without_events() -> None:
@@ -316,12 +319,15 @@ def hostile_subject(names: list[str], contributions: list[float]) -> Subject:
         Reason(rule=name, channel=name, contribution=value, events=3, last=0)
         for name, value in zip(names[7:], contributions, strict=False)
     ]
-    return Subject(model=model, contact=names[-1], at=at, row=row, reasons=reasons, course=[1.0, 2.0])
+    course = np.array([1.0, 2.0])
+    return Subject(model=model, contact=names[-1], at=at, row=row, reasons=reasons, course=course)
 
 
 def allowed() -> set[tuple[str, str]]:
     """Give the tags and attributes of a card of tame names, and the title that long names have."""
-    tame = card(hostile_subject([f"name {n}" for n in range(40)], [float(n - 16) for n in range(33)])).html
+    tame = card(
+        hostile_subject([f"name {n}" for n in range(40)], [float(n - 16) for n in range(33)]), PLAIN
+    ).html
     return {(tag, key) for tag, keys in Reader(tame).shapes for key in ("", *keys)} | {("bdi", "title")}
 
 
@@ -332,7 +338,7 @@ def allowed() -> set[tuple[str, str]]:
 )
 def test_names_stay_names(names: list[str], contributions: list[float]) -> None:
     """Ids, phases, channels, rules and contents of any text add no tag, attribute or script to a card."""
-    html = card(hostile_subject(names, contributions)).html
+    html = card(hostile_subject(names, contributions), PLAIN).html
     shapes = Reader(html).shapes
     assert {(tag, key) for tag, keys in shapes for key in ("", *keys)} <= allowed()
     assert not {tag for tag, _ in shapes} & {"script", "img", "iframe", "a", "link"}

@@ -15,6 +15,7 @@ import engagekit as ek
 from engagekit.errors import EngagekitError, EventsError, StateError
 from engagekit.show.flow import Flow, laid_out
 from engagekit.show.letters import extent
+from engagekit.show.look import Look
 from engagekit.show.picture import legend
 from engagekit.show.stacking import stacked, ticks
 from engagekit.show.words import Words
@@ -282,7 +283,7 @@ def test_small_phases_have_room_for_their_labels():
     counts = np.diag([1, 1, 1, 5000, 0, 1, 1, 1])
     when = datetime(2026, 1, 1), datetime(2026, 1, 31)
     names = [f"phase {number}" for number in range(7)]
-    flow = Flow(model=MODEL, since=when[0], at=when[1], names=names, counts=counts, words=Words())
+    flow = Flow(model=MODEL, since=when[0], at=when[1], names=names, counts=counts, look=Look(Words()))
     bars = [float(each["y"]) + float(each["height"]) / 2 for each in drawn(flow.svg, "rect")]
     edges = [each.get("stroke") == each["fill"] for each in drawn(flow.svg, "rect")]
     assert edges == [True, True, True, False, True, True, True] * 2

@@ -10,12 +10,14 @@ from attrs import evolve
 from engagekit import _core
 from engagekit.coding import Coder, Codes
 from engagekit.errors import EventsError
-from engagekit.frames import ArrowColumns, Frame, Out, RawColumn, frame_of
+from engagekit.frames import ArrowColumns, Frame, Out, RawColumn, Text, frame_of
 from engagekit.model.wording import shown, typed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_SEARCHES = 32
+"""How often all ids are searched before they are indexed, which takes as long as some dozen searches."""
 _NEAREST = 3
 """How many ids a misspelt one may mean."""
 _COMPARED = 200
@@ -48,6 +50,8 @@ class Keys:
     def __init__(self, out: Out, name: str) -> None:
         self.out = out
         self.name = name
+        self._searches = 0
+        self._index: _Index | None = None
 
     @classmethod
     def of(cls, frame: Frame, name: str) -> Keys:
@@ -67,17 +71,23 @@ class Keys:
             If there is none, with the ids that are most like it; or if it is of another kind than the key.
         """
         self._refuse_other_kind(contact)
-        if self.out.kind == "integer":
-            found = np.flatnonzero(self.out.values == (contact if abs(int(contact)) < 2**64 else np.nan))
-        elif isinstance(self.out.values, tuple):
-            starts, data = self.out.values
-            found = _texts_like(starts, data, contact.encode("utf-8", "surrogatepass"))
-        else:
-            found = np.flatnonzero(self.out.values == contact)
+        if self._index is None and self._searches >= _SEARCHES:
+            self._index = _Index(self)
+        self._searches += 1
+        found = self._searched(contact) if self._index is None else self._index.rows_of(contact)
         if not len(found):
             beyond = self.out.kind == "integer" and abs(int(contact)) >= 2**64
             raise unknown(contact, [] if beyond else self.near(contact))
         return np.asarray(found, np.int64)
+
+    def _searched(self, contact: Any) -> NDArray[np.intp]:
+        """Look for a contact among all ids."""
+        if self.out.kind == "integer":
+            return np.flatnonzero(self.out.values == (contact if abs(int(contact)) < 2**64 else np.nan))
+        if isinstance(self.out.values, tuple):
+            starts, data = self.out.values
+            return _texts_like(starts, data, contact.encode("utf-8", "surrogatepass"))
+        return np.flatnonzero(self.out.values == contact)
 
     def _refuse_other_kind(self, contact: Any) -> None:
         of_integers = isinstance(contact, (int, np.integer)) and not isinstance(contact, bool)
@@ -124,6 +134,32 @@ class Keys:
 
     def __len__(self) -> int:
         return self.out.rows
+
+
+class _Index:
+    """The rows of each id, so that nobody has to read all ids to find one."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._coder = None if keys.out.kind == "integer" else Coder("")
+        self._ids = keys.out.values if self._coder is None else self._coder.code(keys.column())
+        self._order = np.argsort(self._ids)
+
+    def rows_of(self, contact: Any) -> NDArray[np.intp]:
+        """Return the rows of an id of the keys' kind, which nobody need have."""
+        own = int(contact) if self._coder is None else self._code(self._coder, contact)
+        bounds = np.iinfo(self._ids.dtype)
+        if not (bounds.min if self._coder is None else 0) <= own <= bounds.max:
+            return self._order[:0]
+        first = self._ids.searchsorted(own, "left", self._order)
+        last = self._ids.searchsorted(own, "right", self._order)
+        return np.sort(self._order[first:last])
+
+    @staticmethod
+    def _code(coder: Coder, word: str) -> int:
+        """Return the code of a text, which need not be one that can be encoded; -1: it has none."""
+        data = np.frombuffer(word.encode("utf-8", "surrogatepass"), np.uint8)
+        text = Text(layout="large_utf8", rows=1, offsets=np.array([0, len(data)]), data=data)
+        return int(coder.code(RawColumn(kind="text", dtype="str", rows=1, text=[text]), insert=False)[0])
 
 
 def _taken(values: Any, rows: NDArray[np.int64]) -> Any:

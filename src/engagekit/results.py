@@ -13,7 +13,7 @@ from engagekit import _core
 from engagekit.errors import EventsError
 from engagekit.events import Events
 from engagekit.frames import Frame, Out
-from engagekit.instants import EPOCH
+from engagekit.instants import EPOCH, NAIVE_EPOCH
 from engagekit.plan import LEVELS, Plan
 
 if TYPE_CHECKING:
@@ -126,14 +126,14 @@ def value_of(out: Out, place: int) -> Any:
     """Return one value of a result column as Python has it."""
     if out.kind == "text":
         return out.values[place]
-    value = out.values[place].item()
+    value = out.values.item(place)
+    if out.kind == "float":
+        return None if value != value else value
     if out.kind == "category":
         return None if value < 0 else (out.categories or [])[value]
-    if out.kind == "float":
-        return None if np.isnan(value) else value
     if out.null is not None and out.null[place]:
         return None
     if out.kind == "instant":
-        moment = EPOCH + timedelta(microseconds=value)
-        return moment if out.aware else moment.replace(tzinfo=None)
+        epoch = EPOCH if out.aware else NAIVE_EPOCH
+        return epoch + timedelta(microseconds=value)
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from attrs import asdict, define, evolve
 
 from engagekit.errors import EngagekitError, EventsError, StateError
 from engagekit.frames import Frame, Out, arrow_stream, build, frame_of, to_arrow
-from engagekit.instants import EPOCH, microseconds_of
+from engagekit.instants import microseconds_of
 from engagekit.keys import Keys
 from engagekit.model import Model
+from engagekit.pictures import Pictures
 from engagekit.results import outs_of
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from engagekit.model import Scale
     from engagekit.reacting import Evaluation, Standing
     from engagekit.rollup import Weight
-    from engagekit.show.card import Card
-    from engagekit.show.flow import Flow
-    from engagekit.show.history import History
-    from engagekit.show.population import Population
 
 
 @define(frozen=True, kw_only=True)
@@ -63,7 +60,7 @@ class Stats:
     null_amounts: int
 
 
-class Scores:
+class Scores(Pictures):
     """The scores of contacts at one instant, or of one contact and instant a row; made by `Model.score`.
 
     Attributes
@@ -126,6 +123,7 @@ class Scores:
         self._contacts = contacts
         self._standing = standing
         self._frame: Any = None
+        self._known_keys: Keys | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -182,9 +180,13 @@ class Scores:
         return _arrays({name: out for name, out in own.items() if out.kind != "other"})
 
     def _keys(self) -> Keys:
-        if self._base is None:
-            return Keys(self._columns[self.key], self.key)
-        return Keys.of(self._base, self.key)
+        if self._known_keys is None:
+            self._known_keys = (
+                Keys(self._columns[self.key], self.key)
+                if self._base is None
+                else Keys.of(self._base, self.key)
+            )
+        return self._known_keys
 
     def explain(self, contact: Any, events: bool = False, *, at: Any = None) -> Explanation:
         """Explain a contact's score: what each rule adds to it, or each event.
@@ -228,69 +230,6 @@ class Scores:
             self._origin, self._keys(), self._columns, contact, events=events, at=at, kind=self._kind
         )
 
-    def card(
-        self,
-        contact: Any,
-        *,
-        at: Any = None,
-        language: str = "en",
-        labels: Mapping[str, str] | None = None,
-        theme: str | None = None,
-    ) -> Card:
-        """Make a contact's card: where they stand, why, and what comes next, as HTML and as a meter.
-
-        Parameters
-        ----------
-        contact
-            An id, of the key's kind.
-        at
-            Of scores at a frame of instants: which of the contact's instants is meant.
-        language
-            ``"en"`` or ``"de"``.
-        labels
-            Texts of your own, by key: ``{"phase.sales": "ready to buy", "rule.demo": "asked for a demo"}``.
-        theme
-            ``"light"`` or ``"dark"``; None: as the reader's system has it.
-
-        Returns
-        -------
-        Card
-            Of scores that have no events any more without the reasons and the last days.
-
-        Raises
-        ------
-        EventsError
-            If there is no such contact (the nearest ids are named), it is of another kind than the key, or
-            has several instants.
-        EngagekitError
-            If language, labels or theme are none, or a label is of what the model does not have.
-
-        Examples
-        --------
-        >>> import engagekit as ek, numpy as np
-        >>> times = np.array(["2026-01-01"], "datetime64[us]")
-        >>> model = ek.Model(rules=[ek.Rule(name="demo", on="demo", points=60)])
-        >>> scores = model.score({"contact": [7], "type": ["demo"], "time": times}, at="2026-01-01")
-        >>> scores.card(7)
-        Card(7, engagement 56, high, sales, rising)
-        """
-        from engagekit.explain import grounds, row_of
-        from engagekit.results import value_of
-        from engagekit.show.card import Subject, card
-
-        keys = self._keys()
-        row = row_of(keys, self._instants, contact, at)
-        known = None if self._origin is None else grounds(self._origin, row)
-        subject = Subject(
-            model=self.model,
-            contact=keys.at(row),
-            at=self.at or self._moment(row),
-            row={name: value_of(out, row) for name, out in self._columns.items() if name != self.key},
-            reasons=None if known is None else known.reasons,
-            course=None if known is None else known.course.tolist(),
-        )
-        return card(subject, language=language, labels=labels, theme=theme)
-
     def _instants(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the instants of some rows, in microseconds."""
         if self.at is not None:
@@ -301,11 +240,6 @@ class Scores:
         if "at" not in own:
             raise StateError("card: these scores do not know the rows' instants any more; score them again")
         return np.asarray(own["at"].values[rows], np.int64)
-
-    def _moment(self, row: int) -> datetime:
-        micros = int(self._instants(np.array([row]))[0])
-        epoch = EPOCH if self._columns["last_event"].aware else EPOCH.replace(tzinfo=None)
-        return epoch + timedelta(microseconds=micros)
 
     def compare(self, other: Scores) -> Comparison:
         """Compare these scores with others, of another model or another instant: who changes, and why.
@@ -407,183 +341,6 @@ class Scores:
         )
         return rollup(people, by, how, weight=weight, unknown=unknown, scale=scale)
 
-    def history(
-        self,
-        contact: Any,
-        *,
-        every: Any = None,
-        start: Any = None,
-        at: Any = None,
-        language: str = "en",
-        labels: Mapping[str, str] | None = None,
-        theme: str | None = None,
-    ) -> History:
-        """Show the course of one contact up to its score: channels, phases, events.
-
-        Parameters
-        ----------
-        contact, at
-            As `explain` has them.
-        every
-            From one instant to the next, as a `timedelta` or text such as ``"7d"``. None: a day, or as many
-            days as it takes to have no more than 366 instants.
-        start
-            The first instant that must be shown. None: the contact's first event, at most 366 days before.
-        language, labels, theme
-            As `card` has them.
-
-        Returns
-        -------
-        History
-            Its `frame` has a row an instant, its `svg` is the picture, which a notebook shows by itself.
-
-        Raises
-        ------
-        EventsError, StateError
-            As `explain`; an `EventsError` too if `every` or `start` is none.
-
-        Examples
-        --------
-        >>> import engagekit as ek, numpy as np
-        >>> times = np.array(["2026-01-01", "2026-01-31"], "datetime64[us]")
-        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=2)])
-        >>> scores = model.score({"contact": [7, 7], "type": ["visit"] * 2, "time": times}, at="2026-01-31")
-        >>> scores.history(7)
-        7: 31 instants from 2026-01-01 00:00 UTC to 2026-01-31 00:00 UTC
-        """
-        from engagekit.show import looks
-        from engagekit.show.words import words_of
-
-        return looks.history(
-            self._side(), contact, every=every, start=start, at=at, kind=self._kind,
-            words=words_of(language, labels), theme=theme,
-        )  # fmt: skip
-
-    def flow(
-        self,
-        since: Any = "30d",
-        *,
-        language: str = "en",
-        labels: Mapping[str, str] | None = None,
-        theme: str | None = None,
-    ) -> Flow:
-        """Show who moved between the phases since an earlier instant.
-
-        Parameters
-        ----------
-        since
-            How long before these scores, an instant, or earlier scores of the same contacts.
-        language, labels, theme
-            As `card` has them.
-
-        Raises
-        ------
-        StateError
-            If the scores have no events any more and `since` is not scores, or either has rows at instants of
-            their own.
-        EventsError
-            If `since` is neither a duration nor an instant before these scores, or keys differ.
-
-        Examples
-        --------
-        >>> import engagekit as ek, numpy as np
-        >>> times = np.array(["2026-01-01"], "datetime64[us]")
-        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=80)])
-        >>> scores = model.score({"contact": [7], "type": ["visit"], "time": times}, at="2026-01-31")
-        >>> scores.flow("2026-01-10").moves
-        [('sales', 'nurture', 1)]
-        """
-        from engagekit.show import looks
-        from engagekit.show.words import words_of
-
-        earlier = Scores._side(since) if isinstance(since, Scores) else since
-        return looks.flow(self._side(), earlier, words=words_of(language, labels), theme=theme)
-
-    def population(
-        self,
-        *,
-        language: str = "en",
-        labels: Mapping[str, str] | None = None,
-        theme: str | None = None,
-    ) -> Population:
-        """Show how many contacts stand where: by phase and level, and by fit where the model has one.
-
-        Parameters
-        ----------
-        language, labels, theme
-            As `card` has them.
-
-        Examples
-        --------
-        >>> import engagekit as ek, numpy as np
-        >>> times = np.array(["2026-01-01"], "datetime64[us]")
-        >>> model = ek.Model(rules=[ek.Rule(name="visit", on="visit", points=80)])
-        >>> scores = model.score({"contact": [7], "type": ["visit"], "time": times}, at="2026-01-31")
-        >>> scores.population()
-        half      phase    high  medium  low  none  all
-        prospect  sales       0       0    0     0    0
-        prospect  nurture     0       1    0     0    1
-        """
-        from engagekit.show import looks
-        from engagekit.show.words import words_of
-
-        return looks.population(self._side(), words=words_of(language, labels), theme=theme)
-
-    def report(
-        self,
-        path: str | PathLike[str],
-        *,
-        since: Any = None,
-        top: int = 250,
-        language: str = "en",
-        labels: Mapping[str, str] | None = None,
-        theme: str | None = None,
-    ) -> None:
-        """Write a report: one HTML file for people, which asks nothing of any server.
-
-        It has the numbers at a glance, how many contacts stand where, who moved between the phases, the
-        hottest prospects, the endangered customers, the strongest contacts in a table to be sorted and
-        filtered, and the model in plain words with its fingerprint.
-
-        Parameters
-        ----------
-        path
-            Where to: a name that ends in ``.html`` or ``.htm``. An existing file is replaced as a whole.
-        since
-            What it is compared with: how long before these scores, an instant, or earlier scores. None: 30
-            days before, where the scores still have their events, else nothing.
-        top
-            How many contacts the table has.
-        language, labels, theme
-            As `card` has them.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written; before anything is computed.
-        StateError, EventsError
-            As `flow`; if the name ends otherwise, or the scores have rows at instants of their own.
-
-        Examples
-        --------
-        >>> import engagekit as ek, numpy as np, pathlib, tempfile
-        >>> times = np.array(["2026-01-01"], "datetime64[us]")
-        >>> model = ek.Model(name="shop", rules=[ek.Rule(name="visit", on="visit", points=80)])
-        >>> scores = model.score({"contact": [7], "type": ["visit"], "time": times}, at="2026-01-31")
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     file = pathlib.Path(folder, "report.html")
-        ...     scores.report(file, since="2w")
-        ...     "<h1><bdi>shop</bdi></h1>" in file.read_text("utf-8")
-        True
-        """
-        from engagekit.show import report
-        from engagekit.show.words import words_of
-
-        report.write(
-            self._side(), path, since=Scores._side(since) if isinstance(since, Scores) else since, top=top,
-            stats=self.stats, notes=self.notes, words=words_of(language, labels), theme=theme,
-        )  # fmt: skip
-
     def _side(self) -> Side:
         from engagekit.comparison import Side
 
@@ -652,7 +409,7 @@ class Scores:
 
     def __getstate__(self) -> dict[str, Any]:
         # The frame is built again from the columns when it is asked for; events are too many to go along.
-        return {**self.__dict__, "_frame": None, "_origin": None, "_contacts": None}
+        return {**self.__dict__, "_frame": None, "_origin": None, "_contacts": None, "_known_keys": None}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the table to Parquet, CSV or JSON lines, by the file's ending; needs pyarrow.

@@ -5,7 +5,7 @@ import random
 import pytest
 from browsing import Seen
 from markup import PIECES
-from test_show_card import grocery, hostile_subject, households, lead_events, lead_scores
+from test_show_card import PLAIN, grocery, hostile_subject, households, lead_events, lead_scores
 
 import engagekit as ek
 from engagekit.show.card import card
@@ -87,7 +87,7 @@ def test_hostile_names_break_nothing(seen: Seen, seed: int) -> None:
     made = []
     for _ in range(8):
         names = ["".join(pick.choices(PIECES, k=pick.randint(1, 5))) for _ in range(40)]
-        made.append(card(hostile_subject(names, [pick.uniform(-1e6, 1e6) for _ in range(33)])).html)
+        made.append(card(hostile_subject(names, [pick.uniform(-1e6, 1e6) for _ in range(33)]), PLAIN).html)
     page = seen.page("".join(made), width=pick.choice([320, 700]))
     assert page.evaluate(OVERFLOWING) == []
     assert page.locator("article").count() == 8

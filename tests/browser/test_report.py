@@ -15,6 +15,7 @@ from test_show_report import AT, DAY, EMPTY, EVENTS, MODEL, SCORES
 
 import engagekit as ek
 from engagekit.show.flow import CSS, Flow
+from engagekit.show.look import Look
 from engagekit.show.picture import alone
 from engagekit.show.words import Words
 
@@ -269,7 +270,7 @@ def test_small_phases_are_seen(seen: Seen, phases: int, width: int) -> None:
         at=datetime(2026, 1, 31),
         names=[f"phase number {number}" for number in range(phases)],
         counts=counts,
-        words=Words(),
+        look=Look(Words()),
     )
     page = seen.page(alone(flow.drawn(width), CSS, None), width=width + 20)
     assert page.evaluate(OVER) == []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import define, frozen
 
 from engagekit.explain.opened import Opened
 from engagekit.explain.origin import Origin
@@ -23,7 +24,7 @@ MOST_DATED = 5
 _DAY = 86_400_000_000
 
 
-@frozen(kw_only=True)
+@define
 class Reason:
     """What a rule adds to a score.
 
@@ -69,14 +70,11 @@ def grounds(origin: Origin, row: int) -> Grounds:
     opened = Opened.of(origin, row)
     instants = np.arange(opened.at - DAYS * _DAY, opened.at + 1, _DAY)
     course = opened.course(instants[instants >= EARLIEST], _DAY)
-    found = reasons(opened.plan, opened.sums, opened.half)
-    numbers = {name: r for r, name in enumerate(opened.plan.names)}
-    known = opened.found([numbers[each.rule] for each in found[:MOST_DATED]])
-    for place, each in enumerate(found[:MOST_DATED]):
-        one = known[numbers[each.rule]]
-        times = one.time[one.kept]
-        found[place] = evolve(each, events=len(times), last=int(times[-1]))
-    return Grounds(reasons=found, course=course)
+    ranked = _ranked(opened.plan, opened.sums, opened.half)
+    known = opened.found([r for r, _ in ranked[:MOST_DATED]])
+    times = {r: one.time[one.kept] for r, one in known.items()}
+    dates = {r: (len(each), int(each[-1])) for r, each in times.items()}
+    return Grounds(reasons=_reasons(opened.plan, ranked, dates), course=course)
 
 
 def reasons(plan: Plan, sums: NDArray[np.float64], half: NDArray[np.int32]) -> list[Reason]:
@@ -91,13 +89,22 @@ def reasons(plan: Plan, sums: NDArray[np.float64], half: NDArray[np.int32]) -> l
     half
         0 (prospect) or 1 (customer), of that contact.
     """
+    return _reasons(plan, _ranked(plan, sums, half), {})
+
+
+def _ranked(plan: Plan, sums: NDArray[np.float64], half: NDArray[np.int32]) -> list[tuple[int, float]]:
+    """Give the rules that add to a score or take from it, and what, the strongest first."""
     contribution = shares(plan, sums, half).contribution[:, 0]
     order = np.argsort(-np.abs(contribution), kind="stable")
+    order = order[contribution[order] != 0]
+    return list(zip(order.tolist(), contribution[order].tolist(), strict=True))
+
+
+def _reasons(
+    plan: Plan, ranked: list[tuple[int, float]], dates: Mapping[int, tuple[int, int]]
+) -> list[Reason]:
+    channels = plan.rules["channel"].tolist()
     return [
-        Reason(
-            rule=plan.names[r],
-            channel=plan.channels[plan.rules["channel"][r]],
-            contribution=float(contribution[r]),
-        )
-        for r in order[contribution[order] != 0].tolist()
+        Reason(plan.names[r], plan.channels[channels[r]], contribution, *dates.get(r, (None, None)))
+        for r, contribution in ranked
     ]

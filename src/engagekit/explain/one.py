@@ -81,6 +81,8 @@ def row_of(
 ) -> int:
     """Find the one row that is meant, of a contact's rows and the instants of these."""
     rows = keys.rows_of(contact)
+    if at is None and len(rows) == 1:
+        return int(rows[0])
     instants = instants_of(rows)
     if at is not None:
         wanted = microseconds_of(at)

@@ -13,7 +13,7 @@ from engagekit import _core
 from engagekit.explain.matched import Matched, matched
 from engagekit.explain.origin import OneContact, Origin
 from engagekit.matching import Match, match
-from engagekit.running import Jobs, Numbers, attach, run
+from engagekit.running import Numbers, attach
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,15 +75,13 @@ class Opened:
 
     @cached_property
     def _now(self) -> Numbers:
-        jobs = Jobs(
-            contacts=np.zeros(1, np.int64),
-            at=np.array([self.at]),
-            since=np.array([self.since]),
-            counted=np.zeros(1, np.uint8),
-        )
-        if self.own is None:
-            return Numbers.room(self.plan, 1, sums=True)
-        return run(self.plan, self.own, jobs, threads=1, sums=True, scorer=self._scorer)
+        numbers = Numbers.room(self.plan, 1, sums=True)
+        if self.own is not None:
+            self._scorer.run(
+                np.zeros(1, np.int64), np.array([self.at]), np.array([self.since]), np.zeros(1, np.uint8),
+                0, 1, False, numbers.columns, numbers.channels, numbers.sums, numbers.tally,
+            )  # fmt: skip
+        return numbers
 
     @cached_property
     def _table(self) -> Match:

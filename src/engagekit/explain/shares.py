@@ -62,7 +62,7 @@ def _held(
     """Hold each row within its cap; return that, and what is left of a point."""
     size, cap = np.abs(values), caps[:, None]
     over = size > cap
-    ratio = np.ones_like(values)
+    ratio = np.ones(values.shape)
     if not over.any():
         return values, ratio
     np.divide(np.broadcast_to(cap, values.shape), size, out=ratio, where=over)

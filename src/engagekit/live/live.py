@@ -221,13 +221,15 @@ class Live(_core.LiveState):
         Card('ann', Engagement 19, niedrig, Pflege, sinkend)
         """
         from engagekit.show.card import Subject, card
+        from engagekit.show.look import Look
 
+        look = Look.of(self.model, language, labels, theme)
         with self._lock:
             score = self.score(contact, at)
             row = score.to_dict()
             found = scoring.reasons_of(self, contact, microseconds_of(score.at), row["half"])
         subject = Subject(model=self.model, contact=contact, at=score.at, row=row, reasons=found)
-        return card(subject, language=language, labels=labels, theme=theme)
+        return card(subject, look)
 
     def scores(self, at: Any = None) -> Scores:
         """Score all contacts, in the order in which they first came; then those of `update` without events.

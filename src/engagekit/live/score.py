@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from engagekit.instants import EPOCH
 from engagekit.results import value_of
 
 if TYPE_CHECKING:
     from engagekit.frames import Out
     from engagekit.model import Model
-
-NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 
 
 class Score:

@@ -13,9 +13,9 @@ from engagekit.contacts import NO_INSTANT
 from engagekit.errors import EventsError, StateError
 from engagekit.explain import reasons
 from engagekit.frames import Out
-from engagekit.instants import EPOCH, microseconds_of, text_of
+from engagekit.instants import EPOCH, NAIVE_EPOCH, microseconds_of, text_of
 from engagekit.leads import Leads, Rows, seen
-from engagekit.live.score import NAIVE_EPOCH, Score, score_of
+from engagekit.live.score import Score, score_of
 from engagekit.results import result_columns
 from engagekit.running import Numbers
 from engagekit.scores import Scores, Stats

@@ -4,70 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from attrs import frozen
 
 from engagekit.explain import MOST_DATED
-from engagekit.show.gauge import GAUGE_CSS, Gauge, pace_of
+from engagekit.instants import EPOCH, NAIVE_EPOCH
+from engagekit.show.gauge import Gauge, pace_of
 from engagekit.show.markup import Markup, clean, shortened
-from engagekit.show.pages import rendered
-from engagekit.show.sparkline import SPARKLINE_CSS, sparkline
-from engagekit.show.theme import scoped, theme_of
-from engagekit.show.words import Words, words_of
+from engagekit.show.sheet import Row, sheet
+from engagekit.show.sparkline import sparkline
+from engagekit.show.words import Words
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from engagekit.explain import Reason
     from engagekit.model import Model
+    from engagekit.show.look import Look
 
 MOST_REASONS: Final = MOST_DATED
 MOST_CHANNELS: Final = 8
 _DAY: Final = timedelta(days=1)
-
-CARD_CSS: Final = (
-    GAUGE_CSS
-    + SPARKLINE_CSS
-    + """
-.ek:not(svg) :not(svg,svg *,style){all:revert}
-.ek.card{container-type:inline-size;max-width:720px;text-align:start;font-size:14px;line-height:1.4}
-.ek .sheet{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:20px 24px}
-.ek .sheet p,.ek .sheet dl,.ek .sheet dd,.ek .sheet figure{margin:0}
-.ek .sheet header{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 10px}
-.ek .sheet .who{font-size:20px;font-weight:600;letter-spacing:-.01em;overflow-wrap:anywhere}
-.ek .sheet .badge{border:1px solid var(--line);border-radius:6px;padding:0 7px;font-size:12.5px}
-.ek .sheet .when{color:var(--quiet);margin-inline-start:auto;font-size:12.5px}
-.ek .sheet .top{display:grid;grid-template-columns:212px minmax(0,1fr);gap:16px 36px;align-items:center}
-.ek .sheet .top{margin:14px 0 22px}
-.ek .sheet dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:5px 16px}
-.ek .sheet dt{color:var(--quiet)}
-.ek .sheet dd{overflow-wrap:anywhere}
-.ek .sheet .tables{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:20px 36px}
-.ek .sheet .tables{align-items:start}
-.ek .sheet table{border-collapse:collapse;color:inherit;width:100%}
-.ek .sheet table{font-size:13px;font-variant-numeric:tabular-nums}
-.ek .sheet caption{text-align:start;font-weight:600;padding:0 0 4px;font-size:13.5px}
-.ek .sheet th{font-weight:400;font-size:12px;color:var(--quiet);text-align:start;padding:0 0 3px}
-.ek .sheet td{padding:4px 0;border-top:1px solid var(--line);vertical-align:baseline;overflow-wrap:anywhere}
-.ek .sheet td+td,.ek .sheet th+th{padding-inline-start:12px}
-.ek .sheet .right{text-align:end;white-space:nowrap;width:1%}
-.ek .sheet .dim,.ek .sheet .rest td,.ek .sheet .dates,.ek .sheet figcaption{color:var(--quiet)}
-.ek .sheet td.bars{width:40%;min-width:48px;vertical-align:middle}
-.ek .bar{display:block;width:100%;height:8px}
-.ek .bar .plus{fill:var(--faint)}
-.ek .bar .minus{fill:var(--alarm)}
-.ek .bar .zero{fill:var(--quiet)}
-.ek .sheet figure{margin-top:14px}
-.ek .sheet figcaption,.ek .sheet .dates{font-size:12px}
-.ek .sheet .dates{display:flex;justify-content:space-between}
-@container (max-width:560px){
-.ek .sheet{padding:16px}
-.ek .sheet .top,.ek .sheet .tables{grid-template-columns:minmax(0,1fr)}
-.ek .sheet .meter{width:212px;max-width:100%;margin:0 auto}
-}
-@media print{.ek .sheet{break-inside:avoid}}
-""".replace("\n", "")
-)
 
 
 @frozen(kw_only=True)
@@ -91,7 +50,7 @@ class Subject:
     at: datetime
     row: Mapping[str, Any]
     reasons: Sequence[Reason] | None = None
-    course: Sequence[float] | None = None
+    course: NDArray[np.float64] | None = None
 
 
 class Card:
@@ -134,16 +93,9 @@ class Card:
         return self.html
 
 
-def card(
-    subject: Subject,
-    *,
-    language: str = "en",
-    labels: Mapping[str, str] | None = None,
-    theme: str | None = None,
-) -> Card:
+def card(subject: Subject, look: Look) -> Card:
     """Make the card of a contact; see `Scores.card`."""
-    words, theme = words_of(language, labels), theme_of(theme)
-    words.check(subject.model)
+    words, theme = look.words, look.theme
     row = subject.row
     shown = Gauge(
         model=subject.model,
@@ -151,26 +103,22 @@ def card(
         words=words,
         theme=theme,
     )
-    scope, css = scoped(CARD_CSS)
     reasons, rest = (None, None) if subject.reasons is None else _strongest(subject, words)
-    html = rendered(
-        "card.html",
-        scope=scope,
-        css=css,
-        theme=theme,
+    html = sheet(
         words=words,
+        theme=theme,
         title=words.plain("card.title", contact=shortened(clean(subject.contact), 80), summary=shown.title),
         contact=subject.contact,
         at=subject.at,
         badges=_badges(row, words),
         meter=shown.within(),
         facts=_facts(subject, words),
+        course=_course(subject, words),
         score=words.signed(row["score"], 1).removeprefix("+"),
         reasons=reasons,
         rest=rest,
         dated=any(each.last is not None for each in subject.reasons or ()),
         channels=_channels(row, words),
-        course=_course(subject, words),
     )
     return Card(contact=subject.contact, at=subject.at, html=str(html), gauge=shown)
 
@@ -180,10 +128,10 @@ def _badges(row: Mapping[str, Any], words: Words) -> list[Markup]:
     return [words.name(kind, value, 16) for kind, value in found if value is not None]
 
 
-def _facts(subject: Subject, words: Words) -> list[tuple[str, object]]:
+def _facts(subject: Subject, words: Words) -> list[tuple[str, str]]:
     """Say what there is to know, each with its term."""
     row = subject.row
-    facts: list[tuple[str, object]] = [
+    facts: list[tuple[str, str]] = [
         (words["card.next"], _next(subject, words)),
         (words["card.pace"], _pace(row["momentum"], words)),
         (words["card.last"], _last(subject, words)),
@@ -245,40 +193,36 @@ def _last(subject: Subject, words: Words) -> Markup:
     )
 
 
-def _strongest(subject: Subject, words: Words) -> tuple[list[dict[str, object]], dict[str, object] | None]:
+def _strongest(subject: Subject, words: Words) -> tuple[list[Row], tuple[str, str] | None]:
     """Set out the strongest reasons, and in one line what else there is: together the score that is shown."""
     found = subject.reasons or ()
-    large = [each for each in found[:MOST_REASONS] if round(each.contribution, 1)]
-    told: list[dict[str, object]] = []
+    rounded = [round(each.contribution, 1) for each in found[:MOST_REASONS]]
+    large = [each for each, points in zip(found, rounded, strict=False) if points]
+    told: list[Row] = []
     for each in large:
-        said: Markup = words.name("rule", each.rule, 36)
+        said = words.name("rule", each.rule, 36)
         if each.events is not None and each.events > 1:
             said = Markup(
                 f'{said} <span class="dim">\N{MULTIPLICATION SIGN}{words.whole(each.events)}</span>'
             )
-        told.append(
-            {
-                "said": said,
-                "points": words.signed(each.contribution, 1),
-                "date": "" if each.last is None else _day(each.last, subject.at, words),
-            }
-        )
-    left = round(subject.row["score"], 1) - sum(round(each.contribution, 1) for each in large)
+        date = "" if each.last is None else _day(each.last, subject.at, words)
+        told.append((said, date, words.signed(each.contribution, 1)))
+    left = round(subject.row["score"], 1) - sum(points for points in rounded if points)
     others = len(found) - len(large)
     if not others and not round(left, 1):
         return told, None
     count = words.count("more", others)
     exact = not round(left - sum(each.contribution for each in found[len(large) :]), 1)
     why = words["card.rounding"] if not others else count if exact else words.plain("card.rest", count=count)
-    return told, {"said": why, "points": words.signed(left, 1)}
+    return told, (why, words.signed(left, 1))
 
 
 def _day(micros: int, at: datetime, words: Words) -> str:
-    epoch = datetime(1970, 1, 1, tzinfo=at.tzinfo)
+    epoch = EPOCH if at.tzinfo else NAIVE_EPOCH
     return words.date(epoch + timedelta(microseconds=micros), near=at)
 
 
-def _channels(row: Mapping[str, Any], words: Words) -> list[dict[str, object]]:
+def _channels(row: Mapping[str, Any], words: Words) -> list[Row]:
     """Set out the channels, the strongest first, as bars from a common zero."""
     prefix = "channel_"
     scores = {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
@@ -288,18 +232,13 @@ def _channels(row: Mapping[str, Any], words: Words) -> list[dict[str, object]]:
     shown, others = found[:MOST_CHANNELS], [value for _, value in found[MOST_CHANNELS:]]
     low = min(0.0, *(value for _, value in shown), sum(others)) if shown else 0.0
     high = max(0.0, *(value for _, value in shown), sum(others)) if shown else 0.0
-    told: list[dict[str, object]] = [
-        {
-            "said": words.name("channel", name, 24),
-            "bar": _bar(value, low, high),
-            "points": words.signed(value, 1),
-        }
+    told: list[Row] = [
+        (words.name("channel", name, 24), _bar(value, low, high), words.signed(value, 1))
         for name, value in shown
     ]
     if others:
         rest = sum(others)
-        said = words.count("more", len(others))
-        told.append({"said": said, "bar": _bar(rest, low, high), "points": words.signed(rest, 1)})
+        told.append((words.count("more", len(others)), _bar(rest, low, high), words.signed(rest, 1)))
     return told
 
 
@@ -315,13 +254,14 @@ def _bar(value: float, low: float, high: float) -> Markup:
     )
 
 
-def _course(subject: Subject, words: Words) -> dict[str, object] | None:
+def _course(subject: Subject, words: Words) -> tuple[Markup, str] | None:
     """Draw the last days, from the first on that anything is known of."""
     course = subject.course
-    if course is None or len(course) == 0 or all(map(isnan, course)):
+    known = None if course is None else np.flatnonzero(~np.isnan(course))
+    if course is None or known is None or not len(known):
         return None
     first = subject.at - (len(course) - 1) * _DAY
-    start = next(place for place, each in enumerate(course) if not isnan(each))
+    start = int(known[0])
     label = words.plain(
         "card.course_told",
         **{
@@ -329,10 +269,7 @@ def _course(subject: Subject, words: Words) -> dict[str, object] | None:
             "from": words.date(first + start * _DAY, near=subject.at),
             "now": words.whole(int(course[-1])),
             "to": words.date(subject.at, near=subject.at),
-            "most": words.whole(int(max(each for each in course if not isnan(each)))),
+            "most": words.whole(int(course[known].max())),
         },
     )
-    return {
-        "line": sparkline(course, subject.model.levels, label),
-        "first": words.date(first, near=subject.at),
-    }
+    return sparkline(course, subject.model.levels, label), words.date(first, near=subject.at)

@@ -11,13 +11,13 @@ from attrs import define
 
 from engagekit.show.letters import extent, fitted
 from engagekit.show.markup import Markup, clean, element, number
-from engagekit.show.picture import NOBODY, alone, colours_of, picture
-from engagekit.show.words import Words
+from engagekit.show.picture import NOBODY, Picture, colours_of, picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.model import Model
+    from engagekit.show.look import Look
 
 CSS: Final = (
     ".ek .flow text{font-size:12px;fill:var(--ink)}"
@@ -128,13 +128,17 @@ def _column(totals: NDArray[np.int64], unit: float, height: float) -> list[Node]
     return nodes
 
 
-class Flow:
+class Flow(Picture):
     """Who moved between the phases from one instant to another; made by `Scores.flow`.
+
+    In its picture there is a ribbon for each move, as broad as they are many; who stayed is grey.
 
     Attributes
     ----------
     since, at
         The two instants.
+    contacts
+        How many there are.
     counts
         How many contacts were in the one phase and are in the other, those who stayed among them. None
         stands for those without any activity.
@@ -154,6 +158,8 @@ class Flow:
     no activity -> sales  1
     """
 
+    css = CSS
+
     def __init__(
         self,
         *,
@@ -162,9 +168,9 @@ class Flow:
         at: datetime,
         names: Sequence[str],
         counts: NDArray[np.int64],
-        words: Words,
-        theme: str | None = None,
+        look: Look,
     ) -> None:
+        super().__init__(look)
         self.since = since
         self.at = at
         self._names: list[str | None] = [*names, None]
@@ -174,13 +180,7 @@ class Flow:
         }
         self._colours = colours_of(model)
         self._matrix = counts
-        self._words = words
-        self._theme = theme
-
-    @property
-    def contacts(self) -> int:
-        """How many contacts there are."""
-        return int(self._matrix.sum())
+        self.contacts = int(counts.sum())
 
     @property
     def moved(self) -> int:
@@ -194,15 +194,14 @@ class Flow:
         return sorted(moved, key=lambda move: -move[2])
 
     @property
-    def svg(self) -> str:
-        """The picture, as SVG: a ribbon for each move, as broad as they are many; who stayed is grey."""
-        return alone(self.drawn(), CSS, self._theme)
-
-    @property
     def title(self) -> str:
         """What the picture shows, in words."""
         since, at = self._words.date(self.since), self._words.date(self.at)
         return self._words.plain("flow.title", since=since, at=at)
+
+    def panels(self) -> list[Markup]:
+        """Draw the picture without its style."""
+        return [self.drawn()]
 
     def drawn(self, width: float = 560) -> Markup:
         """Draw the picture without its style, in so many units of width."""
@@ -292,6 +291,3 @@ class Flow:
         ]
         rows = [[" -> ".join(way), f"{move[2]:,}"] for way, move in zip(shown, self.moves, strict=True)]
         return "\n".join([*lines, *([aligned(rows, right=range(1, 2))] if rows else [])])
-
-    def _repr_html_(self) -> str:
-        return self.svg

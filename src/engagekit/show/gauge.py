@@ -11,7 +11,16 @@ from attrs import frozen
 
 from engagekit.model import Model
 from engagekit.show.letters import fitted, sized
-from engagekit.show.markup import LONGEST_TITLE, Markup, clean, element, isolated, number, shortened
+from engagekit.show.markup import (
+    LONGEST_TITLE,
+    Markup,
+    clean,
+    element,
+    escaped,
+    isolated,
+    number,
+    shortened,
+)
 from engagekit.show.sectors import HALVES, Sector, sector_of, sectors
 from engagekit.show.theme import scoped
 from engagekit.show.words import Words
@@ -126,7 +135,7 @@ class Gauge:
             "svg",
             attributes,
             element("title", {}, _plain(self.title)),
-            element("desc", {}, _plain(words.plain("gauge.summary", **_halves(words)))),
+            _description(words),
             style,
             _dial(self.model, words, here),
             _hands(here, self.engagement),
@@ -140,24 +149,17 @@ class Gauge:
         """
         words = self.words
         known = self.phase is not None
-        value = words.whole(int(self.engagement)) if known else "\N{EN DASH}"
-        broad = len(value) > 2
+        value = escaped(words.whole(int(self.engagement)) if known else "\N{EN DASH}")
+        large, small = (42, 46) if len(value) > 2 else (52, 57)
         level = words[f"level.{self.level}"] if known else words["gauge.nothing"]
-        below, size = sized(words.label("phase", str(self.phase)) if named else level, (14, 12, 10.5), 96)
-        large = [
-            element(
-                "text", {"class": "word value", "x": 120, "y": 120, "font-size": 42 if broad else 52}, value
-            ),
-            element("text", {"class": "word still", "x": 120, "y": 140, "font-size": size}, below),
-            element("g", {"transform": "translate(120 155)"}, _arrow(self.momentum)),
-        ]
-        small = [
-            element(
-                "text", {"class": "word value", "x": 120, "y": 125, "font-size": 46 if broad else 57}, value
-            ),
-            element("g", {"transform": "translate(120 148) scale(1.6)"}, _arrow(self.momentum)),
-        ]
-        return Markup(element("g", {"class": "large"}, *large) + element("g", {"class": "small"}, *small))
+        below = _below(words.label("phase", str(self.phase)) if named else level)
+        arrow = _arrow(self.momentum)
+        return Markup(
+            f'<g class="large"><text class="word value" x="120" y="120" font-size="{large}">{value}</text>'
+            f'{below}<g transform="translate(120 155)">{arrow}</g></g>'
+            f'<g class="small"><text class="word value" x="120" y="125" font-size="{small}">{value}</text>'
+            f'<g transform="translate(120 148) scale(1.6)">{arrow}</g></g>'
+        )
 
 
 def pace_of(momentum: float | None) -> str:
@@ -173,8 +175,10 @@ def pace_of(momentum: float | None) -> str:
     return "steady" if abs(momentum) < STEADY else "rising" if momentum > 0 else "sinking"
 
 
-def _halves(words: Words) -> dict[str, str]:
-    return {half: words[f"half.{half}"] for half in HALVES}
+@lru_cache(maxsize=64)
+def _description(words: Words) -> Markup:
+    halves = {half: words[f"half.{half}"] for half in HALVES}
+    return element("desc", {}, _plain(words.plain("gauge.summary", **halves)))
 
 
 def _plain(text: str) -> str:
@@ -276,9 +280,18 @@ def _hands(here: Sector | None, engagement: float) -> Markup:
     if here is None:
         return Markup()
     turn = f"rotate({number(here.angle(engagement))} {_MIDDLE:g} {_MIDDLE:g})"
-    large = element("path", {"class": "needle large", "d": "M120 33L124.2 57.5A4.3 4.3 0 1 1 115.8 57.5Z"})
-    small = element("path", {"class": "needle small", "d": "M120 25L127 47A7.4 7.4 0 1 1 113 47Z"})
-    return element("g", {"class": "hand", "transform": turn}, large, small)
+    return Markup(
+        f'<g class="hand" transform="{turn}">'
+        '<path class="needle large" d="M120 33L124.2 57.5A4.3 4.3 0 1 1 115.8 57.5Z"/>'
+        '<path class="needle small" d="M120 25L127 47A7.4 7.4 0 1 1 113 47Z"/></g>'
+    )
+
+
+@lru_cache(maxsize=256)
+def _below(text: str) -> Markup:
+    """Write a name below the number."""
+    shown, size = sized(text, (14, 12, 10.5), 96)
+    return element("text", {"class": "word still", "x": 120, "y": 140, "font-size": size}, shown)
 
 
 def _arrow(momentum: float | None) -> Markup:
@@ -286,4 +299,4 @@ def _arrow(momentum: float | None) -> Markup:
     if momentum is None:
         return Markup()
     turn = f"rotate({number(-90 * momentum)})"
-    return element("path", {"class": "arrow", "transform": turn, "d": "M-8 0H8M3 -5L8 0L3 5"})
+    return Markup(f'<path class="arrow" transform="{turn}" d="M-8 0H8M3 -5L8 0L3 5"/>')

@@ -12,7 +12,7 @@ from attrs import define
 from engagekit.instants import EPOCH
 from engagekit.show.letters import extent, fitted
 from engagekit.show.markup import Markup, clean, element, number, shortened
-from engagekit.show.picture import NOBODY, alone, colours_of, legend, picture
+from engagekit.show.picture import NOBODY, Picture, colours_of, legend, picture
 from engagekit.show.stacking import Stack, stacked, ticks
 from engagekit.show.theme import SERIES
 from engagekit.show.words import Words
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from engagekit.course import Course
     from engagekit.model import Model
+    from engagekit.show.look import Look
 
 CSS: Final = (
     ".ek .history text{font-size:12px;fill:var(--ink)}"
@@ -44,8 +45,11 @@ _MOST_LAYERS: Final = 8
 _MOST_DRAWN: Final = 732
 
 
-class History:
+class History(Picture):
     """The course of one contact; made by `Scores.history`.
+
+    In its picture channels are stacked, the score is a line, each event a tick, and below there are the
+    phases. What takes points away lies below the line of nothing.
 
     Attributes
     ----------
@@ -63,6 +67,8 @@ class History:
     ([80.0, 63.0, 50.0, 118.0], ['sales', 'sales', 'sales', 'sales'])
     """
 
+    css = CSS
+
     def __init__(
         self,
         *,
@@ -70,15 +76,13 @@ class History:
         course: Course,
         model: Model,
         kind: str,
-        words: Words,
-        theme: str | None = None,
+        look: Look,
     ) -> None:
+        super().__init__(look)
         self.contact = contact
         self._course = course
         self._model = model
         self._kind = kind
-        self._words = words
-        self._theme = theme
         self._frame: Any = None
 
     @property
@@ -109,27 +113,16 @@ class History:
         first, last = self._span
         return f"{who} from {moment(_instant(first))} to {moment(_instant(last))}"
 
-    def _repr_html_(self) -> str:
-        return self.svg
-
-    @property
-    def svg(self) -> str:
-        """The picture, as SVG: channels stacked, the score as a line, a tick for each event, the phases.
-
-        What takes points away lies below the line of nothing.
-        """
-        return alone(self.drawn(), CSS, self._theme)
-
     @property
     def _span(self) -> tuple[float, float]:
         at = self._course.columns["at"].values
         return float(at[0]), float(at[-1])
 
-    def drawn(self) -> Markup:
+    def panels(self) -> list[Markup]:
         """Draw the picture without its style."""
         drawing = _Drawing(self._course, self._model, self._words)
         title = self._words.plain("history.title", contact=shortened(clean(self.contact)))
-        return picture(_WIDTH, drawing.height, title, drawing.told(), *drawing.shapes(), name="history")
+        return [picture(_WIDTH, drawing.height, title, drawing.told(), *drawing.shapes(), name="history")]
 
 
 @define(kw_only=True, frozen=True)

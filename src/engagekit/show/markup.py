@@ -25,6 +25,22 @@ class Markup(str):
         return self
 
 
+def escaped(part: object) -> str:
+    """Escape what is no markup.
+
+    Examples
+    --------
+    >>> escaped("a < b"), escaped(Markup("<b>"))
+    ('a &lt; b', '<b>')
+    """
+    if isinstance(part, Markup):
+        return part
+    text = str(part)
+    # most texts have none of these, and to look for them costs less than to replace them
+    special = "&" in text or "<" in text or ">" in text or '"' in text or "'" in text
+    return escape(text) if special else text
+
+
 def clean(text: object) -> str:
     r"""Make text of anything such that it can move nothing but itself.
 
@@ -98,8 +114,8 @@ def name(text: object, longest: int = LONGEST) -> Markup:
     """
     whole = clean(text)
     shown = shortened(whole, longest)
-    title = "" if shown == whole else f' title="{escape(shortened(whole, LONGEST_TITLE))}"'
-    return Markup(f"<bdi{title}>{escape(shown)}</bdi>")
+    title = "" if shown == whole else f' title="{escaped(shortened(whole, LONGEST_TITLE))}"'
+    return Markup(f"<bdi{title}>{escaped(shown)}</bdi>")
 
 
 def number(value: float) -> str:
@@ -110,6 +126,8 @@ def number(value: float) -> str:
     >>> number(12.0), number(-0.001), number(1 / 3)
     ('12', '0', '0.33')
     """
+    if type(value) is int:
+        return str(value)
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
@@ -133,13 +151,11 @@ def element(tag: str, attributes: Mapping[str, object] | None = None, *children:
     >>> element("g", {}, element("path", {"d": "M0 0"}))
     '<g><path d="M0 0"/></g>'
     """
-    parts = [tag]
+    opened = tag
     for key, value in (attributes or {}).items():
         if value is not None:
-            text = number(value) if isinstance(value, (int, float)) else escape(str(value))
-            parts.append(f'{key}="{text}"')
-    opened = " ".join(parts)
+            text = number(value) if isinstance(value, (int, float)) else escaped(str(value))
+            opened = f'{opened} {key}="{text}"'
     if not children:
         return Markup(f"<{opened}/>")
-    inner = "".join(child if isinstance(child, Markup) else escape(str(child)) for child in children)
-    return Markup(f"<{opened}>{inner}</{tag}>")
+    return Markup(f"<{opened}>{''.join(map(escaped, children))}</{tag}>")

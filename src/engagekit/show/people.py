@@ -227,5 +227,5 @@ def _day(instant: int, at: int, words: Words) -> str:
 def _course(side: Side, row: int, instants: NDArray[np.int64], words: Words) -> Markup:
     """Draw how the engagement came to be what it is."""
     assert side.origin is not None
-    values = Opened.of(side.origin, row).course(instants, _DAY).tolist()
+    values = Opened.of(side.origin, row).course(instants, _DAY)
     return sparkline(values, side.model.levels, words["report.course"])

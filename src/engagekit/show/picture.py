@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from engagekit.show.letters import extent, fitted
 from engagekit.show.markup import Markup, clean, element
@@ -11,10 +12,33 @@ from engagekit.show.theme import scoped
 
 if TYPE_CHECKING:
     from engagekit.model import Model
+    from engagekit.show.look import Look
 
 CSS: Final = ".ek .picture,svg.ek{max-width:100%;height:auto;display:block}"
 NOBODY: Final = "var(--faint)"
 """The colour of those without any activity."""
+
+
+class Picture(ABC):
+    """What is looked at: it knows its look, and a notebook shows it by itself."""
+
+    css: ClassVar[str]
+    """The style of what is drawn."""
+
+    def __init__(self, look: Look) -> None:
+        self._words, self._theme = look.words, look.theme
+
+    @abstractmethod
+    def panels(self) -> Iterable[Markup]:
+        """Draw what stands below each other, without a style."""
+
+    @property
+    def svg(self) -> str:
+        """The picture, as SVG that brings its style; of several the one after the other."""
+        return "".join(alone(panel, self.css, self._theme) for panel in self.panels())
+
+    def _repr_html_(self) -> str:
+        return self.svg
 
 
 def picture(

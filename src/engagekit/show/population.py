@@ -10,14 +10,14 @@ from attrs import define
 
 from engagekit.show.letters import extent, fitted
 from engagekit.show.markup import Markup, clean, element
-from engagekit.show.picture import alone, legend, picture
-from engagekit.show.words import Words
+from engagekit.show.picture import Picture, legend, picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.frames import Out
     from engagekit.model import Model
+    from engagekit.show.look import Look
 
 LEVELS: Final = ("high", "medium", "low", "none")
 """The best first, as ratings number them."""
@@ -56,7 +56,7 @@ class Bar:
         return sum(self.levels)
 
 
-class Population:
+class Population(Picture):
     """How many contacts stand where; made by `Scores.population`.
 
     Attributes
@@ -65,6 +65,8 @@ class Population:
         By half and phase, in the model's order: how many have which level, from high to none.
     levels
         How many have which level.
+    contacts
+        How many there are.
     ratings
         By grade and level, if the model declares a fit; else None. The grade None is theirs of whom
         nothing is known.
@@ -82,9 +84,10 @@ class Population:
     [('sales', 1), ('nurture', 1)]
     """
 
-    def __init__(
-        self, columns: Mapping[str, Out], model: Model, *, words: Words, theme: str | None = None
-    ) -> None:
+    css = CSS
+
+    def __init__(self, columns: Mapping[str, Out], model: Model, look: Look) -> None:
+        super().__init__(look)
         self._engagement = (columns["engagement"].values, columns["level"])
         half, level = (_codes(columns[name], names) for name, names in _FIXED.items())
         self.phases = _bars(columns["phase"], half, level, model)
@@ -97,24 +100,13 @@ class Population:
             found = {name: _by_level(level[codes == code]) for code, name in enumerate(grades)}
             unknown = _by_level(level[codes < 0])
             self.ratings = {**found, **({None: unknown} if sum(unknown.values()) else {})}
-        self._words = words
-        self._theme = theme
+        self.contacts = sum(self.levels.values())
 
-    @property
-    def contacts(self) -> int:
-        """How many contacts there are."""
-        return sum(self.levels.values())
-
-    @property
-    def svg(self) -> str:
-        """The pictures, one after the other, each as SVG."""
+    def panels(self) -> list[Markup]:
+        """Draw the pictures without their style."""
         drawn = [self.by_phase, self.by_level, self.by_engagement]
         drawn += [] if self.ratings is None else [self.by_rating]
-        panels = [draw(headed=True) for draw in drawn]
-        return "".join(alone(panel, CSS, self._theme) for panel in panels)
-
-    def _repr_html_(self) -> str:
-        return self.svg
+        return [draw(headed=True) for draw in drawn]
 
     def by_phase(self, *, headed: bool = False) -> Markup:
         """Draw a bar for each phase, in pieces by level; a whole bar is everybody, as in `by_level`."""

@@ -20,12 +20,12 @@ from engagekit.describe import opening, sections
 from engagekit.errors import EngagekitError, StateError
 from engagekit.instants import EARLIEST, microseconds_of
 from engagekit.show import flow as flows
-from engagekit.show import looks, picture, population
+from engagekit.show import of_scores, picture, population
 from engagekit.show.markup import Markup, clean, isolated, shortened
 from engagekit.show.pages import rendered
 from engagekit.show.people import Person, endangered, falling, hottest, in_danger, people, strongest
 from engagekit.show.sparkline import SPARKLINE_CSS
-from engagekit.show.theme import LIGHT, scoped, theme_of
+from engagekit.show.theme import LIGHT, scoped
 from engagekit.show.words import Words
 from engagekit.summary import moment
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engagekit.frames import Out
     from engagekit.scores import Stats
     from engagekit.show.flow import Flow
+    from engagekit.show.look import Look
     from engagekit.show.population import Population
 
 LISTED: Final = 10
@@ -60,17 +61,15 @@ def write(
     top: int,
     stats: Stats,
     notes: Sequence[str],
-    words: Words,
-    theme: str | None,
+    look: Look,
 ) -> None:
     """Write a report; see `Scores.report`."""
     target = target_of(path)
     check_page(target)
-    words.check(side.model)
     try:
         # opened first: whoever cannot write there learns it before anything is computed
         with replacing(target) as stream:
-            page = report(side, since=since, top=top, stats=stats, notes=notes, words=words, theme=theme)
+            page = report(side, since=since, top=top, stats=stats, notes=notes, look=look)
             stream.write(page.encode())
     except OSError as error:
         if error.errno is None:
@@ -85,18 +84,17 @@ def report(
     top: int,
     stats: Stats,
     notes: Sequence[str],
-    words: Words,
-    theme: str | None,
+    look: Look,
 ) -> str:
     """Make the report's page."""
     if side.at is None:
         raise StateError("report: expected scores at one instant, got some at instants of their own")
     if type(top) is not int or top < 0:
         raise EngagekitError(f"top=: expected a whole number of at least 0, got {top!r}")
-    model, at = side.model, microseconds_of(side.at)
+    model, at, words = side.model, microseconds_of(side.at), look.words
     earlier = _earlier(side, since)
-    stands = looks.population(side, words=words)
-    flow = None if earlier is None else looks.flow(side, earlier, words=words)
+    stands = of_scores.population(side, look=look)
+    flow = None if earlier is None else of_scores.flow(side, earlier, look=look)
     style, script = _style(), _part("js")
     table = people(side, strongest(side.table, top), words)
     name = clean(model.name)
@@ -107,7 +105,7 @@ def report(
         style=style[1],
         script=script,
         policy=_policy(style[1], script if table else Markup()),
-        theme=theme_of(theme),
+        theme=look.theme,
         title=f"{words['report.title']}: {name}",
         model_name=name,
         opening=words.plain(
@@ -152,10 +150,10 @@ def _earlier(side: Side, since: Any) -> Side | None:
     if isinstance(since, Side):
         return since
     if since is not None:
-        return looks.before(side, since)
+        return of_scores.before(side, since)
     if side.origin is None or side.at is None or microseconds_of(side.at) == EARLIEST:
         return None
-    return looks.before(side, BEFORE)
+    return of_scores.before(side, BEFORE)
 
 
 def _tiles(side: Side, stands: Population, earlier: Side | None, at: int, words: Words) -> Iterable[Tile]:

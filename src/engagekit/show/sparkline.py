@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import isnan
+from itertools import compress
 from typing import TYPE_CHECKING, Final
 
-from engagekit.show.markup import Markup, element
+import numpy as np
+
+from engagekit.show.markup import Markup, escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 
     from engagekit.model.lifecycle import Levels
 
 WIDTH, HEIGHT = 360.0, 56.0
 _EDGE: Final = 4.0
 """Above 100 and below 0, so that the end of the line is drawn whole."""
+_VIEW: Final = f'viewBox="0 0 {WIDTH:g} {HEIGHT:g}"'
+_TENTHS: Final = tuple(f"{tenth / 10:.1f}" for tenth in range(int(10 * HEIGHT) + 1))
+"""How far from the top: there are no others, and to write a number takes longer than to look it up."""
 
 SPARKLINE_CSS: Final = (
     ".ek .spark{display:block;width:100%;height:56px;overflow:visible}"
@@ -27,9 +32,10 @@ SPARKLINE_CSS: Final = (
 )
 
 
-def height_of(engagement: float) -> float:
-    """Say how far from the top an engagement stands."""
-    return _EDGE + (HEIGHT - 2 * _EDGE) * (1 - engagement / 100)
+def _heights(engagement: NDArray[np.float64]) -> list[str]:
+    """Write how far from the top each engagement stands."""
+    heights = _EDGE + (HEIGHT - 2 * _EDGE) * (1 - engagement / 100)
+    return [_TENTHS[tenth] for tenth in np.rint(10 * heights).astype(int).tolist()]
 
 
 @lru_cache(maxsize=8)
@@ -39,7 +45,15 @@ def _places(count: int) -> tuple[str, ...]:
     return tuple(f"{place * step:g}" for place in range(count))
 
 
-def sparkline(course: Sequence[float], levels: Levels, label: str) -> Markup:
+@lru_cache(maxsize=64)
+def _bounds(levels: Levels) -> tuple[str, str]:
+    """Draw the bounds of the levels; give the lowest too, which is that of nothing."""
+    floor, *others = _heights(np.array([0.0, levels.medium, levels.high]))
+    path = "".join(f"M0 {each}H{WIDTH:g}" for each in (floor, *others))
+    return floor, f'<path class="bound" d="{path}"/>'
+
+
+def sparkline(course: NDArray[np.float64], levels: Levels, label: str) -> Markup:
     """Draw engagement from 0 to 100 over time, from the first that is known; with the bounds of the levels.
 
     Parameters
@@ -54,28 +68,21 @@ def sparkline(course: Sequence[float], levels: Levels, label: str) -> Markup:
     Examples
     --------
     >>> from engagekit.model.lifecycle import Levels
-    >>> drawn = sparkline([float("nan"), 0.0, 100.0], Levels(), "rising")
+    >>> drawn = sparkline(np.array([np.nan, 0.0, 100.0]), Levels(), "rising")
     >>> 'class="line" d="M180 52.0L360 4.0"' in drawn
     True
     """
-    known = [(x, each) for x, each in zip(_places(len(course)), course, strict=True) if not isnan(each)]
-    points = [f"{x} {height_of(each):.1f}" for x, each in known]
-    bounds = "".join(f"M0 {height_of(each):.1f}H{WIDTH:g}" for each in (0.0, levels.medium, levels.high))
-    drawn = [element("path", {"class": "bound", "d": bounds})]
+    known = ~np.isnan(course)
+    across = list(compress(_places(len(course)), known.tolist()))
+    points = [f"{x} {y}" for x, y in zip(across, _heights(course[known]), strict=True)]
+    floor, drawn = _bounds(levels)
     if points:
-        line, first, last = f"M{'L'.join(points)}", known[0][0], points[-1]
-        floor = f"{height_of(0.0):.1f}"
-        drawn = [
-            element("path", {"class": "area", "d": f"{line}V{floor}H{first}Z"}),
-            *drawn,
-            element("path", {"class": "line", "d": line}),
-            element("path", {"class": "end", "d": f"M{last}h0"}),
-        ]
-    attributes = {
-        "class": "spark",
-        "viewBox": f"0 0 {WIDTH:g} {HEIGHT:g}",
-        "preserveAspectRatio": "none",
-        "role": "img",
-        "aria-label": label,
-    }
-    return element("svg", attributes, *drawn)
+        line, first, last = f"M{'L'.join(points)}", across[0], points[-1]
+        drawn = (
+            f'<path class="area" d="{line}V{floor}H{first}Z"/>{drawn}'
+            f'<path class="line" d="{line}"/><path class="end" d="M{last}h0"/>'
+        )
+    return Markup(
+        f'<svg class="spark" {_VIEW} preserveAspectRatio="none" role="img" '
+        f'aria-label="{escaped(label)}">{drawn}</svg>'
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engagekit.errors import EngagekitError
 from engagekit.model.wording import listed, shown, suggestion
-from engagekit.show.markup import Markup, clean, name
+from engagekit.show.markup import Markup, clean, escaped, name
 from engagekit.tables import figure, tenths
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Words:
         self._texts = {**_texts(language), **self._own} if self._own else _texts(language)
         own = {".": self["format.decimal"], ",": self["format.thousands"], "-": "\N{MINUS SIGN}"}
         self._marks = str.maketrans(own)
+        self._plain: dict[str, str] = {}
+        self._markup: dict[str, str] = {}
 
     def __getitem__(self, key: str) -> str:
         return self._texts[key]
@@ -90,7 +92,7 @@ class Words:
 
     def name(self, kind: str, own: str, longest: int = 40) -> Markup:
         """Return the same as markup, however long and strange the name is."""
-        return name(self.label(kind, own), longest)
+        return _name(self.label(kind, own), longest)
 
     def sentence(self, key: str, **parts: object) -> Markup:
         """Fill the places of a text, each by a part: markup as it is, all else escaped.
@@ -100,16 +102,17 @@ class Words:
         >>> Words(labels={"level.low": "low, since {day}"}).sentence("level.low", day="<3 May>")
         'low, since &lt;3 May&gt;'
         """
-
-        def part(place: re.Match[str]) -> str:
-            value = parts.get(place[1], place[0])
-            return value if isinstance(value, Markup) else escape(str(value))
-
-        return Markup(_PLACE.sub(part, escape(self[key], quote=False)))
+        pattern = self._markup.get(key)
+        if pattern is None:
+            pattern = self._markup[key] = _pattern(escape(self[key], quote=False))
+        return Markup(pattern % _Parts({place: escaped(part) for place, part in parts.items()}))
 
     def plain(self, key: str, **parts: object) -> str:
         """Fill the places of a text with plain text, of which nothing is escaped yet."""
-        return _PLACE.sub(lambda place: str(parts.get(place[1], place[0])), self[key])
+        pattern = self._plain.get(key)
+        if pattern is None:
+            pattern = self._plain[key] = _pattern(self[key])
+        return pattern % _Parts(parts)
 
     def count(self, key: str, count: int) -> str:
         """Say how many: by ``key.one`` or ``key.many``, with the number in the place ``{count}``."""
@@ -137,7 +140,7 @@ class Words:
         """
         if abs(value) >= _HUGE:
             return self._spelt(f"{value:+.3e}")
-        return self._spelt(f"{round(value, digits) + 0.0:+,.{digits}f}")
+        return self._spelt(f"{value:+z,.{digits}f}")
 
     def percent(self, share: float) -> str:
         """Write a share of 1 in whole percent; a few are not none, and nearly all are not all.
@@ -186,7 +189,23 @@ def _plain_words(language: str) -> Words:
 
 
 def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC) if at.tzinfo else at
+    return at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
+
+
+_name = lru_cache(maxsize=1024)(name)
+"""Rules, channels and phases are named again and again."""
+
+
+class _Parts(dict[str, object]):
+    """What goes into the places of a text; those that nothing is given for stay as they are."""
+
+    def __missing__(self, place: str) -> str:
+        return f"{{{place}}}"
+
+
+def _pattern(text: str) -> str:
+    """Write a text's places as Python's ``%`` has them."""
+    return _PLACE.sub(r"%(\1)s", text.replace("%", "%%"))
 
 
 @cache

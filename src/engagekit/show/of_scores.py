@@ -11,31 +11,59 @@ from attrs import evolve
 from engagekit.comparison import Side, crossings
 from engagekit.course import course_of, everyone_at
 from engagekit.errors import EventsError, StateError
-from engagekit.explain import row_of
-from engagekit.instants import EARLIEST, EPOCH, microseconds_of, text_of
+from engagekit.explain import grounds, row_of
+from engagekit.instants import EARLIEST, EPOCH, NAIVE_EPOCH, microseconds_of, text_of
 from engagekit.model.durations import parse_duration
+from engagekit.results import value_of
+from engagekit.show.card import Subject
+from engagekit.show.card import card as show
 from engagekit.show.flow import Flow
 from engagekit.show.history import History
 from engagekit.show.population import Population
-from engagekit.show.theme import theme_of
-from engagekit.show.words import Words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from numpy.typing import NDArray
+
+    from engagekit.show.card import Card
+    from engagekit.show.look import Look
 
 _DAY: Final = timedelta(days=1)
 _MOST: Final = 366
 """Instants of a course if nobody says how far apart they are to be."""
 
 
-def history(
-    side: Side, contact: Any, *, every: Any, start: Any, at: Any, kind: str, words: Words, theme: str | None
-) -> History:
+def card(
+    side: Side,
+    contact: Any,
+    *,
+    at: Any,
+    instants_of: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    look: Look,
+) -> Card:
+    """Make a contact's card; see `Scores.card`."""
+    row = row_of(side.keys, instants_of, contact, at)
+    known = None if side.origin is None else grounds(side.origin, row)
+    subject = Subject(
+        model=side.model,
+        contact=side.keys.at(row),
+        at=side.at or _moment(side, int(instants_of(np.array([row]))[0])),
+        row={name: value_of(out, row) for name, out in side.table.items() if name != side.keys.name},
+        reasons=None if known is None else known.reasons,
+        course=None if known is None else known.course,
+    )
+    return show(subject, look)
+
+
+def _moment(side: Side, instant: int) -> datetime:
+    epoch = EPOCH if side.table["last_event"].aware else NAIVE_EPOCH
+    return epoch + timedelta(microseconds=instant)
+
+
+def history(side: Side, contact: Any, *, every: Any, start: Any, at: Any, kind: str, look: Look) -> History:
     """Show the course of one contact; see `Scores.history`."""
-    theme = theme_of(theme)
-    words.check(side.model)
     origin = side.origin
     if origin is None:
         raise StateError(
@@ -48,7 +76,7 @@ def history(
     instants = _instants(side, row, last, every, None if start is None else microseconds_of(start, "start"))
     course = course_of(origin, row, instants)
     who = side.keys.at(row)
-    return History(contact=who, course=course, model=side.model, kind=kind, words=words, theme=theme)
+    return History(contact=who, course=course, model=side.model, kind=kind, look=look)
 
 
 def _instants(side: Side, row: int, last: int, every: Any, start: int | None) -> NDArray[np.int64]:
@@ -109,17 +137,13 @@ def _since(since: Any, at: int) -> int:
         return microseconds_of(since, "since")
 
 
-def flow(side: Side, since: Any, *, words: Words, theme: str | None = None) -> Flow:
+def flow(side: Side, since: Any, *, look: Look) -> Flow:
     """Show who moved between the phases; see `Scores.flow`. `since` is another side, or an instant."""
-    theme = theme_of(theme)
-    words.check(side.model)
     earlier = since if isinstance(since, Side) else before(side, since)
     when = _both(earlier, side)
     found, matrix = crossings(earlier, side, "phase")
     names, counts = _in_order(found, matrix, [phase.name for phase in side.model.phases])
-    return Flow(
-        model=side.model, since=when[0], at=when[1], names=names, counts=counts, words=words, theme=theme
-    )
+    return Flow(model=side.model, since=when[0], at=when[1], names=names, counts=counts, look=look)
 
 
 def _in_order(
@@ -142,8 +166,6 @@ def _both(one: Side, other: Side) -> tuple[datetime, datetime]:
     return one.at, other.at
 
 
-def population(side: Side, *, words: Words, theme: str | None = None) -> Population:
+def population(side: Side, *, look: Look) -> Population:
     """Show how many stand where; see `Scores.population`."""
-    theme = theme_of(theme)
-    words.check(side.model)
-    return Population(side.table, side.model, words=words, theme=theme)
+    return Population(side.table, side.model, look)
