@@ -2,12 +2,41 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 from numpy.typing import NDArray
-from typing_extensions import disjoint_base
+from typing_extensions import Buffer, disjoint_base
 
 _Array: TypeAlias = NDArray[Any]
+_Type = TypeVar("_Type")
+
+@final
+class ArrowArray:
+    """A chunk of a stream, or a child or the dictionary of one, which keeps the chunk alive."""
+
+    @property
+    def length(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def null_count(self) -> int: ...
+    @property
+    def n_buffers(self) -> int: ...
+    @property
+    def n_children(self) -> int: ...
+    @property
+    def dictionary(self) -> ArrowArray | None: ...
+    def child(self, index: int) -> ArrowArray: ...
+    def memory(self, index: int, first: int, last: int) -> Buffer | None: ...
+
+@final
+class ArrowMemory:
+    """Bytes of a chunk, which it keeps alive; nobody may write them."""
+
+def drain_stream(
+    capsule: object, make: Callable[[str, str, tuple[_Type, ...], _Type | None], _Type]
+) -> tuple[_Type, list[ArrowArray]]: ...
+def move_dictionary(source: int, into: int) -> None: ...
 
 @disjoint_base
 class _Table:

@@ -11,7 +11,6 @@ import numpy as np
 
 from engagekit import _core
 from engagekit.errors import EngagekitError
-from engagekit.frames.capsule import move_dictionary
 from engagekit.frames.kept import Foreign, KeyType
 
 if TYPE_CHECKING:
@@ -234,7 +233,7 @@ def _array(column: Out) -> tuple[Any, Any]:
         values = na.c_array_from_buffers(
             na.string(), len(words), [None, offsets.astype(np.int32), data], null_count=0
         )
-        move_dictionary(values._addr(), into=array._addr())  # noqa: SLF001 (the documented way to the struct)
+        _core.move_dictionary(values._addr(), array._addr())  # noqa: SLF001 (the documented way to the struct)
     return made, array
 
 
