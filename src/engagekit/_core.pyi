@@ -407,22 +407,17 @@ class LiveState(LiveWatch):
     def row(self, code: int) -> int: ...
     def erase(self, code: int) -> None: ...
 
-def scorer(
+@final
+class PlanTables:
+    """A plan whatever the events it is applied to, for the scorers of many."""
+
+def plan_tables(
     *,
     rules: _Array,
     channel_caps: _Array,
     families: int,
     intents: int,
     listed_rules: _Array,
-    roles: _Array,
-    flags: _Array,
-    plain_start: _Array,
-    plain_rules: _Array,
-    weight_columns: _Array,
-    weight_starts: _Array,
-    weight_factors: _Array,
-    codes: list[_Array],
-    amounts: list[_Array],
     phases: _Array,
     ended_phase: int,
     linear_scale: bool,
@@ -432,6 +427,19 @@ def scorer(
     slow: int,
     lifecycle: bool,
     excludes: bool,
+) -> PlanTables: ...
+def scorer(
+    *,
+    tables: PlanTables,
+    roles: _Array,
+    flags: _Array,
+    plain_start: _Array,
+    plain_rules: _Array,
+    weight_columns: _Array,
+    weight_starts: _Array,
+    weight_factors: _Array,
+    codes: list[_Array],
+    amounts: list[_Array],
     starts: _Array,
     times: _Array,
     types: _Array,

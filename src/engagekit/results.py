@@ -43,8 +43,8 @@ def result_columns(
 
     def instant(name: str) -> Out:
         values = taken(numbers[name], rows)
-        null = values == NEVER
-        return Out(kind="instant", values=values, null=null if null.any() else None, aware=events.aware)
+        null = values == NEVER if len(values) and values[values.argmin()] == NEVER else None
+        return Out(kind="instant", values=values, null=null, aware=events.aware)
 
     def category(name: str, names: Sequence[str]) -> Out:
         return Out(kind="category", values=taken(numbers[name], rows), categories=list(names))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 
-@attrs.frozen
+@attrs.define
 class Field:
     """The name and type of one Arrow column, with its children and its dictionary."""
 
@@ -24,7 +24,7 @@ class Field:
     dictionary: Field | None = None
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Chunk:
     """A run of rows of one column: `length` rows from `offset` on in an array's buffers.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -326,7 +327,7 @@ class PolarsFrame(Frame):
         series = self.native.get_column(name)
         if series.n_chunks() > 1 and (series.dtype.is_integer() or series.dtype.is_temporal()):
             return [_polars_column(chunk, name) for chunk in series.get_chunks()]
-        return [self._read(place, name)]
+        return [_polars_column(series, name)]
 
 
 _MANY = 1 << 16
@@ -464,7 +465,13 @@ class NarwhalsFrame(Frame):
 
 def is_of(source: Any, *libraries: str) -> bool:
     """Return whether a base of the object's type is of a library, without importing that."""
-    return any(base.__module__.partition(".")[0] in libraries for base in type(source).__mro__)
+    return not _libraries(type(source)).isdisjoint(libraries)
+
+
+@lru_cache(maxsize=64)
+def _libraries(kind: type) -> frozenset[str]:
+    """Return what libraries a type's bases are of; kept, for it is asked many times of each frame."""
+    return frozenset(base.__module__.partition(".")[0] for base in kind.__mro__)
 
 
 def described(source: Any) -> str:
