@@ -6,7 +6,13 @@
 #
 # https://arrow.apache.org/docs/format/CDataInterface.html, https://arrow.apache.org/docs/format/CStreamInterface.html
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.ref cimport Py_DECREF, Py_INCREF
+
+
 cdef extern from "Python.h":
+    object PyCapsule_New(void* pointer, const char* name, void (*destructor)(object) noexcept)
+    int Py_IsInitialized() nogil
     void* PyCapsule_GetPointer(object capsule, const char* name) except NULL
     int PyBuffer_FillInfo(Py_buffer* view, object owner, void* memory, Py_ssize_t size, int readonly, int flags) except -1
 
@@ -181,15 +187,185 @@ def drain_stream(capsule, make):
             chunks.append(chunk)
 
 
-def move_dictionary(uint64_t source, uint64_t into):
-    """Move an array into the dictionary slot of another one, made for a dictionary type, which owns it from then on.
+# The other way round: arrays of NumPy's as a stream of one chunk. Each struct has a reference to its column, and one piece
+# of memory for all that it points to, for a consumer may move children out of their parent.
 
-    Both are the addresses of such structs.
-    """
-    cdef CArray* values = <CArray*>source
-    cdef CArray* slot = (<CArray*>into).dictionary
-    if slot.release is not NULL:
-        slot.release(slot)
-    slot[0] = values[0]
-    # what is marked as released belongs to nobody: that is how the interface moves an array
-    values.release = NULL
+cdef int64_t NULLABLE = 2           # a flag of the interface
+cdef int OUT_OF_MEMORY = 12         # what C calls ENOMEM
+
+
+@cython.final
+cdef class ArrowColumn:
+    """A column to be given away: a name and a format of Arrow's, and buffers (arrays or None) that must not change."""
+
+    cdef bytes name
+    cdef bytes format
+    cdef int64_t rows
+    cdef int64_t null_count
+    cdef int64_t flags
+    cdef list buffers
+    cdef list children
+    cdef ArrowColumn dictionary
+
+    def __init__(
+        self, str name not None, str format not None, int64_t rows, int64_t null_count, list buffers not None,
+        *, ArrowColumn dictionary=None, list children=None,
+    ):
+        self.name, self.format = name.encode(), format.encode()
+        self.rows, self.null_count = rows, null_count
+        self.flags = NULLABLE if children is None else 0
+        self.buffers, self.children, self.dictionary = buffers, children or [], dictionary
+
+
+@cython.final
+cdef class ArrowGift:
+    """What a stream has to give, and whether it has been given."""
+
+    cdef ArrowColumn column
+    cdef bint given
+
+
+cdef void* address_of(array) except? NULL:
+    cdef Py_buffer view
+    if array is None:
+        return NULL
+    PyObject_GetBuffer(array, &view, PyBUF_SIMPLE)
+    PyBuffer_Release(&view)         # the array stays where it is as long as the column has it
+    return view.buf
+
+
+cdef void let_go(void* owner) noexcept nogil:
+    if Py_IsInitialized():          # what others hold of ours may outlive the interpreter
+        with gil:
+            Py_DECREF(<object>owner)
+
+
+cdef void release_schema(CSchema* schema) noexcept nogil:
+    cdef int64_t i
+    for i in range(schema.n_children):
+        if schema.children[i].release is not NULL:
+            schema.children[i].release(schema.children[i])
+    if schema.dictionary is not NULL and schema.dictionary.release is not NULL:
+        schema.dictionary.release(schema.dictionary)
+    free(schema.children)
+    let_go(schema.private_data)
+    schema.release = NULL
+
+
+cdef void release_array(CArray* array) noexcept nogil:
+    cdef int64_t i
+    for i in range(array.n_children):
+        if array.children[i].release is not NULL:
+            array.children[i].release(array.children[i])
+    if array.dictionary is not NULL and array.dictionary.release is not NULL:
+        array.dictionary.release(array.dictionary)
+    free(array.buffers)
+    let_go(array.private_data)
+    array.release = NULL
+
+
+cdef void release_stream(CStream* stream) noexcept nogil:
+    let_go(stream.private_data)
+    stream.release = NULL
+
+
+cdef int give_schema(ArrowColumn column, CSchema* schema) except -1:
+    """Fill a struct that is zeros; where this fails, it can be released all the same."""
+    cdef int64_t i, n = len(column.children)
+    cdef CSchema** memory = <CSchema**>calloc(1, n * sizeof(void*) + (n + 1) * sizeof(CSchema))
+    cdef CSchema* parts = <CSchema*>(memory + n)
+    if memory is NULL:
+        raise MemoryError
+    schema.name, schema.format, schema.flags = column.name, column.format, column.flags
+    schema.children, schema.n_children = memory, n
+    for i in range(n):
+        memory[i] = parts + i
+    if column.dictionary is not None:
+        schema.dictionary = parts + n
+    Py_INCREF(column)
+    schema.private_data = <void*>column
+    schema.release = release_schema
+    for i in range(n):
+        give_schema(column.children[i], parts + i)
+    if column.dictionary is not None:
+        give_schema(column.dictionary, parts + n)
+    return 0
+
+
+cdef int give_array(ArrowColumn column, CArray* array) except -1:
+    """Fill a struct that is zeros; where this fails, it can be released all the same."""
+    cdef int64_t i, n = len(column.children), buffers = len(column.buffers)
+    cdef void** memory = <void**>calloc(1, (buffers + n) * sizeof(void*) + (n + 1) * sizeof(CArray))
+    cdef CArray* parts = <CArray*>(memory + buffers + n)
+    if memory is NULL:
+        raise MemoryError
+    array.length, array.null_count = column.rows, column.null_count
+    array.buffers, array.n_buffers = memory, buffers
+    array.children, array.n_children = <CArray**>(memory + buffers), n
+    for i in range(n):
+        array.children[i] = parts + i
+    if column.dictionary is not None:
+        array.dictionary = parts + n
+    Py_INCREF(column)
+    array.private_data = <void*>column
+    array.release = release_array
+    for i in range(buffers):
+        memory[i] = address_of(column.buffers[i])
+    for i in range(n):
+        give_array(column.children[i], parts + i)
+    if column.dictionary is not None:
+        give_array(column.dictionary, parts + n)
+    return 0
+
+
+cdef int schema_of_gift(CStream* stream, CSchema* schema) noexcept with gil:
+    memset(schema, 0, sizeof(CSchema))
+    try:
+        give_schema((<ArrowGift>stream.private_data).column, schema)
+    except BaseException:
+        if schema.release is not NULL:
+            schema.release(schema)
+        return OUT_OF_MEMORY
+    return 0
+
+
+cdef int next_of_gift(CStream* stream, CArray* array) noexcept with gil:
+    cdef ArrowGift gift = <ArrowGift>stream.private_data
+    memset(array, 0, sizeof(CArray))
+    if gift.given:
+        return 0                    # a released array is the end of a stream
+    try:
+        give_array(gift.column, array)
+    except BaseException:
+        if array.release is not NULL:
+            array.release(array)
+        return OUT_OF_MEMORY
+    gift.given = True
+    return 0
+
+
+cdef const char* error_of_gift(CStream* stream) noexcept with gil:
+    return NULL
+
+
+cdef void drop_stream(object capsule) noexcept:
+    cdef CStream* stream = <CStream*>PyCapsule_GetPointer(capsule, "arrow_array_stream")
+    if stream.release is not NULL:
+        stream.release(stream)
+    free(stream)
+
+
+def stream_of(ArrowColumn column not None):
+    """Return the `arrow_array_stream` capsule of a table, whose columns are the children of `column`."""
+    cdef ArrowGift gift = ArrowGift.__new__(ArrowGift)
+    cdef CStream* stream = <CStream*>calloc(1, sizeof(CStream))
+    if stream is NULL:
+        raise MemoryError
+    gift.column = column
+    Py_INCREF(gift)
+    stream.private_data = <void*>gift
+    stream.get_schema = schema_of_gift
+    stream.get_next = next_of_gift
+    stream.get_last_error = error_of_gift
+    stream.release = release_stream
+    return PyCapsule_New(stream, "arrow_array_stream", drop_stream)

@@ -36,7 +36,28 @@ class ArrowMemory:
 def drain_stream(
     capsule: object, make: Callable[[str, str, tuple[_Type, ...], _Type | None], _Type]
 ) -> tuple[_Type, list[ArrowArray]]: ...
-def move_dictionary(source: int, into: int) -> None: ...
+
+@final
+class ArrowColumn:
+    """A column to be given away: Arrow's name and format, and buffers (arrays or None) that must stay."""
+
+    def __init__(
+        self,
+        name: str,
+        format: str,
+        rows: int,
+        null_count: int,
+        buffers: list[_Array | None],
+        *,
+        dictionary: ArrowColumn | None = None,
+        children: list[ArrowColumn] | None = None,
+    ) -> None: ...
+
+@final
+class ArrowGift:
+    """What a stream has to give, and whether it has been given."""
+
+def stream_of(column: ArrowColumn) -> Any: ...
 
 @disjoint_base
 class _Table:

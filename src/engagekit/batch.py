@@ -344,7 +344,7 @@ def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
 
 def _all_finite(values: NDArray[np.float64]) -> bool:
     """Say whether there is no infinity, and no NaN, which is the greatest to NumPy; without a mask."""
-    return not len(values) or isfinite(values[values.argmax()]) and isfinite(values[values.argmin()])
+    return not len(values) or (isfinite(values[values.argmax()]) and isfinite(values[values.argmin()]))
 
 
 def refuse_overflow(events: Events, contact: int) -> NoReturn:

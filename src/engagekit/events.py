@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -201,8 +202,7 @@ class Events:
         self.contacts.refuse_other_encodings()
         self.types_by_code = types.strings()
         del types, coder  # with the column that they hold on to
-        ranks = {name: rank for rank, name in enumerate(sorted(self.types_by_code))}
-        self.type_ranks = np.array([ranks[name] for name in self.types_by_code], np.int32)
+        self.type_ranks = _ranks(tuple(self.types_by_code))
         self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
         if self.disk is not None:
             self._take(pieces, last)
@@ -468,6 +468,13 @@ def infinite(what: str, row: int, count: int) -> EventsError:
     return EventsError(
         f"{what}, row {row:,}: expected finite numbers for an amount, got an infinite one; {in_all(count)}"
     )
+
+
+@lru_cache(maxsize=64)
+def _ranks(names: tuple[str, ...]) -> NDArray[np.int32]:
+    """Give each name's place in their alphabetic order; kept, for small tables come often."""
+    ranks = {name: rank for rank, name in enumerate(sorted(names))}
+    return np.array([ranks[name] for name in names], np.int32)
 
 
 def named_frames(source: Any, what: str) -> Iterator[Frame]:

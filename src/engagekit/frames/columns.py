@@ -183,7 +183,7 @@ def number_column(values: NDArray[Any], null: NDArray[np.bool_] | None, dtype: s
         with np.errstate(over="ignore"):
             values = np.ascontiguousarray(values, np.float64)
         if len(values) and np.isnan(values.min()):
-            # The minimum of an array with a NaN is NaN: the mask is made only where there is something to mark.
+            # The minimum of an array with a NaN is NaN: a mask is made only where there is something to mark.
             null = np.isnan(values) if null is None else null | np.isnan(values)
     else:
         wide = values.dtype.kind == "u" and values.dtype.itemsize == 8

@@ -323,7 +323,7 @@ class PolarsFrame(Frame):
     def _read(self, place: int, name: str) -> RawColumn:  # noqa: ARG002
         return _polars_column(self.native.get_column(name), name)
 
-    def _pieces(self, place: int, name: str) -> list[RawColumn]:
+    def _pieces(self, place: int, name: str) -> list[RawColumn]:  # noqa: ARG002
         series = self.native.get_column(name)
         if series.n_chunks() > 1 and (series.dtype.is_integer() or series.dtype.is_temporal()):
             return [_polars_column(chunk, name) for chunk in series.get_chunks()]
@@ -335,7 +335,8 @@ _MANY = 1 << 16
 
 
 def _polars_column(series: Any, name: str) -> RawColumn:
-    dtype = str(series.dtype)
+    kind = series.dtype.base_type().__name__
+    dtype = kind if kind == "Enum" else str(series.dtype)  # without all its words
     if dtype.startswith(("Int", "UInt", "Float", "String", "Boolean")) and "128" not in dtype:
         # Chunk by chunk as they are, where a frame might put them together first.
         return arrow_column(*read_stream(series), name=name, dtype=dtype)
