@@ -596,7 +596,7 @@ def test_results_without_pyarrow() -> None:
 
 @pytest.mark.parametrize("read", [False, True])
 def test_arrays_are_let_go_of(read: bool) -> None:
-    """What a stream points to is held as long as anybody has the stream or what was read of it, and no longer."""
+    """What a stream points to is held as long as anybody has it or what was read of it, and no longer."""
     values, codes = np.arange(3.0), np.array([0, -1, 0], np.int8)
     columns = {"a": Out("float", values), "b": Out("category", codes, categories=["low"])}
     before = sys.getrefcount(values), sys.getrefcount(codes)

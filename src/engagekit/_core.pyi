@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, final
 
 from numpy.typing import NDArray
-from typing_extensions import Buffer, disjoint_base
+from typing_extensions import disjoint_base
 
 _Array: TypeAlias = NDArray[Any]
 _Type = TypeVar("_Type")
@@ -27,7 +27,7 @@ class ArrowArray:
     @property
     def dictionary(self) -> ArrowArray | None: ...
     def child(self, index: int) -> ArrowArray: ...
-    def memory(self, index: int, first: int, last: int) -> Buffer | None: ...
+    def memory(self, index: int, first: int, last: int) -> Any: ...
 
 @final
 class ArrowMemory:

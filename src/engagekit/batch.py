@@ -24,7 +24,7 @@ from engagekit.leads import Rows, Sight, leads_of, seen
 from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.model.wording import shown
 from engagekit.notes import notes
-from engagekit.plan import TALLY, lower
+from engagekit.plan import lower
 from engagekit.results import ids_out, result_columns, taken
 from engagekit.running import Jobs, Numbers, alike, dropped, run, thread_count
 from engagekit.scores import Scores, Stats
@@ -104,7 +104,7 @@ def score(
         columns = {key: ids_out(coded, asked.contacts, rows), **columns}
         if sight is not None and model.triggers:
             standing = reacting.first(model, columns, key, sight)
-    tally = dict(zip(TALLY.names, numbers.tally.item(), strict=True))
+    future, excluded, unmatched, null_amounts = numbers.tally.item()
     kind = asked.base.kind if asked.base else kind_of(coded)
     origin = None
     if coded.disk is None:
@@ -117,11 +117,11 @@ def score(
         stats=Stats(
             rows=coded.rows,
             contacts=len(columns["score"].values) if asked.distinct is None else asked.distinct,
-            future=tally["future"] + later,
+            future=future + later,
             duplicates=duplicates,
-            excluded=tally["excluded"],
-            unmatched=tally["unmatched"],
-            null_amounts=tally["null_amounts"],
+            excluded=excluded,
+            unmatched=unmatched,
+            null_amounts=null_amounts,
         ),
         key=key,
         columns=columns,

@@ -464,15 +464,15 @@ class NarwhalsFrame(Frame):
         return series_column(self.frame[:, place].to_pandas(), name=name)
 
 
-def is_of(source: Any, *libraries: str) -> bool:
+def is_of(source: object, *libraries: str) -> bool:
     """Return whether a base of the object's type is of a library, without importing that."""
-    return not _libraries(type(source)).isdisjoint(libraries)
+    return not _libraries(type(source).__mro__).isdisjoint(libraries)
 
 
 @lru_cache(maxsize=64)
-def _libraries(kind: type) -> frozenset[str]:
+def _libraries(bases: tuple[type, ...]) -> frozenset[str]:
     """Return what libraries a type's bases are of; kept, for it is asked many times of each frame."""
-    return frozenset(base.__module__.partition(".")[0] for base in kind.__mro__)
+    return frozenset(base.__module__.partition(".")[0] for base in bases)
 
 
 def described(source: Any) -> str:
