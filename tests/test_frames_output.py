@@ -4,6 +4,7 @@ import copy
 import datetime as dt
 import gc
 import pickle
+import sys
 import threading
 import weakref
 from typing import Any
@@ -591,3 +592,22 @@ def test_results_without_pyarrow() -> None:
         'an Arrow table needs pyarrow: pip install "engagekit[files]"',
         'appending columns to an Arrow stream needs pyarrow: pip install "engagekit[files]"',
     ]
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_arrays_are_let_go_of(read: bool) -> None:
+    """What a stream points to is held as long as anybody has it or what was read of it, and no longer."""
+    values, codes = np.arange(3.0), np.array([0, -1, 0], np.int8)
+    columns = {"a": Out("float", values), "b": Out("category", codes, categories=["low"])}
+    before = sys.getrefcount(values), sys.getrefcount(codes)
+    holder: Any = ArrowColumns(columns)
+    holder = pa.RecordBatchReader.from_stream(holder).read_all() if read else arrow_stream(holder.columns)
+    assert (sys.getrefcount(values), sys.getrefcount(codes)) > before
+    if read:
+        assert holder.to_pydict() == {"a": [0.0, 1.0, 2.0], "b": ["low", None, "low"]}
+        holder = holder.column("b")  # a part of what was read keeps itself alive
+        gc.collect()
+        assert holder.to_pylist() == ["low", None, "low"]
+    del holder
+    gc.collect()
+    assert (sys.getrefcount(values), sys.getrefcount(codes)) == before

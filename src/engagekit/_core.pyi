@@ -2,12 +2,62 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
 _Array: TypeAlias = NDArray[Any]
+_Type = TypeVar("_Type")
+
+@final
+class ArrowArray:
+    """A chunk of a stream, or a child or the dictionary of one, which keeps the chunk alive."""
+
+    @property
+    def length(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def null_count(self) -> int: ...
+    @property
+    def n_buffers(self) -> int: ...
+    @property
+    def n_children(self) -> int: ...
+    @property
+    def dictionary(self) -> ArrowArray | None: ...
+    def child(self, index: int) -> ArrowArray: ...
+    def memory(self, index: int, first: int, last: int) -> Any: ...
+
+@final
+class ArrowMemory:
+    """Bytes of a chunk, which it keeps alive; nobody may write them."""
+
+def drain_stream(
+    capsule: object, make: Callable[[str, str, tuple[_Type, ...], _Type | None], _Type]
+) -> tuple[_Type, list[ArrowArray]]: ...
+
+@final
+class ArrowColumn:
+    """A column to be given away: Arrow's name and format, and buffers (arrays or None) that must stay."""
+
+    def __init__(
+        self,
+        name: str,
+        format: str,
+        rows: int,
+        null_count: int,
+        buffers: list[_Array | None],
+        *,
+        dictionary: ArrowColumn | None = None,
+        children: list[ArrowColumn] | None = None,
+    ) -> None: ...
+
+@final
+class ArrowGift:
+    """What a stream has to give, and whether it has been given."""
+
+def stream_of(column: ArrowColumn) -> Any: ...
 
 @disjoint_base
 class _Table:
@@ -378,22 +428,17 @@ class LiveState(LiveWatch):
     def row(self, code: int) -> int: ...
     def erase(self, code: int) -> None: ...
 
-def scorer(
+@final
+class PlanTables:
+    """A plan whatever the events it is applied to, for the scorers of many."""
+
+def plan_tables(
     *,
     rules: _Array,
     channel_caps: _Array,
     families: int,
     intents: int,
     listed_rules: _Array,
-    roles: _Array,
-    flags: _Array,
-    plain_start: _Array,
-    plain_rules: _Array,
-    weight_columns: _Array,
-    weight_starts: _Array,
-    weight_factors: _Array,
-    codes: list[_Array],
-    amounts: list[_Array],
     phases: _Array,
     ended_phase: int,
     linear_scale: bool,
@@ -403,6 +448,19 @@ def scorer(
     slow: int,
     lifecycle: bool,
     excludes: bool,
+) -> PlanTables: ...
+def scorer(
+    *,
+    tables: PlanTables,
+    roles: _Array,
+    flags: _Array,
+    plain_start: _Array,
+    plain_rules: _Array,
+    weight_columns: _Array,
+    weight_starts: _Array,
+    weight_factors: _Array,
+    codes: list[_Array],
+    amounts: list[_Array],
     starts: _Array,
     times: _Array,
     types: _Array,

@@ -1,7 +1,8 @@
 """The compiled kernel: ids to codes, events to groups, groups to numbers.
 
 It imports nothing of the package and knows neither frames nor models: the Python layer above casts and checks, so that
-the loops here may take clean input for granted. Four seams, one part each:
+the loops here may take clean input for granted. `_arrow.pxi` finds columns in the memory of others. Four seams, one part
+each:
 
 coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`, `_apart.pxi`) -> accumulating
 (`_gather.pxi`, `_reading.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_falling.pxi`, `_wavering.pxi`), both contact
@@ -20,7 +21,7 @@ from libc.math cimport INFINITY, NAN, fabs, isnan, log, log1p, log2, sqrt
 from libc.stdint cimport INT64_MAX, INT64_MIN, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memset, strlen
 
 
 cdef extern from "stdlib.h" nogil:
@@ -35,6 +36,7 @@ cdef extern from "Python.h":
 from os import urandom
 
 
+include "_arrow.pxi"
 include "_ids.pxi"
 include "_strings.pxi"
 include "_texts.pxi"

@@ -26,6 +26,24 @@ cdef void* aligned(int64_t n, size_t size, bint* failed) noexcept nogil:
 
 
 @cython.final
+cdef class PlanTables:
+    """A plan whatever the events it is applied to, for the scorers of many; see `plan_tables`."""
+
+    cdef Plan plan
+    cdef list kept
+    cdef double* by_rule            # span, inverse, points and gain: rules + 1 each
+    cdef int64_t* setting            # what `plan.setting` points to
+
+    def __cinit__(self):
+        memset(&self.plan, 0, sizeof(Plan))
+
+    def __dealloc__(self):
+        free(self.plan.bound)
+        free(self.by_rule)
+        free(self.setting)
+
+
+@cython.final
 cdef class Scorer:
     """A plan and the grouped events it is applied to, ready to score any contacts at any instants; see `scorer`."""
 
@@ -38,23 +56,18 @@ cdef class Scorer:
     cdef int32_t* lean_rule
     cdef int32_t* listed_start
     cdef int32_t* listed_of
-    cdef double* by_rule            # span, inverse, points and gain: rules + 1 each
-    cdef int64_t* setting            # what `plan.setting` points to
 
     def __cinit__(self):
         memset(&self.plan, 0, sizeof(Plan))
         self.stopped = False
 
     def __dealloc__(self):
-        free(self.plan.bound)
         free(self.codes)
         free(self.amounts)
         free(self.steps)
         free(self.lean_rule)
         free(self.listed_start)
         free(self.listed_of)
-        free(self.by_rule)
-        free(self.setting)
 
     cdef int prepare(self, Scratch* scratch) noexcept nogil:
         cdef Plan* plan = &self.plan
@@ -270,25 +283,18 @@ def vector_path(str name=None):
     return ek_path_name().decode()
 
 
-cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
-    """Make the tables by rule and by class that the kernel's loops read instead of the specs."""
+cdef void tables_by_rule(PlanTables self) except *:
+    """Make the tables by rule that the kernel's loops read instead of the specs."""
     cdef Plan* plan = &self.plan
-    cdef int64_t r, k, l, n = 0, rules = plan.rules + 1
-    cdef const RuleSpec* rule = plan.rule
+    cdef int64_t r, rules = plan.rules + 1
+    cdef const RuleSpec* rule
     self.by_rule = <double*>calloc(4 * rules, sizeof(double))
-    self.lean_rule = <int32_t*>malloc((plan.classes + 1 + 256) * sizeof(int32_t))
-    self.listed_start = <int32_t*>malloc((plan.classes + 1) * sizeof(int32_t))
-    self.listed_of = <int32_t*>malloc((plan.classes * plan.listed + 1) * sizeof(int32_t))
-    if self.by_rule is NULL or self.lean_rule is NULL or self.listed_start is NULL or self.listed_of is NULL:
+    if self.by_rule is NULL:
         raise MemoryError
     plan.span = self.by_rule
     plan.inverse = self.by_rule + rules
     plan.points = self.by_rule + 2 * rules
     plan.gain = self.by_rule + 3 * rules
-    plan.lean_rule = self.lean_rule
-    plan.listed_start = self.listed_start
-    plan.listed_of = self.listed_of
-    plan.lean = plan.listed == 0
     for r in range(plan.rules):
         rule = plan.rule + r
         if rule.decay == HALF_LIFE:
@@ -296,6 +302,22 @@ cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
             self.by_rule[rules + r] = rule.inverse
         self.by_rule[2 * rules + r] = rule.points
         self.by_rule[3 * rules + r] = rule.points if rule.points > 0 else 0.0
+
+
+cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
+    """Make the tables by class that the kernel's loops read."""
+    cdef Plan* plan = &self.plan
+    cdef int64_t k, l, n = 0
+    cdef const RuleSpec* rule = plan.rule
+    self.lean_rule = <int32_t*>malloc((plan.classes + 1 + 256) * sizeof(int32_t))
+    self.listed_start = <int32_t*>malloc((plan.classes + 1) * sizeof(int32_t))
+    self.listed_of = <int32_t*>malloc((plan.classes * plan.listed + 1) * sizeof(int32_t))
+    if self.lean_rule is NULL or self.listed_start is NULL or self.listed_of is NULL:
+        raise MemoryError
+    plan.lean_rule = self.lean_rule
+    plan.listed_start = self.listed_start
+    plan.listed_of = self.listed_of
+    plan.lean = plan.lean and plan.listed == 0
     for k in range(plan.classes):
         self.lean_rule[k] = <int32_t>plan.rules
         if plan.plain_start[k + 1] - plan.plain_start[k] == 1:
@@ -323,7 +345,7 @@ cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
         raise MemoryError
 
 
-cdef void set_up(Scorer self) except *:
+cdef void set_up(PlanTables self) except *:
     """Make the tables that a crowd's loops read; of the families only those that a rule is of."""
     cdef Plan* plan = &self.plan
     cdef ek_setting* setting = &plan.setting
@@ -369,22 +391,13 @@ cdef void set_up(Scorer self) except *:
     setting.linear = plan.linear_scale
 
 
-def scorer(
+def plan_tables(
     *,
     const RuleSpec[::1] rules,
     const double[::1] channel_caps,
     int64_t families,
     int64_t intents,
     const int32_t[::1] listed_rules,
-    const uint8_t[:, ::1] roles,
-    const uint8_t[::1] flags,
-    const int32_t[::1] plain_start,
-    const int32_t[::1] plain_rules,
-    const int32_t[::1] weight_columns,
-    const int64_t[::1] weight_starts,
-    const double[::1] weight_factors,
-    list codes,
-    list amounts,
     const PhaseSpec[::1] phases,
     int32_t ended_phase,
     bint linear_scale,
@@ -394,43 +407,21 @@ def scorer(
     int64_t slow,
     bint lifecycle,
     bint excludes,
-    const int64_t[::1] starts,
-    const int64_t[::1] times,
-    types,
-    classes,
-    const int32_t[::1] type_ranks,
 ):
-    """Attach a plan to the grouped events it is applied to; see `plan.py` and `matching.py` for each array.
-
-    `types` and `classes` are uint8, uint16 or int32, whose greatest value (of int32: -1) stands for none.
-    """
-    cdef Scorer self = Scorer.__new__(Scorer)
+    """Make the tables of a plan that do not depend on events, whose arrays must not change; see `plan.py` for each."""
+    cdef PlanTables self = PlanTables.__new__(PlanTables)
     cdef Plan* plan = &self.plan
-    cdef const int32_t[::1] code_column
-    cdef const double[::1] amount_column
-    cdef const uint8_t[::1] type_bytes = types.view("u1"), class_bytes = classes.view("u1")
     cdef int64_t i
-    self.kept = [
-        rules, channel_caps, listed_rules, roles, flags, plain_start, plain_rules, weight_columns, weight_starts,
-        weight_factors, codes, amounts, phases, levels, starts, times, types, classes, type_ranks,
-    ]
+    self.kept = [rules, channel_caps, listed_rules, phases]
     plan.rules = rules.shape[0]
     plan.listed = listed_rules.shape[0]
     plan.channels = channel_caps.shape[0]
     plan.families = families
     plan.intents = intents
-    plan.classes = flags.shape[0]
     plan.phases = phases.shape[0]
     plan.rule = &rules[0]
     plan.channel_cap = &channel_caps[0]
     plan.listed_rule = &listed_rules[0] if listed_rules.shape[0] else NULL
-    plan.roles = &roles[0, 0] if roles.shape[0] and roles.shape[1] else NULL
-    plan.flags = &flags[0] if flags.shape[0] else NULL
-    plan.plain_start = &plain_start[0]
-    plan.plain_rule = &plain_rules[0] if plain_rules.shape[0] else NULL
-    plan.weight_column = &weight_columns[0] if weight_columns.shape[0] else NULL
-    plan.weight_start = &weight_starts[0] if weight_starts.shape[0] else NULL
-    plan.weight_factor = &weight_factors[0] if weight_factors.shape[0] else NULL
     plan.phase = &phases[0]
     plan.ended_phase = ended_phase
     plan.linear_scale = linear_scale
@@ -442,6 +433,60 @@ def scorer(
     plan.fast_inverse = 1.0 / <double>fast
     plan.slow_inverse = 1.0 / <double>slow
     plan.lifecycle = lifecycle
+    plan.bound = <double*>malloc((3 + phases.shape[0]) * sizeof(double))
+    if plan.bound is NULL:
+        raise MemoryError
+    for i in range(3 + phases.shape[0]):
+        plan.bound[i] = score_of(plan, levels[i] if i < 3 else phases[i - 3].min_engagement)
+    tables_by_rule(self)
+    plan.lean = not excludes
+    plan.in_crowds = plan.lean and plan.rules <= MOST_CROWD_RULES
+    if plan.in_crowds:
+        set_up(self)
+    return self
+
+
+def scorer(
+    *,
+    PlanTables tables not None,
+    const uint8_t[:, ::1] roles,
+    const uint8_t[::1] flags,
+    const int32_t[::1] plain_start,
+    const int32_t[::1] plain_rules,
+    const int32_t[::1] weight_columns,
+    const int64_t[::1] weight_starts,
+    const double[::1] weight_factors,
+    list codes,
+    list amounts,
+    const int64_t[::1] starts,
+    const int64_t[::1] times,
+    types,
+    classes,
+    const int32_t[::1] type_ranks,
+):
+    """Attach a plan to the grouped events it is applied to; see `matching.py` for each array.
+
+    `types` and `classes` are uint8, uint16 or int32, whose greatest value (of int32: -1) stands for none.
+    """
+    cdef Scorer self = Scorer.__new__(Scorer)
+    cdef Plan* plan = &self.plan
+    cdef const int32_t[::1] code_column
+    cdef const double[::1] amount_column
+    cdef const uint8_t[::1] type_bytes = types.view("u1"), class_bytes = classes.view("u1")
+    cdef int64_t i
+    self.kept = [
+        tables, roles, flags, plain_start, plain_rules, weight_columns, weight_starts, weight_factors, codes, amounts,
+        starts, times, types, classes, type_ranks,
+    ]
+    plan[0] = tables.plan
+    plan.classes = flags.shape[0]
+    plan.roles = &roles[0, 0] if roles.shape[0] and roles.shape[1] else NULL
+    plan.flags = &flags[0] if flags.shape[0] else NULL
+    plan.plain_start = &plain_start[0]
+    plan.plain_rule = &plain_rules[0] if plain_rules.shape[0] else NULL
+    plan.weight_column = &weight_columns[0] if weight_columns.shape[0] else NULL
+    plan.weight_start = &weight_starts[0] if weight_starts.shape[0] else NULL
+    plan.weight_factor = &weight_factors[0] if weight_factors.shape[0] else NULL
     plan.start = &starts[0]
     plan.events = times.shape[0]
     plan.time = &times[0] if times.shape[0] else NULL
@@ -460,17 +505,8 @@ def scorer(
     for i in range(len(amounts)):
         amount_column = amounts[i]
         self.amounts[i] = &amount_column[0] if amount_column.shape[0] else NULL
-    plan.bound = <double*>malloc((3 + phases.shape[0]) * sizeof(double))
-    if plan.bound is NULL:
-        raise MemoryError
-    for i in range(3 + phases.shape[0]):
-        plan.bound[i] = score_of(plan, levels[i] if i < 3 else phases[i - 3].min_engagement)
     plan.codes = self.codes
     plan.amounts = self.amounts
     attach(self, roles)
-    if excludes:
-        plan.lean = False
-    plan.in_crowds = plan.lean and plan.rules <= MOST_CROWD_RULES
-    if plan.in_crowds:
-        set_up(self)
+    plan.in_crowds = plan.in_crowds and plan.lean    # which what comes of events decides
     return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -82,7 +83,7 @@ def score(
         _warn_if_faded(numbers)
     rows = _result_rows(asked, numbers)
     duplicates, later = dropped(coded, asked.jobs)
-    customers_known = bool((asked.jobs.since != NO_INSTANT).any())
+    customers_known = contacts is not None and bool((asked.jobs.since != NO_INSTANT).any())
     noted = notes(
         plan,
         coded,
@@ -103,7 +104,7 @@ def score(
         columns = {key: ids_out(coded, asked.contacts, rows), **columns}
         if sight is not None and model.triggers:
             standing = reacting.first(model, columns, key, sight)
-    tally = numbers.tally[0]
+    future, excluded, unmatched, null_amounts = numbers.tally.item()
     kind = asked.base.kind if asked.base else kind_of(coded)
     origin = None
     if coded.disk is None:
@@ -116,11 +117,11 @@ def score(
         stats=Stats(
             rows=coded.rows,
             contacts=len(columns["score"].values) if asked.distinct is None else asked.distinct,
-            future=int(tally["future"]) + later,
+            future=future + later,
             duplicates=duplicates,
-            excluded=int(tally["excluded"]),
-            unmatched=int(tally["unmatched"]),
-            null_amounts=int(tally["null_amounts"]),
+            excluded=excluded,
+            unmatched=unmatched,
+            null_amounts=null_amounts,
         ),
         key=key,
         columns=columns,
@@ -334,12 +335,16 @@ def _lead_rows(events: Events, asked: Asked, numbers: Numbers, rows: NDArray[np.
 
 def _refuse_overflow(numbers: Numbers, events: Events, asked: Asked) -> None:
     largest, score = numbers.columns["largest"], numbers.columns["score"]
-    with np.errstate(over="ignore"):  # scores that are finite one by one
-        if isfinite(largest.max(initial=0.0)) and isfinite(score.sum()):
-            return
+    if _all_finite(largest) and _all_finite(score):
+        return
     finite = np.isfinite(score) & np.isfinite(largest)
     if not finite.all():
         refuse_overflow(events, int(asked.jobs.contacts[int((~finite).argmax())]))
+
+
+def _all_finite(values: NDArray[np.float64]) -> bool:
+    """Say whether there is no infinity, and no NaN, which is the greatest to NumPy; without a mask."""
+    return not len(values) or (isfinite(values[values.argmax()]) and isfinite(values[values.argmin()]))
 
 
 def refuse_overflow(events: Events, contact: int) -> NoReturn:
@@ -381,8 +386,6 @@ def refuse_collision(key: str, base: Frame | None, columns: Collection[str]) -> 
 
 
 def _at(instant: int | None, events: Events) -> Any:
-    from datetime import timedelta
-
     if instant is None:
         return None
     at = EPOCH + timedelta(microseconds=instant)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from attrs import define
 
 from engagekit import _core, apart, partitions
 from engagekit.coding import MOST_SIGNED, Coder, Codes, Ids, described, no_instants, of_stream
@@ -36,8 +36,7 @@ EXAMPLES = {
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
-@define(frozen=True, kw_only=True)
-class Mapped:
+class Mapped(NamedTuple):
     """Which column is which, and what integer times count."""
 
     contact: str = "contact"
@@ -195,16 +194,14 @@ class Events:
             if twins is not None:
                 twins.add(frame.column(mapping.value) if mapping.value in frame.names else None, frame.rows)
             last = frame
-            self.rows += frame.rows
-            held += frame.rows * width
+            self.rows += (rows := frame.rows)
+            held += rows * width
         if self.source is None:
             raise EventsError("events: expected at least one frame, got an empty stream")
         self.contacts.refuse_other_encodings()
         self.types_by_code = types.strings()
         del types, coder  # with the column that they hold on to
-        order = sorted(range(len(self.types_by_code)), key=self.types_by_code.__getitem__)
-        self.type_ranks = np.empty(len(order), np.int32)
-        self.type_ranks[order] = np.arange(len(order), dtype=np.int32)
+        self.type_ranks = _ranks(tuple(self.types_by_code))
         self.dropped_codes, self.dropped_times = np.empty(0, np.int32), np.empty(0, np.int64)
         if self.disk is not None:
             self._take(pieces, last)
@@ -473,6 +470,13 @@ def infinite(what: str, row: int, count: int) -> EventsError:
     )
 
 
+@lru_cache(maxsize=64)
+def _ranks(names: tuple[str, ...]) -> NDArray[np.int32]:
+    """Give each name's place in their alphabetic order; kept, for small tables come often."""
+    ranks = {name: rank for rank, name in enumerate(sorted(names))}
+    return np.array([ranks[name] for name in names], np.int32)
+
+
 def named_frames(source: Any, what: str) -> Iterator[Frame]:
     """Yield the frames of a source; errors about the frames themselves say which table they are of."""
     frames: Iterator[Frame] | None = None
@@ -533,18 +537,20 @@ def _pieces(frame: Frame, name: str) -> list[RawColumn]:
 
 def _is_bare(frame: Frame, pieces: list[RawColumn]) -> bool:
     """Say whether a column is a long one of integers without nulls."""
+    if frame.rows < apart.LEAST:
+        return False
     plain = all(piece.kind == "integer" and piece.null is None for piece in pieces)
-    return frame.rows >= apart.LEAST and plain and len({piece.dtype for piece in pieces}) == 1
+    return plain and len({piece.dtype for piece in pieces}) == 1
 
 
 def _whole(
     coder: Coder, frame: Frame, name: str, pieces: list[RawColumn], first_row: int, *, text: bool = False
 ) -> Codes:
     """Code a column that must not have nulls, piece by piece."""
-    if frame.rows == 0:
+    if not pieces:
         _column(frame, name)
         return np.empty(0, np.int32)
-    codes = np.empty(frame.rows, np.int32) if len(pieces) > 1 else np.empty(0, np.int32)
+    codes = np.empty(frame.rows if len(pieces) > 1 else 0, np.int32)
     place = 0
     for column in pieces:
         if text and column.kind != "text":
@@ -556,7 +562,7 @@ def _whole(
         if column.null is not None:
             _refuse_nulls(_column(frame, name).null, coder.what, first_row)
         some = coder.code(column, first_row=first_row + place)
-        if column.kind == "text" and some.size and int(some.min()) < 0:
+        if column.kind == "text" and some.size and some[some.argmin()] < 0:
             _refuse_nulls(some < 0, coder.what, first_row)
         if len(pieces) == 1:
             return some

@@ -60,7 +60,7 @@ def _unasked(plan: Plan) -> tuple[str, ...]:
 
 
 def _found(plan: Plan, events: Events, instant: int | None, customers_known: bool) -> Iterator[str]:
-    if instant is not None and (first := _first(events)) > instant:
+    if instant is not None and (first := _first(events, instant)) > instant:
         began = moment(EPOCH + timedelta(microseconds=first))
         yield f"no event is at or before that instant; the first is of {began}"
     types = events.types_by_code
@@ -70,9 +70,9 @@ def _found(plan: Plan, events: Events, instant: int | None, customers_known: boo
         if not present & set(turning):
             asked = f"{_asked(plan, turning)}{_meant(turning, types, '; ')}"
             yield f"no event is of a type that makes a customer ({asked}): everybody is a prospect"
-    wanted, read = _wanted(plan)
+    wanted, read, known = _wanted(plan)
     if present & read.keys():
-        yield from _unmatched(plan, wanted, events)
+        yield from _unmatched(plan, wanted, present, [name for name in types if name not in known])
     else:
         meant = _meant(read, types, "")
         yield (
@@ -81,19 +81,28 @@ def _found(plan: Plan, events: Events, instant: int | None, customers_known: boo
         )
 
 
-def _first(events: Events) -> int:
-    """Find the earliest time; each contact's events are in order."""
+def _first(events: Events, instant: int) -> int:
+    """Find the earliest time, or one that is not after the instant; each contact's events are in order."""
     if events.disk is not None and events.disk.seen is not None:
         return events.disk.seen.first
+    if events.times[0] <= instant:
+        return int(events.times[0])
     starts = events.starts[:-1]
     return int(events.times[starts[starts < events.starts[1:]]].min())
 
 
 @lru_cache(maxsize=64)
-def _wanted(plan: Plan) -> tuple[list[list[str]], dict[str, None]]:
-    """Name the types that each rule asks for, and all of them; kept, for small tables come often."""
+def _wanted(plan: Plan) -> tuple[list[list[str]], dict[str, None], set[str]]:
+    """Name the types that each rule asks for, all these, and with them what else the model knows.
+
+    It is kept, for small tables come often.
+    """
     wanted = [_names(plan, group) for group in _groups(plan)]
-    return wanted, dict.fromkeys(name for names in wanted for name in names)
+    read = dict.fromkeys(name for names in wanted for name in names)
+    verdicts = (group for _, group in plan.verdicts)
+    excluded = (one for both in plan.excluded for one in both)
+    others = (plan.passive, plan.customer_on, plan.ends_on, *verdicts, *excluded)
+    return wanted, read, {*read, *(selector.type for group in others for selector in group)}
 
 
 def _groups(plan: Plan) -> Iterator[tuple[Selector, ...]]:
@@ -108,17 +117,12 @@ def _names(plan: Plan, selectors: Iterable[Selector]) -> list[str]:
     return sorted(dict.fromkeys(selector.type for selector in selectors), key=signals.__contains__)
 
 
-def _unmatched(plan: Plan, wanted: Sequence[Collection[str]], events: Events) -> Iterator[str]:
+def _unmatched(
+    plan: Plan, wanted: Sequence[Collection[str]], present: set[str], unread: Sequence[str]
+) -> Iterator[str]:
     """Name what nothing matches though a type that nothing reads looks like what it asks for."""
-    known = {name for names in wanted for name in names}
-    verdicts = (group for _, group in plan.verdicts)
-    excluded = (one for both in plan.excluded for one in both)
-    for group in (plan.passive, plan.customer_on, plan.ends_on, *verdicts, *excluded):
-        known.update(selector.type for selector in group)
-    unread = [name for name in events.types_by_code if name not in known]
     if not unread:
         return
-    present = set(events.types_by_code)
     missing = [
         (name, types) for name, types in zip(plan.names, wanted, strict=True) if not present & set(types)
     ]

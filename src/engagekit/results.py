@@ -39,15 +39,15 @@ def result_columns(
     """Name the kernel's numbers as the result's columns, the key aside: of the jobs `rows` (None: of all)."""
 
     def number(values: NDArray[np.float64]) -> Out:
-        return Out(kind="float", values=taken(values, rows))
+        return Out("float", taken(values, rows))
 
     def instant(name: str) -> Out:
         values = taken(numbers[name], rows)
-        null = values == NEVER
-        return Out(kind="instant", values=values, null=null if null.any() else None, aware=events.aware)
+        null = values == NEVER if len(values) and values[values.argmin()] == NEVER else None
+        return Out("instant", values, null, aware=events.aware)
 
     def category(name: str, names: Sequence[str]) -> Out:
-        return Out(kind="category", values=taken(numbers[name], rows), categories=list(names))
+        return Out("category", taken(numbers[name], rows), None, list(names))
 
     return {
         "score": number(numbers["score"]),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import lru_cache
+from sys import byteorder
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +39,6 @@ COLUMNS = {
     np.int8: ("level", "half", "next_level"),
     np.uint8: ("present",),
 }
-STATS = ("future", "excluded", "unmatched", "null_amounts")
 NO_INSTANT_YET = EARLIEST - 1
 
 
@@ -62,7 +63,7 @@ def alike(instant: int, count: int) -> NDArray[np.int64]:
     >>> alike(7, 3)
     array([7, 7, 7])
     """
-    return np.ndarray(count, np.int64, np.int64(instant).tobytes(), strides=(0,))
+    return np.ndarray(count, np.int64, instant.to_bytes(8, byteorder, signed=True), strides=(0,))
 
 
 @define(kw_only=True)
@@ -140,25 +141,16 @@ class Numbers:
             self.heard.reorder(places)
 
 
-def attach(plan: Plan, events: Events, matched: Match | None = None) -> _core.Scorer:
-    """Bring plan and events together in the kernel; `matched` where that is known already."""
-    matched = matched or match(plan, events)
+@lru_cache(maxsize=64)
+def _tables(plan: Plan) -> _core.PlanTables:
+    """Bring a plan into the kernel; kept, for small tables come often."""
     model = plan.model
-    return _core.scorer(
+    return _core.plan_tables(
         rules=plan.rules,
         channel_caps=plan.channel_caps,
         families=plan.families,
         intents=len(plan.intents),
         listed_rules=plan.listed,
-        roles=matched.roles,
-        flags=matched.flags,
-        plain_start=matched.plain_start,
-        plain_rules=matched.plain_rules,
-        weight_columns=matched.weight_columns,
-        weight_starts=matched.weight_starts,
-        weight_factors=matched.weight_factors,
-        codes=matched.codes,
-        amounts=matched.amounts,
         phases=plan.phases,
         ended_phase=plan.ended_phase,
         linear_scale=model.scale.kind == "linear",
@@ -168,6 +160,23 @@ def attach(plan: Plan, events: Events, matched: Match | None = None) -> _core.Sc
         slow=plan.slow_us,
         lifecycle=model.lifecycle is not None,
         excludes=len(plan.excludes) > 0,
+    )
+
+
+def attach(plan: Plan, events: Events, matched: Match | None = None) -> _core.Scorer:
+    """Bring plan and events together in the kernel; `matched` where that is known already."""
+    matched = matched or match(plan, events)
+    return _core.scorer(
+        tables=_tables(plan),
+        roles=matched.roles,
+        flags=matched.flags,
+        plain_start=matched.plain_start,
+        plain_rules=matched.plain_rules,
+        weight_columns=matched.weight_columns,
+        weight_starts=matched.weight_starts,
+        weight_factors=matched.weight_factors,
+        codes=matched.codes,
+        amounts=matched.amounts,
         starts=events.starts,
         times=events.times,
         types=events.types,
@@ -249,9 +258,9 @@ def run(
         work, edges = swept, _edges(events, contacts, np.diff(starts), parts)
     else:
         work, edges = straight, _edges(events, jobs.contacts, A_CONTACT, parts)
+    counts = numbers.tally.view(np.int64)
     for tally in in_parts(work, edges, threads=workers, stop=scorer.stop):
-        for name in STATS:
-            numbers.tally[name] += tally[name]
+        counts += tally.view(np.int64)
     return numbers
 
 

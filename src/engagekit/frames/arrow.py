@@ -124,15 +124,15 @@ def arrow_column(field: Field, chunks: Sequence[Chunk], *, name: str, dtype: str
     """
     dtype = type_name(field) if dtype is None else dtype
     chunks = [chunk for chunk in chunks if chunk.length]
-    rows = sum(chunk.length for chunk in chunks)
+    rows = [chunk.length for chunk in chunks]
     form = field.format
     if field.dictionary is not None:
         return _dictionary_column(field, chunks, name, dtype)
     if form in ("u", "U", "vu"):
         return text_column([_text(chunk, form) for chunk in chunks], dtype)
     if form == "n":
-        return null_column(dtype, rows)
-    null = joined_nulls([chunk.null_mask() for chunk in chunks], [chunk.length for chunk in chunks])
+        return null_column(dtype, sum(rows))
+    null = joined_nulls([chunk.null_mask() for chunk in chunks], rows)
     if form in _NUMBERS:
         return number_column(_fixed(chunks, np.dtype(_NUMBERS[form])), null, dtype)
     if form == "b":
@@ -147,7 +147,7 @@ def arrow_column(field: Field, chunks: Sequence[Chunk], *, name: str, dtype: str
         ticks = _fixed(chunks, np.dtype(np.int64))
         aware = form != "tdm" and bool(form.partition(":")[2])
         return instant_column(ticks, null, tick=tick, dtype=dtype, name=name, aware=aware)
-    return other_column(dtype, rows)
+    return other_column(dtype, sum(rows))
 
 
 def only_column(table: Any, *, name: str, dtype: str) -> RawColumn:

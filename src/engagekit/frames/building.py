@@ -82,19 +82,19 @@ def _pandas(columns: Mapping[str, Out], base: Frame | None) -> Any:
     import pandas as pd
 
     index = None if base is None else base.native.index
-    made = {name: pd.Series(_pandas_array(column), index=index) for name, column in columns.items()}
+    # pandas 3 has a type of its own for text, pandas 2 has objects.
+    text = pd.Series(["text"]).dtype
+    made = {name: _pandas_array(column, text) for name, column in columns.items()}
     for name, column in columns.items():
         if column.like is not None:
-            made[name] = _pandas_like(made[name], column.like.dtype)
+            made[name] = _pandas_like(pd.Series(made[name], index=index), column.like.dtype)
     result = pd.DataFrame(made, index=index)
     return result if base is None else pd.concat([base.native, result], axis=1)
 
 
-def _pandas_array(column: Out) -> Any:
+def _pandas_array(column: Out, text: Any) -> Any:
     import pandas as pd
 
-    # pandas 3 has a type of its own for text, pandas 2 has objects.
-    text = pd.Series(["text"]).dtype
     null = column.nulls()
     if column.kind == "category":
         codes = column.values if null is None else filled(column.values, null, -1)

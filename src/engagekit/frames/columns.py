@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +14,7 @@ from engagekit.errors import EventsError, in_all
 from engagekit.frames.capsule import unpacked
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
 Kind = Literal["integer", "float", "boolean", "instant", "text", "other"]
 Layout = Literal["utf8", "large_utf8", "view", "objects", "dictionary"]
@@ -24,7 +23,7 @@ _NAT = np.iinfo(np.int64).min
 _MAX = np.iinfo(np.int64).max
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False)
 class Text:
     """A run of rows of text in the layout in which it came; nothing is copied.
 
@@ -115,7 +114,7 @@ class Text:
         return pieces
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False)
 class RawColumn:
     """One column of a frame.
 
@@ -175,20 +174,20 @@ def number_column(values: NDArray[Any], null: NDArray[np.bool_] | None, dtype: s
     array([False,  True])
     """
     null = some(null)
-    kind: Kind
-    target: DTypeLike
+    kind: Kind = "integer"
     if values.dtype.kind == "b":
-        kind, target = "boolean", np.bool_
+        kind, values = "boolean", np.ascontiguousarray(values)
     elif values.dtype.kind == "f":
-        kind, target = "float", np.float64
+        kind = "float"
+        # A longdouble beyond float64 becomes infinite, which whoever uses the column judges.
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(values, np.float64)
+        if len(values) and np.isnan(values.min()):
+            # The minimum of an array with a NaN is NaN: a mask is made only where there is something to mark.
+            null = np.isnan(values) if null is None else null | np.isnan(values)
     else:
-        kind, target = "integer", np.uint64 if values.dtype.str[1:] == "u8" else np.int64
-    # A longdouble beyond float64 becomes infinite, which whoever uses the column judges.
-    with np.errstate(over="ignore") if values.dtype.kind == "f" else nullcontext():
-        values = np.ascontiguousarray(values, dtype=target)
-    if kind == "float" and len(values) and np.isnan(values.min()):
-        # The minimum of an array with a NaN is NaN: the mask is made only where there is something to mark.
-        null = np.isnan(values) if null is None else null | np.isnan(values)
+        wide = values.dtype.kind == "u" and values.dtype.itemsize == 8
+        values = np.ascontiguousarray(values, np.uint64 if wide else np.int64)
     return RawColumn(kind=kind, dtype=dtype, rows=len(values), values=values, null=null)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from engagekit import _core
 from engagekit.errors import EngagekitError
-from engagekit.frames.capsule import move_dictionary
 from engagekit.frames.kept import Foreign, KeyType
 
 if TYPE_CHECKING:
@@ -188,54 +187,42 @@ def arrow_stream(columns: Mapping[str, Out]) -> Any:
     >>> arrow_stream({"score": Out("float", np.array([1.5, 2.5]))})
     <capsule object "arrow_array_stream" at ...>
     """
-    import nanoarrow as na
-    from nanoarrow.c_array_stream import CArrayStream
-
     if any(isinstance(column.values, Foreign) for column in columns.values()):
         return to_arrow(columns).__arrow_c_stream__()
     rows = next((column.rows for column in columns.values()), 0)
-    types, children = {}, []
-    for name, column in columns.items():
-        types[name], array = _array(column)
-        children.append(array)
-    # The stream moves its schema out of the object that it is given, so the batch has one of its own.
-    of_batch, of_stream = (na.c_schema(na.struct(types, nullable=False)) for _ in range(2))
-    batch = na.c_array_from_buffers(of_batch, rows, [None], null_count=0, children=children, move=True)
-    return CArrayStream.from_c_arrays([batch], of_stream, move=True).__arrow_c_stream__()
+    children = [_given(name, column) for name, column in columns.items()]
+    return _core.stream_of(_core.ArrowColumn("", "+s", rows, 0, [None], children=children))
 
 
-def _array(column: Out) -> tuple[Any, Any]:
-    """Return the nanoarrow type and array of a column."""
-    import nanoarrow as na
-
+def _given(name: str, column: Out) -> _core.ArrowColumn:
+    """Return a column as the kernel gives it away."""
     column = spread(column)
     null = column.nulls()
     validity = None if null is None else np.packbits(~null, bitorder="little")
-    kinds = {
-        "float": na.float64,
-        "boolean": na.bool_,
-        "instant": lambda: na.timestamp("us", "UTC" if column.aware else None),
-        "text": na.large_string,
-        "category": lambda: na.dictionary(
-            na.int8() if column.values.dtype == np.int8 else na.int32(), na.string()
-        ),
-    }
-    if column.kind == "integer":
-        made = na.uint64() if column.values.dtype == np.uint64 else na.int64()
-    else:
-        made = kinds[column.kind]()
-    buffers = [validity, *_buffers(column)]
-    array = na.c_array_from_buffers(
-        made, column.rows, buffers, null_count=0 if null is None else int(null.sum())
-    )
+    dictionary = None
     if column.kind == "category":
-        words = np.array(column.categories or (), np.object_)
-        offsets, data = encoded(words)
-        values = na.c_array_from_buffers(
-            na.string(), len(words), [None, offsets.astype(np.int32), data], null_count=0
-        )
-        move_dictionary(values._addr(), into=array._addr())  # noqa: SLF001 (the documented way to the struct)
-    return made, array
+        offsets, data = encoded(np.array(column.categories or (), np.object_))
+        words: list[NDArray[Any] | None] = [None, offsets.astype(np.int32), data]
+        dictionary = _core.ArrowColumn("", "u", len(offsets) - 1, 0, words)
+    return _core.ArrowColumn(
+        name,
+        _format(column),
+        column.rows,
+        0 if null is None else int(null.sum()),
+        [validity, *_buffers(column)],
+        dictionary=dictionary,
+    )
+
+
+def _format(column: Out) -> str:
+    """Return Arrow's format of a column, of a category that of its codes."""
+    if column.kind == "integer":
+        return "L" if column.values.dtype == np.uint64 else "l"
+    if column.kind == "category":
+        return "c" if column.values.dtype == np.int8 else "i"
+    if column.kind == "instant":
+        return "tsu:UTC" if column.aware else "tsu:"
+    return {"float": "g", "boolean": "b", "text": "U"}[column.kind]
 
 
 def _buffers(column: Out) -> Iterator[NDArray[Any]]:

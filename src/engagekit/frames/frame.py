@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -325,11 +326,11 @@ class PolarsFrame(Frame):
     def _read(self, place: int, name: str) -> RawColumn:  # noqa: ARG002
         return _polars_column(self.native.get_column(name), name)
 
-    def _pieces(self, place: int, name: str) -> list[RawColumn]:
+    def _pieces(self, place: int, name: str) -> list[RawColumn]:  # noqa: ARG002
         series = self.native.get_column(name)
         if series.n_chunks() > 1 and (series.dtype.is_integer() or series.dtype.is_temporal()):
             return [_polars_column(chunk, name) for chunk in series.get_chunks()]
-        return [self._read(place, name)]
+        return [_polars_column(series, name)]
 
 
 _MANY = 1 << 16
@@ -337,7 +338,8 @@ _MANY = 1 << 16
 
 
 def _polars_column(series: Any, name: str) -> RawColumn:
-    dtype = str(series.dtype)
+    kind = series.dtype.base_type().__name__
+    dtype = kind if kind == "Enum" else str(series.dtype)  # without all its words
     if dtype.startswith(("Int", "UInt", "Float", "String", "Boolean")) and "128" not in dtype:
         # Chunk by chunk as they are, where a frame might put them together first.
         return arrow_column(*read_stream(series), name=name, dtype=dtype)
@@ -465,9 +467,15 @@ class NarwhalsFrame(Frame):
         return series_column(self.frame[:, place].to_pandas(), name=name)
 
 
-def is_of(source: Any, *libraries: str) -> bool:
+def is_of(source: object, *libraries: str) -> bool:
     """Return whether a base of the object's type is of a library, without importing that."""
-    return any(base.__module__.partition(".")[0] in libraries for base in type(source).__mro__)
+    return not _libraries(type(source).__mro__).isdisjoint(libraries)
+
+
+@lru_cache(maxsize=64)
+def _libraries(bases: tuple[type, ...]) -> frozenset[str]:
+    """Return what libraries a type's bases are of; kept, for it is asked many times of each frame."""
+    return frozenset(base.__module__.partition(".")[0] for base in bases)
 
 
 def described(source: Any) -> str:
