@@ -359,6 +359,7 @@ def test_ratings_are_fit_and_engagement_together():
             assert count == ((frame["grade"] == grade) & (frame["level"] == level)).sum()
     assert sum(sum(levels.values()) for levels in ratings.values()) == len(scores)
     assert sum(ratings[None].values()) == len(scores) - 40
+    assert "unknown</text>" in scores.population().by_rating()
     shown = re.findall(r'class="number">(\d+)<', scores.population().by_rating())
     assert [int(each) for each in shown] == [
         count for levels in ratings.values() for count in levels.values() if count

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from attrs import define
 
-from engagekit.show.letters import fitted
-from engagekit.show.markup import Markup, element
+from engagekit.show.letters import extent, fitted
+from engagekit.show.markup import Markup, clean, element
 from engagekit.show.picture import Picture, legend, picture
 
 if TYPE_CHECKING:
@@ -185,7 +185,11 @@ class Population(Picture):
         """Draw a cell for each rating, the darker the more there are."""
         assert self.ratings is not None
         words = self._words
-        left, tall = 62.0, 38.0
+        grades = [
+            words["population.unknown_fit"] if grade is None else words.label("grade", grade)
+            for grade in self.ratings
+        ]
+        left, tall = min(120.0, max(40.0, *(extent(clean(own), 12) + 10 for own in grades))), 38.0
         cell = (WIDTH - left + 4) / 4
         most = max((count for each in self.ratings.values() for count in each.values()), default=0)
         shapes: list[Markup] = []
@@ -198,9 +202,8 @@ class Population(Picture):
             }
             shapes.append(element("text", head, fitted(words.label("level", level), 11, cell - 4)))
         told = []
-        for row, (grade, counts) in enumerate(self.ratings.items()):
+        for row, (own, counts) in enumerate(zip(grades, self.ratings.values(), strict=True)):
             y = 18 + row * (tall + 4)
-            own = words["population.unknown_fit"] if grade is None else words.label("grade", grade)
             shapes.append(element("text", {"x": 0, "y": y + tall / 2 + 4}, fitted(own, 12, left - 8)))
             for place, count in enumerate(counts.values()):
                 x = left + cell * place
