@@ -93,10 +93,10 @@ class Pictures(ABC):
         >>> scores.card(7)
         Card(7, engagement 56, high, sales, rising)
         """
-        from engagekit.show import of_scores
+        from engagekit.show.card import Subject, card
 
         look = self._look(language, labels, theme)
-        return of_scores.card(self._side(), contact, at=at, instants_of=self._instants, look=look)
+        return card(Subject.of(self._side(), contact, at=at, instants_of=self._instants), look)
 
     def history(
         self,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from attrs import frozen
 
-from engagekit.explain import MOST_DATED
+from engagekit.explain import MOST_DATED, grounds, row_of
 from engagekit.instants import EPOCH, NAIVE_EPOCH
+from engagekit.results import value_of
 from engagekit.show.gauge import Gauge, pace_of
 from engagekit.show.markup import Markup, clean, shortened
 from engagekit.show.sheet import Row, sheet
@@ -20,6 +21,7 @@ from engagekit.show.words import Words
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from engagekit.comparison import Side
     from engagekit.explain import Reason
     from engagekit.model import Model
     from engagekit.show.look import Look
@@ -51,6 +53,32 @@ class Subject:
     row: Mapping[str, Any]
     reasons: Sequence[Reason] | None = None
     course: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        side: Side,
+        contact: Any,
+        *,
+        at: Any,
+        instants_of: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    ) -> Subject:
+        """Tell what scores know of a contact; see `Scores.card`. `instants_of` gives the instants of rows."""
+        row = row_of(side.keys, instants_of, contact, at)
+        known = None if side.origin is None else grounds(side.origin, row)
+        aware = side.table["last_event"].aware
+        return cls(
+            model=side.model,
+            contact=side.keys.at(row),
+            at=side.at or _moment(int(instants_of(np.array([row]))[0]), aware=aware),
+            row={name: value_of(out, row) for name, out in side.table.items() if name != side.keys.name},
+            reasons=None if known is None else known.reasons,
+            course=None if known is None else known.course,
+        )
+
+
+def _moment(micros: int, *, aware: bool) -> datetime:
+    return (EPOCH if aware else NAIVE_EPOCH) + timedelta(microseconds=micros)
 
 
 class Card:
@@ -218,8 +246,7 @@ def _strongest(subject: Subject, words: Words) -> tuple[list[Row], tuple[str, st
 
 
 def _day(micros: int, at: datetime, words: Words) -> str:
-    epoch = EPOCH if at.tzinfo else NAIVE_EPOCH
-    return words.date(epoch + timedelta(microseconds=micros), near=at)
+    return words.date(_moment(micros, aware=at.tzinfo is not None), near=at)
 
 
 def _channels(row: Mapping[str, Any], words: Words) -> list[Row]:

@@ -11,55 +11,23 @@ from attrs import evolve
 from engagekit.comparison import Side, crossings
 from engagekit.course import course_of, everyone_at
 from engagekit.errors import EventsError, StateError
-from engagekit.explain import grounds, row_of
-from engagekit.instants import EARLIEST, EPOCH, NAIVE_EPOCH, microseconds_of, text_of
+from engagekit.explain import row_of
+from engagekit.instants import EARLIEST, EPOCH, microseconds_of, text_of
 from engagekit.model.durations import parse_duration
-from engagekit.results import value_of
-from engagekit.show.card import Subject
-from engagekit.show.card import card as show
 from engagekit.show.flow import Flow
 from engagekit.show.history import History
 from engagekit.show.population import Population
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from numpy.typing import NDArray
 
-    from engagekit.show.card import Card
     from engagekit.show.look import Look
 
 _DAY: Final = timedelta(days=1)
 _MOST: Final = 366
 """Instants of a course if nobody says how far apart they are to be."""
-
-
-def card(
-    side: Side,
-    contact: Any,
-    *,
-    at: Any,
-    instants_of: Callable[[NDArray[np.int64]], NDArray[np.int64]],
-    look: Look,
-) -> Card:
-    """Make a contact's card; see `Scores.card`."""
-    row = row_of(side.keys, instants_of, contact, at)
-    known = None if side.origin is None else grounds(side.origin, row)
-    subject = Subject(
-        model=side.model,
-        contact=side.keys.at(row),
-        at=side.at or _moment(side, int(instants_of(np.array([row]))[0])),
-        row={name: value_of(out, row) for name, out in side.table.items() if name != side.keys.name},
-        reasons=None if known is None else known.reasons,
-        course=None if known is None else known.course,
-    )
-    return show(subject, look)
-
-
-def _moment(side: Side, instant: int) -> datetime:
-    epoch = EPOCH if side.table["last_event"].aware else NAIVE_EPOCH
-    return epoch + timedelta(microseconds=instant)
 
 
 def history(side: Side, contact: Any, *, every: Any, start: Any, at: Any, kind: str, look: Look) -> History:
