@@ -150,8 +150,9 @@ class _Index:
         bounds = np.iinfo(self._ids.dtype)
         if not (bounds.min if self._coder is None else 0) <= own <= bounds.max:
             return self._order[:0]
-        first = self._ids.searchsorted(own, "left", self._order)
-        last = self._ids.searchsorted(own, "right", self._order)
+        exact = self._ids.dtype.type(own)  # in another type both would be compared as floats
+        first = self._ids.searchsorted(exact, "left", self._order)
+        last = self._ids.searchsorted(exact, "right", self._order)
         return np.sort(self._order[first:last])
 
     @staticmethod

@@ -1,8 +1,4 @@
-"""A card's HTML: a head, the meter, what there is to know, the last days, and tables of reasons and channels.
-
-It is put together here and not by a template: a card is made while somebody waits for it, and a template
-would take as long as all the rest. Whatever is no `Markup` goes through `escaped`.
-"""
+"""A card's HTML: a head, the meter, what there is to know, the last days, tables of reasons and channels."""
 
 from __future__ import annotations
 
@@ -10,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from engagekit.show.gauge import GAUGE_CSS
-from engagekit.show.markup import Markup, escaped, name
+from engagekit.show.markup import Markup
+from engagekit.show.pages import rendered
 from engagekit.show.sparkline import SPARKLINE_CSS
 from engagekit.show.theme import scoped
 
@@ -105,91 +102,22 @@ def sheet(
         What the score is made of besides.
     """
     scope, css = scoped(CARD_CSS)
-    forced = "" if theme is None else f' data-theme="{theme}"'
-    lines = [
-        f'<article class="{scope} card" lang="{words.language}" aria-label="{escaped(title)}"{forced}>',
-        f"<style>{css}</style>",
-        '<div class="sheet">',
-        "<header>",
-        f'<p class="who">{name(contact, 48)}</p>',
-        *(f'<p class="badge">{badge}</p>' for badge in badges),
-        f'<p class="when">{words.sentence("card.as_of", date=words.date(at))}</p>',
-        "</header>",
-        '<div class="top">',
-        f'<div class="meter">{meter}</div>',
-        '<div class="side">',
-        "<dl>",
-        *(f"<dt>{escaped(term)}</dt><dd>{escaped(said)}</dd>" for term, said in facts),
-        "</dl>",
-        *([] if course is None else _last_days(*course, words.date(at, at), words)),
-        "</div>",
-        "</div>",
-        '<div class="tables">',
-        *([] if reasons is None else _reasons(score, reasons, rest, words, dated=dated)),
-        *(_channels(channels, words) if channels else []),
-        "</div>",
-        "</div>",
-        "</article>",
-    ]
-    return Markup("\n".join(lines))
-
-
-def _last_days(line: Markup, first: str, last: str, words: Words) -> list[str]:
-    return [
-        "<figure>",
-        f"<figcaption>{escaped(words['card.course'])}</figcaption>",
-        line,
-        f'<p class="dates"><span>{escaped(first)}</span><span>{escaped(last)}</span></p>',
-        "</figure>",
-    ]
-
-
-def _reasons(
-    score: str, reasons: Sequence[Row], rest: tuple[str, str] | None, words: Words, *, dated: bool
-) -> list[str]:
-    caption = f"<caption>{words.sentence('card.reasons', score=score)}</caption>"
-    if not reasons:
-        nothing = f"<tbody><tr><td>{escaped(words['card.no_reasons'])}</td></tr></tbody>"
-        return ["<table>", caption, nothing, "</table>"]
-    newest = f'<th scope="col" class="right">{escaped(words["card.newest"])}</th>' if dated else ""
-    rows = [
-        f"<tr><td>{escaped(said)}</td>"
-        + (f'<td class="right dim">{escaped(date)}</td>' if dated else "")
-        + f'<td class="right">{escaped(points)}</td></tr>'
-        for said, date, points in reasons
-    ]
-    if rest is not None:
-        said, points = map(escaped, rest)
-        wide = ' colspan="2"' if dated else ""
-        rows.append(f'<tr class="rest"><td{wide}>{said}</td><td class="right">{points}</td></tr>')
-    return [
-        "<table>",
-        caption,
-        (
-            f'<thead><tr><th scope="col">{escaped(words["card.reason"])}</th>{newest}'
-            f'<th scope="col" class="right">{escaped(words["card.points"])}</th></tr></thead>'
-        ),
-        "<tbody>",
-        *rows,
-        "</tbody>",
-        "</table>",
-    ]
-
-
-def _channels(channels: Sequence[Row], words: Words) -> list[str]:
-    return [
-        "<table>",
-        f"<caption>{escaped(words['card.channels'])}</caption>",
-        (
-            f'<thead><tr><th scope="col">{escaped(words["card.channel"])}</th>'
-            f'<th scope="col" colspan="2" class="right">{escaped(words["card.points"])}</th></tr></thead>'
-        ),
-        "<tbody>",
-        *(
-            f'<tr><td>{escaped(said)}</td><td class="bars">{bar}</td>'
-            f'<td class="right">{escaped(points)}</td></tr>'
-            for said, bar, points in channels
-        ),
-        "</tbody>",
-        "</table>",
-    ]
+    return rendered(
+        "card.html",
+        words=words,
+        theme=theme,
+        scope=scope,
+        css=css,
+        title=title,
+        contact=contact,
+        at=at,
+        badges=badges,
+        meter=meter,
+        facts=facts,
+        course=course,
+        score=score,
+        reasons=reasons,
+        rest=rest,
+        dated=dated,
+        channels=channels,
+    )
