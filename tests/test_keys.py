@@ -12,7 +12,7 @@ from engagekit.keys import Keys
 
 INTEGERS = st.sampled_from([-(2**63), -7, -1, 0, 1, 7, 2**62, 2**63 - 1])
 UNSIGNED = st.sampled_from([0, 1, 7, 2**63 - 1, 2**63, 2**64 - 1])
-TEXTS = st.sampled_from(["", "a", "ab", "ann", "annä", "\u05d0", "x" * 40, "x" * 41])
+TEXTS = st.sampled_from(["", "a", "a\0", "ab", "ann", "annä", "\u05d0", "x" * 40, "x" * 41])
 STRANGERS = [-(2**63) - 1, 2**64, 2**64 - 1, -3, 2**63]
 
 
@@ -66,6 +66,27 @@ def test_ids_are_indexed_once_they_are_asked_for_often() -> None:
     assert index is not None
     assert keys.rows_of(4).tolist() == [4]
     assert keys._index is index
+
+
+@pytest.mark.parametrize("searches", [0, 1000])
+@pytest.mark.parametrize(
+    ("own", "other"), [(2**63, 2**63 - 1), (2**63 - 1, 2**63), (2**53, 2**53 + 1), (2**64 - 1, 2**63 - 1)]
+)
+def test_large_ids_are_told_apart(searches: int, own: int, other: int) -> None:
+    """An unsigned id is found by itself alone, not by one that is the same number as a float."""
+    keys = Keys(Out("integer", np.array([own], np.uint64)), "contact")
+    keys._searches = searches
+    assert rows_in(keys, own) == [0]
+    assert rows_in(keys, other) == []
+
+
+@pytest.mark.parametrize("searches", [0, 1000])
+def test_nuls_at_the_end_of_an_id_count(searches: int) -> None:
+    """A text with a NUL at its end is another one than that without, whatever way the ids are held."""
+    for out in (Out("text", np.array(["a", "b\0"], object)), of_buffers(["a", "b\0"])):
+        keys = Keys(out, "contact")
+        keys._searches = searches
+        assert [rows_in(keys, word) for word in ("a", "a\0", "b", "b\0")] == [[0], [], [], [1]]
 
 
 @pytest.mark.parametrize("searches", [0, 1000])

@@ -87,7 +87,8 @@ class Keys:
         if isinstance(self.out.values, tuple):
             starts, data = self.out.values
             return _texts_like(starts, data, contact.encode("utf-8", "surrogatepass"))
-        return np.flatnonzero(self.out.values == contact)
+        # as an object: an array of text would forget the NULs at its end
+        return np.flatnonzero(self.out.values == np.array(contact, object))
 
     def _refuse_other_kind(self, contact: Any) -> None:
         of_integers = isinstance(contact, (int, np.integer)) and not isinstance(contact, bool)
@@ -150,9 +151,10 @@ class _Index:
         bounds = np.iinfo(self._ids.dtype)
         if not (bounds.min if self._coder is None else 0) <= own <= bounds.max:
             return self._order[:0]
-        exact = self._ids.dtype.type(own)  # in another type both would be compared as floats
-        first = self._ids.searchsorted(exact, "left", self._order)
-        last = self._ids.searchsorted(exact, "right", self._order)
+        # of the ids' own type: an int64 and an uint64 would meet as floats, which tell large integers not apart
+        sought = self._ids.dtype.type(own)
+        first = self._ids.searchsorted(sought, "left", self._order)
+        last = self._ids.searchsorted(sought, "right", self._order)
         return np.sort(self._order[first:last])
 
     @staticmethod
