@@ -19,7 +19,8 @@ cdef class LiveScorer(LiveIntake):
         spare.count = 0
         if record_room(spare, extra.count + more) is NULL and extra.count + more:
             raise MemoryError
-        memcpy(spare.records, extra.records, extra.count * sizeof(Record))
+        if extra.count:     # without any there may be no memory, which C forbids even to copy nothing from
+            memcpy(spare.records, extra.records, extra.count * sizeof(Record))
         spare.count = extra.count
         memcpy(self.spare, row.head, self.layout.size)
         self.open_row(<Head*>self.spare, row)
