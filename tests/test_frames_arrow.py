@@ -1,5 +1,6 @@
 """Arrow streams of any shape are read right, kept alive as long as their columns, and given back."""
 
+import ctypes
 import gc
 import threading
 from typing import Any
@@ -246,8 +247,30 @@ def test_a_stream_that_breaks_off() -> None:
         frames_of(Capsule(reader))
 
 
+def test_what_a_failed_read_leaves_is_no_array() -> None:
+    """A producer that fails with an array half filled in is told of, and the array is not touched."""
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t))
+    def failing(_stream: object, array: Any) -> int:
+        array[8] = 1  # its `release`, which nobody can call
+        return 5
+
+    capsule = pa.table({"a": [1]}).__arrow_c_stream__()
+    pointer_in = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer_in.restype, pointer_in.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    fields = ctypes.cast(pointer_in(capsule, b"arrow_array_stream"), ctypes.POINTER(ctypes.c_void_p))
+    fields[1] = ctypes.cast(failing, ctypes.c_void_p).value
+
+    class Failing:
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            return capsule
+
+    with pytest.raises(EventsError, match="that can be read to its end"):
+        frames_of(Failing())
+
+
 def test_a_stream_is_read_once() -> None:
-    """A capsule that was consumed before is refused."""
+    """A capsule that was consumed before is refused, whether by others or by us."""
 
     class Once:
         def __init__(self) -> None:
@@ -256,10 +279,11 @@ def test_a_stream_is_read_once() -> None:
         def __arrow_c_stream__(self, requested_schema: object = None) -> object:
             return self.capsule
 
-    source = Once()
-    pa.RecordBatchReader.from_stream(source).read_all()
-    with pytest.raises(EventsError, match="got one that was consumed before"):
-        frames_of(source)
+    for read in (lambda one: pa.RecordBatchReader.from_stream(one).read_all(), frames_of):
+        source = Once()
+        read(source)
+        with pytest.raises(EventsError, match="got one that was consumed before"):
+            frames_of(source)
 
 
 def test_what_a_producer_raises_passes() -> None:

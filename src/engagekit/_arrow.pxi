@@ -159,7 +159,7 @@ def drain_stream(capsule, make):
     (or None), and its chunks that have rows. Raises an EOFError where that was done before, and an OSError with the
     reason where the producer fails.
     """
-    # the capsule stays the owner: its destructor releases the stream
+    # the capsule stays the owner: where this fails, its destructor releases the stream
     cdef CStream* stream = <CStream*>PyCapsule_GetPointer(capsule, "arrow_array_stream")
     cdef CSchema schema
     cdef ArrowArray chunk
@@ -180,8 +180,12 @@ def drain_stream(capsule, make):
         chunk = ArrowArray.__new__(ArrowArray)
         with nogil:
             status = stream.get_next(stream, &chunk.own)
+        if status:
+            chunk.own.release = NULL    # what a producer that failed left there is no array
         refuse_failure(stream, status)
         if chunk.own.release is NULL:
+            with nogil:
+                stream.release(stream)  # which says to whoever comes next that it was read
             return field, chunks
         if chunk.own.length:
             chunks.append(chunk)

@@ -151,7 +151,7 @@ class _Index:
         bounds = np.iinfo(self._ids.dtype)
         if not (bounds.min if self._coder is None else 0) <= own <= bounds.max:
             return self._order[:0]
-        # of the own type: an int64 and an uint64 would meet as floats, which do not tell large integers apart
+        # of the ids' own type: int64 and uint64 would meet as floats, in which large integers are the same
         sought = self._ids.dtype.type(own)
         first = self._ids.searchsorted(sought, "left", self._order)
         last = self._ids.searchsorted(sought, "right", self._order)
