@@ -89,12 +89,15 @@ def _small(results: dict[str, Any]) -> str:
 def _growth(results: dict[str, Any]) -> str:
     points = list(results["growth"].values())
     counts = sorted({each["events"] for each in points})
-    rows = []
+    rows, said = [], []
     for contacts, note in (("in proportion", "20 events a contact"), ("fixed", "50,000 contacts")):
         for side in (OURS, "DuckDB"):
             taken = {each["events"]: each["median"][side] for each in points if each["contacts"] == contacts}
             rows.append([f"{side}, {note}", *(seconds(taken[count]) for count in counts)])
-    return _markdown(["events", *(f"{count:,}" for count in counts)], rows)
+            slower = taken[counts[-1]] / counts[-1] / (taken[1_000_000] / 1_000_000)
+            said.append(f"{slower:.1f} times ({side}, {note})")
+    table = _markdown(["events", *(f"{count:,}" for count in counts)], rows)
+    return f"{table}\n\nAn event among {counts[-1]:,} takes, against one among 1,000,000: {', '.join(said)}."
 
 
 def _live(results: dict[str, Any]) -> str:

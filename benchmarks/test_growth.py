@@ -20,6 +20,8 @@ import engagekit as ek
 
 FIXED = 50_000
 SHARES = {"in proportion": lambda events: events // 20, "fixed": lambda _: FIXED}
+MOST_SLOWER = {"in proportion": 3.0, "fixed": 1.3}
+"""How many times as long an event may take among 10^8 as among 10^6."""
 MOST_PER_TENFOLD = 25
 """Ten times the events may take so many times as long: caches are left behind, but nothing is squared."""
 
@@ -47,6 +49,11 @@ def test_events(benchmark: BenchmarkFixture, form: Form, results: Results, conta
         del log, race
     for less, more in pairwise(taken):
         assert more <= MOST_PER_TENFOLD * less
+    # from a million events on, below which a call's fixed cost tells
+    slower = taken[-1] / sizes[-1] / (taken[1] / sizes[1])
+    print(f"\nan event takes {slower:.2f} times as long, contacts {contacts}")
+    if not form.short:
+        assert slower <= MOST_SLOWER[contacts]
 
 
 def test_rules(benchmark: BenchmarkFixture, form: Form, results: Results) -> None:

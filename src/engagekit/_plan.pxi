@@ -66,7 +66,7 @@ cdef enum:              # families of terms whose sum is monotone between two in
 cdef int64_t NEVER = INT64_MIN          # a null instant
 cdef int64_t HORIZON = 3155760000000000         # 100 years of microseconds
 cdef double DAY = 86400000000.0
-cdef int64_t FIRST_INSTANT = -62135596800000000 # the beginning of the year 1
+cdef int64_t FIRST_INSTANT = -62135596800000000  # the beginning of the year 1
 cdef int64_t LAST_INSTANT = 253402300799999999  # the end of the year 9999
 
 cdef struct RuleSpec:
