@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engagekit import EngagekitError, EventsError, datafiles
-from engagekit.datafiles import delimited, jsonlines, parquet
+from engagekit.datafiles import delimited, jsonlines, parquet, reading
 
 Put = Callable[[str, str | bytes], Path]
 
@@ -277,6 +277,7 @@ def test_csv_without_rows_is_an_empty_table(put: Put) -> None:
 def test_files_are_read_in_blocks(put: Put, monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
     """A file is never wholly in memory, and a fault far into it still has its line and count."""
     monkeypatch.setattr(module, "_BLOCK_BYTES", 4096)
+    monkeypatch.setattr(reading, "_BYTES", 8192)
     times = ["2024-01-01"] * 5000 + ["soon"] + ["2024-01-01"] * 500 + ["later"]
     if module is delimited:
         path = put(
@@ -445,11 +446,25 @@ def test_parquet_times_may_be_text(tmp_path: Path, kind: pa.DataType) -> None:
 def test_parquet_is_read_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Parquet file comes in batches, its faults with the row within the file."""
     monkeypatch.setattr(parquet, "_BATCH_ROWS", 100)
+    monkeypatch.setattr(reading, "_BYTES", 1)
     table = pa.table({"contact": ["a"] * 999 + [None], "type": ["t"] * 1000, "time": range(1000)})
     path = tmp_path / "e.parquet"
     pq.write_table(table, path)
     assert next(datafiles.read_events(path)).num_rows == 100
     assert refused(path) == "e.parquet, row 999, column 'contact': expected a contact, got nothing (null)"
+
+
+def test_small_tables_come_together(tmp_path: Path) -> None:
+    """Small files, and the small groups of rows of a file, come as one table, as far as their types agree."""
+    for number, groups in enumerate([10, 1000, 250]):
+        table = pa.table({"contact": range(1000), "type": ["t"] * 1000, "time": range(1000)})
+        pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=groups)
+    named = table.set_column(0, "contact", table["contact"].cast(pa.string()))
+    pq.write_table(named, tmp_path / "3.parquet", row_group_size=100)
+    tables = list(datafiles.read_events(tmp_path))
+    assert [each.num_rows for each in tables] == [3000, 1000]
+    assert tables[0]["contact"].to_pylist() == [*range(1000)] * 3
+    assert tables[1]["contact"].to_pylist() == [str(contact) for contact in range(1000)]
 
 
 def test_a_small_parquet_of_huge_text_stays_small(tmp_path: Path) -> None:

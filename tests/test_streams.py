@@ -565,8 +565,9 @@ def test_read_ahead_stops_when_left():
 
 
 @pytest.fixture
-def files(tmp_path):
-    """Write events to three Parquet files in a folder."""
+def files(tmp_path, monkeypatch):
+    """Write events to three Parquet files in a folder, whose small tables are handed on as they are."""
+    monkeypatch.setattr("engagekit.datafiles.reading._BYTES", 1)
     path = tmp_path / "events"
     path.mkdir()
     for number, part in enumerate(parts_of(events_of(), 1000)):

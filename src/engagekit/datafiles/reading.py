@@ -14,6 +14,8 @@ from engagekit.errors import EventsError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_BYTES = 1 << 24
+"""Bytes up to which small tables are handed on as one: each of them costs the same, however few its rows."""
 _ROLES = {"contact": "contact", "type": "type", "time": "time", "value": "value"}
 
 
@@ -74,7 +76,7 @@ def read_events(
     others = sorted(set(fields) - set(_ROLES))
     wanted += [Column(name=field, use=_use(field, number_fields, flag_fields)) for field in others]
     wanted += [Column(name=field, required=False) for field in optional_fields]
-    return read_ahead(_stream(expand(paths), wanted))
+    return read_ahead(_together(_stream(expand(paths), wanted)))
 
 
 def read_table(
@@ -175,6 +177,20 @@ def _stream(files: Sequence[Path], wanted: Sequence[Column]) -> Iterator["pa.Tab
             yield table
     if table is not None and not rows:
         yield table
+
+
+def _together(tables: Iterable["pa.Table"]) -> Iterator["pa.Table"]:
+    """Put tables of one schema that follow each other together; nothing is copied."""
+    held: list[pa.Table] = []
+    size = 0
+    for table in tables:
+        if held and (size + table.nbytes > _BYTES or table.schema != held[0].schema):
+            yield pyarrow().concat_tables(held)
+            held, size = [], 0
+        held.append(table)
+        size += table.nbytes
+    if held:
+        yield pyarrow().concat_tables(held)
 
 
 def _tables(files: Sequence[Path], columns: Sequence[Column]) -> Iterator["pa.Table"]:
