@@ -189,6 +189,8 @@ def _write_parquet(stream: IO[bytes], table: "pa.Table", metadata: Mapping[str, 
         stream,
         # scores and ids hardly repeat: to look for words among them took as long as all the rest
         use_dictionary=[field.name for field in table.schema if pa.types.is_dictionary(field.type)],
+        # rows come in no order of their values, so that least and greatest ones let no reader skip anything
+        write_statistics=False,
         write_page_checksum=True,  # of the values; the metadata has a sum of its own
     )
 
