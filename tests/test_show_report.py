@@ -478,6 +478,7 @@ def test_the_command_reads_again_what_memory_did_not_keep(shop, monkeypatch):
     """Of events on disk the flow is that of events in memory; only the small curves are missing."""
     assert main([*shop, "-o", "memory.html"]) == 0
     monkeypatch.setattr("engagekit.partitions.HELD", 0)
+    monkeypatch.setattr("engagekit.datafiles.reading._BYTES", 1)
     Path("more.csv").write_text("contact,type,time\ncleo,visit,2026-01-02\n")
     with_more = [shop[0], "more.csv", *shop[1:]]
     assert main([*with_more, "-o", "disk.html"]) == 0
