@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from attrs import frozen
@@ -12,10 +12,11 @@ from attrs import frozen
 from engagekit.explain import MOST_DATED, grounds, row_of
 from engagekit.instants import EPOCH, NAIVE_EPOCH
 from engagekit.results import value_of
-from engagekit.show.gauge import Gauge, pace_of
+from engagekit.show.gauge import GAUGE_CSS, Gauge, pace_of
 from engagekit.show.markup import Markup, clean, shortened
-from engagekit.show.sheet import Row, sheet
-from engagekit.show.sparkline import sparkline
+from engagekit.show.pages import rendered
+from engagekit.show.sparkline import SPARKLINE_CSS, sparkline
+from engagekit.show.theme import scoped
 from engagekit.show.words import Words
 
 if TYPE_CHECKING:
@@ -26,6 +27,52 @@ if TYPE_CHECKING:
     from engagekit.model import Model
     from engagekit.show.look import Look
 
+Row: TypeAlias = tuple[str, str, str]
+"""What a row of a table says: a name, a day or a bar, points."""
+
+CARD_CSS: Final = (
+    GAUGE_CSS
+    + SPARKLINE_CSS
+    + """
+.ek:not(svg) :not(svg,svg *,style){all:revert}
+.ek.card{container-type:inline-size;max-width:720px;text-align:start;font-size:14px;line-height:1.4}
+.ek .sheet{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:20px 24px}
+.ek .sheet p,.ek .sheet dl,.ek .sheet dd,.ek .sheet figure{margin:0}
+.ek .sheet header{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 10px}
+.ek .sheet .who{font-size:20px;font-weight:600;letter-spacing:-.01em;overflow-wrap:anywhere}
+.ek .sheet .badge{border:1px solid var(--line);border-radius:6px;padding:0 7px;font-size:12.5px}
+.ek .sheet .when{color:var(--quiet);margin-inline-start:auto;font-size:12.5px}
+.ek .sheet .top{display:grid;grid-template-columns:212px minmax(0,1fr);gap:16px 36px;align-items:center}
+.ek .sheet .top{margin:14px 0 22px}
+.ek .sheet dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:5px 16px}
+.ek .sheet dt{color:var(--quiet)}
+.ek .sheet dd{overflow-wrap:anywhere}
+.ek .sheet .tables{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:20px 36px}
+.ek .sheet .tables{align-items:start}
+.ek .sheet table{border-collapse:collapse;color:inherit;width:100%}
+.ek .sheet table{font-size:13px;font-variant-numeric:tabular-nums}
+.ek .sheet caption{text-align:start;font-weight:600;padding:0 0 4px;font-size:13.5px}
+.ek .sheet th{font-weight:400;font-size:12px;color:var(--quiet);text-align:start;padding:0 0 3px}
+.ek .sheet td{padding:4px 0;border-top:1px solid var(--line);vertical-align:baseline;overflow-wrap:anywhere}
+.ek .sheet td+td,.ek .sheet th+th{padding-inline-start:12px}
+.ek .sheet .right{text-align:end;white-space:nowrap;width:1%}
+.ek .sheet .dim,.ek .sheet .rest td,.ek .sheet .dates,.ek .sheet figcaption{color:var(--quiet)}
+.ek .sheet td.bars{width:40%;min-width:48px;vertical-align:middle}
+.ek .bar{display:block;width:100%;height:8px}
+.ek .bar .plus{fill:var(--faint)}
+.ek .bar .minus{fill:var(--alarm)}
+.ek .bar .zero{fill:var(--quiet)}
+.ek .sheet figure{margin-top:14px}
+.ek .sheet figcaption,.ek .sheet .dates{font-size:12px}
+.ek .sheet .dates{display:flex;justify-content:space-between}
+@container (max-width:560px){
+.ek .sheet{padding:16px}
+.ek .sheet .top,.ek .sheet .tables{grid-template-columns:minmax(0,1fr)}
+.ek .sheet .meter{width:212px;max-width:100%;margin:0 auto}
+}
+@media print{.ek .sheet{break-inside:avoid}}
+""".replace("\n", "")
+)
 MOST_REASONS: Final = MOST_DATED
 MOST_CHANNELS: Final = 8
 _DAY: Final = timedelta(days=1)
@@ -132,7 +179,11 @@ def card(subject: Subject, look: Look) -> Card:
         theme=theme,
     )
     reasons, rest = (None, None) if subject.reasons is None else _strongest(subject, words)
-    html = sheet(
+    scope, css = scoped(CARD_CSS)
+    html = rendered(
+        "card.html",
+        scope=scope,
+        css=css,
         words=words,
         theme=theme,
         title=words.plain("card.title", contact=shortened(clean(subject.contact), 80), summary=shown.title),
