@@ -23,9 +23,9 @@ class Side(NamedTuple):
 class Race:
     """engagekit and its peers, taking turns at a workload.
 
-    Each turn is two runs, of which the second counts. The first asks the system for the memory that the second uses
-    again: what it costs to get back, after others had it, is theirs as much as one's own, and more than the answer
-    on machines that are lent their memory.
+    Each turn is two runs, of which the second counts. The first asks the system for the memory that the
+    second uses again: what it costs to get that back, after others had it, is theirs as much as one's own,
+    and more than the answer on machines that are lent their memory.
 
     Parameters
     ----------
