@@ -31,9 +31,16 @@ cdef extern from "_crowd.h" nogil:
         double* term
         double* t
         double* score
-        double* first
-        double* second
-        double* third
+        double* bound
+        double* least
+        double* end
+        double* paced
+        double* lo
+        double* hi
+        double* led_back
+        double* arrived
+        double* found
+        double* reached
 
     ctypedef struct ek_crowd_path:
         void sum "sum"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
@@ -42,25 +49,13 @@ cdef extern from "_crowd.h" nogil:
         void bounds "bounds"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
         void begin "begin"(const ek_setting* setting, ek_descent* descent, int64_t n) noexcept nogil
         void descend "descend"(const ek_setting* setting, ek_descent* descent, int64_t n) noexcept nogil
+        void step "step"(const ek_setting* setting, ek_descent* descent, int64_t n) noexcept nogil
         void later "later"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
 
+    void ek_leave(ek_descent* descent, int64_t families, int64_t place, int64_t last)
     const ek_crowd_path* ek_crowds()
 
 cdef int64_t MOST_CROWD_RULES = 64      # beyond, most rows of a crowd would be zeros
-
-cdef struct Way:            # of one lane down to the bound that it passes first
-    int64_t lane
-    int64_t lo              # not below the bound
-    int64_t hi              # below it; INT64_MAX: not seen yet
-    int64_t next            # where the score is asked for
-    int64_t end
-    bint paced              # at `end` the momentum passes a bound
-    bint led_back
-    int steps
-    double bound
-    double least
-    double score            # at `hi`
-    Height height           # at `lo`
 
 cdef struct Crowd:           # one thread's
     ek_crowd lanes
@@ -72,7 +67,7 @@ cdef struct Crowd:           # one thread's
     int32_t last_type[64]
     bint vanishing[64]      # left to `score_one` as a whole
     bint alone[64]          # its next change is
-    Way ways[64]
+    int64_t lane_of[64]     # by place in `descent`
 
 
 cdef Crowd* crowd_of(const Plan* plan) noexcept nogil:
@@ -111,91 +106,35 @@ cdef void read_lane(
     crowd.last_type[k] = row.last_type
 
 
-cdef bint next_step(const Plan* plan, Way* way) noexcept nogil:
-    """Choose where the score is asked for next, from below the bound's instant as far as is known; False: it takes too long."""
-    cdef double step = step_to(&way.height, way.bound) if way.bound > 0 else INFINITY
-    way.led_back = False
-    way.steps += 1
-    if step < 0:
-        step = 0.0
-    way.next = way.lo + <int64_t>step + SHORTEST // 4 if step < <double>(way.end - way.lo) else way.end
-    if way.next >= way.hi:
-        way.next = way.lo + (way.hi - way.lo) // 2
-    if way.next > way.end:
-        way.next = way.end
-    return way.steps < MOST_STEPS
-
-
-cdef bint arrived(const Plan* plan, Way* way, const Height* there, int64_t* found) noexcept nogil:
-    """Take the height at `way.next`; whether it is now known where the lane's way ends.
-
-    As `passing`, in turns: at `lo` the score is not below the bound, at `hi` it is. `found` is NEVER where neither the
-    bound nor one of the momentum is passed up to the end, INT64_MAX where it took too long to tell.
-    """
-    cdef double step
-    if not is_below(plan, there.score, way.bound, way.least):
-        if way.next == way.end:
-            found[0] = way.end if way.paced else NEVER
-            way.score = there.score
-            return True
-        way.lo = way.next
-        way.height = there[0]
-    else:
-        way.hi = way.next
-        way.score = there.score
-        if not way.led_back:
-            step = INFINITY
-            if there.first < 0 and there.score > 0:
-                step = about_log(way.bound / there.score) * there.score / -there.first
-            if way.hi - way.lo <= SHORTEST or step <= <double>SHORTEST:
-                found[0] = way.hi
-                return True
-            way.led_back = True
-            way.next = way.lo + (way.hi - way.lo) // 2
-            if step < <double>(way.hi - way.lo - SHORTEST):
-                way.next = way.hi - <int64_t>step - SHORTEST // 4
-            return False
-    if way.hi != INT64_MAX and way.hi - way.lo <= SHORTEST:
-        found[0] = way.hi
-        return True
-    if next_step(plan, way):
-        return False
-    found[0] = INT64_MAX
-    return True
-
-
 cdef int64_t find_ways(
     const Plan* plan, Crowd* crowd, int64_t n, int64_t at, const int64_t* since, int64_t step
 ) noexcept nogil:
-    """Give each lane whose score or momentum meets a bound its way; return how many there are."""
-    cdef int64_t k, f, m = 0, end = at + HORIZON if at < LAST_INSTANT - HORIZON else LAST_INSTANT
+    """Set out each lane whose score or momentum meets a bound; return how many there are."""
+    cdef int64_t k, f, m = 0, length = (at + HORIZON if at < LAST_INSTANT - HORIZON else LAST_INSTANT) - at
     cdef ek_crowd* lanes = &crowd.lanes
     cdef ek_descent* descent = &crowd.descent
-    cdef Way* way
     cdef double ratio, pace
     for k in range(n):
-        if lanes.uneven[k] > 0 or (plan.lifecycle and at < since[k * step] <= end):
+        if lanes.uneven[k] > 0 or (plan.lifecycle and at < since[k * step] <= at + length):
             crowd.alone[k] = True
             continue
-        way = crowd.ways + m
-        way.paced = False
-        way.end = end
+        descent.paced[m] = 0.0
+        descent.end[m] = <double>length
         pace = lanes.slowest[k]
         if pace > -1.0:
             ratio = (1.0 + lanes.momentum[k]) * (1.0 - pace) / ((1.0 - lanes.momentum[k]) * (1.0 + pace))
             ratio = log2(ratio) / (plan.fast_inverse - plan.slow_inverse)
-            if ratio < <double>(end - at):
-                way.end = at + <int64_t>ratio + SHORTEST // 4
-                way.paced = True
-        if lanes.bound[k] <= 0 and not way.paced:
+            if ratio < <double>length:
+                descent.end[m] = <double>(<int64_t>ratio + SHORTEST // 4)
+                descent.paced[m] = 1.0
+        if lanes.bound[k] <= 0 and descent.paced[m] == 0:
             continue
-        way.lane = k
-        way.lo = at
-        way.hi = INT64_MAX
-        way.steps = 0
-        way.bound = lanes.bound[k]
-        way.least = lanes.least[k]
-        way.height.score = lanes.score[k]
+        crowd.lane_of[m] = k
+        descent.bound[m] = lanes.bound[k]
+        descent.least[m] = lanes.least[k]
+        descent.score[m] = lanes.score[k]
+        descent.t[m] = descent.lo[m] = descent.led_back[m] = 0.0
+        descent.hi[m] = INFINITY
         for f in range(plan.setting.families):
             descent.term[f * CROWD + m] = lanes.term[f * CROWD + k]
         m += 1
@@ -207,47 +146,36 @@ cdef void look_further(
 ) noexcept nogil:
     """Find where each lane's level or phase may change first, all lanes step by step together.
 
-    Invariant: ways[i] and the rows of `descent` at i are of one lane; a way that has ended gives its place to the last.
-    Leaves `found` and, where there is any, the score there and how far away it is.
+    Invariant: lane_of[i] and the rows of `descent` at i are of one lane; one that has arrived gives its place to the
+    last. Leaves `found` and, where there is any, the score there and how far away it is.
     """
-    cdef int64_t i, f, found, m
+    cdef int64_t i, k, m
+    cdef int steps = 0
     cdef ek_crowd* lanes = &crowd.lanes
     cdef ek_descent* descent = &crowd.descent
-    cdef Height there
-    cdef Way* way
-    ek_crowds().bounds(&plan.setting, lanes, n)
+    cdef const ek_crowd_path* crowds = ek_crowds()
+    crowds.bounds(&plan.setting, lanes, n)
     m = find_ways(plan, crowd, n, at, since, step)
-    ek_crowds().begin(&plan.setting, descent, m)
-    for i in range(m):
-        way = crowd.ways + i
-        way.height.first = descent.first[i]
-        way.height.second = descent.second[i]
-        way.height.third = descent.third[i]
-        next_step(plan, way)
-        descent.t[i] = <double>(way.next - at)
-    while m > 0:
-        ek_crowds().descend(&plan.setting, descent, m)
+    crowds.begin(&plan.setting, descent, m)
+    while True:
+        crowds.step(&plan.setting, descent, m)
         for i in range(m - 1, -1, -1):
-            way = crowd.ways + i
-            there.score = descent.score[i]
-            there.first = descent.first[i]
-            there.second = descent.second[i]
-            there.third = descent.third[i]
-            if not arrived(plan, way, &there, &found):
-                descent.t[i] = <double>(way.next - at)
+            if descent.arrived[i] == 0 and steps < MOST_STEPS:
                 continue
-            if found == INT64_MAX:
-                crowd.alone[way.lane] = True
-            elif found != NEVER:
-                crowd.found[way.lane] = found
-                lanes.score[way.lane] = way.score
-                lanes.away[way.lane] = <double>(found - at)
+            k = crowd.lane_of[i]
+            if descent.arrived[i] == 0:
+                crowd.alone[k] = True
+            elif descent.found[i] >= 0:
+                crowd.found[k] = at + <int64_t>descent.found[i]
+                lanes.score[k] = descent.reached[i]
+                lanes.away[k] = descent.found[i]
             m -= 1
-            if i < m:
-                way[0] = crowd.ways[m]
-                descent.t[i] = descent.t[m]
-                for f in range(plan.setting.families):
-                    descent.term[f * CROWD + i] = descent.term[f * CROWD + m]
+            ek_leave(descent, plan.setting.families, i, m)
+            crowd.lane_of[i] = crowd.lane_of[m]
+        if m == 0:
+            return
+        crowds.descend(&plan.setting, descent, m)
+        steps += 1
 
 
 cdef void lift_out(const Plan* plan, Scratch* scratch, const Crowd* crowd, int64_t k, int64_t at) noexcept nogil:

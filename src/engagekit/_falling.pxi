@@ -2,6 +2,10 @@
 # halved again and again or never lost. It can only fall, and so can the momentum, so what is first met is where the
 # score passes the highest bound that it meets, or the momentum does.
 
+cdef extern from "_descent.h" nogil:
+    double ek_about_log(double x)
+    double ek_step_to(double score, double first, double second, double third, double gap)
+
 cdef int MOST_STEPS = 200
 
 
@@ -125,16 +129,6 @@ cdef void descend(
             height.first += slope
 
 
-cdef inline double about_log(double x) noexcept nogil:
-    """ln(x) as a step needs it: near 1, where most steps end, by its series, to nine digits."""
-    cdef double z, z2
-    if not 0.8 < x < 1.25:
-        return log(x)
-    z = (x - 1.0) / (x + 1.0)
-    z2 = z * z
-    return 2.0 * z * (1.0 + z2 * (1.0 / 3 + z2 * (1.0 / 5 + z2 * (1.0 / 7))))
-
-
 cdef inline bint is_below(const Plan* plan, double score, double bound, double least) noexcept nogil:
     """Whether the engagement is below `least`, which the score `bound` reads; asked of it only where that is close."""
     if score < bound * (1.0 - 1e-9):
@@ -142,26 +136,9 @@ cdef inline bint is_below(const Plan* plan, double score, double bound, double l
     return score < bound * (1.0 + 1e-9) and engagement_of(plan, score) < least
 
 
-cdef double step_to(const Height* height, double bound) noexcept nogil:
-    """About how long until the score comes down to `bound`: Householder's step of the third order for its logarithm.
-
-    Newton's step, which falls short of where a convex curve passes, is the least it can be.
-    """
-    cdef double gap, one, two, three, above, below, whole
-    if not height.first < 0:
-        return INFINITY
-    gap = about_log(height.score / bound)
-    whole = 1.0 / height.score
-    one = height.first * whole
-    if height.second > 0:
-        two = height.second * whole
-        three = height.third * whole - 3.0 * one * two + 2.0 * one * one * one
-        two -= one * one
-        above = 6.0 * one * one - 3.0 * gap * two
-        below = 6.0 * one * one * one - 6.0 * gap * one * two + gap * gap * three
-        if below < 0 and above * one < below:
-            return -gap * above / below
-    return -gap / one
+cdef inline double step_to(const Height* height, double bound) noexcept nogil:
+    """About how long until the score comes down to `bound`."""
+    return ek_step_to(height.score, height.first, height.second, height.third, ek_about_log(height.score / bound))
 
 
 cdef int64_t passing(
@@ -207,7 +184,7 @@ cdef int64_t passing(
         score[0] = there.score
         step = INFINITY
         if there.first < 0 and there.score > 0:
-            step = about_log(bound / there.score) * there.score / -there.first
+            step = ek_about_log(bound / there.score) * there.score / -there.first
         if hi - lo <= SHORTEST or (step <= <double>SHORTEST and not fall.capped):
             return hi
         next = hi - <int64_t>step - SHORTEST // 4 if step < <double>(hi - lo - SHORTEST) else lo + (hi - lo) // 2
