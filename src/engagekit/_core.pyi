@@ -63,6 +63,9 @@ def stream_of(column: ArrowColumn) -> Any: ...
 class _Table:
     def __len__(self) -> int: ...
 
+def code_bytes(values: _Array, null: _Array | None, out: _Array) -> bytes:
+    """Write the code of each byte in order of first appearance, -1 for null; return the bytes by code."""
+
 @final
 class IntegerIds(_Table):
     """Distinct 64-bit integers in order of first appearance."""
