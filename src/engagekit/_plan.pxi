@@ -189,7 +189,7 @@ cdef struct Plan:
     const double* inverse
     const double* points
     const double* gain                  # the points where they are positive
-    bint in_crowds                          # lean, and of so few rules that contacts are scored side by side
+    bint in_crowds                          # of so few rules that contacts are scored side by side
     ek_setting setting
     const int32_t* weight_column
     const int64_t* weight_start

@@ -14,6 +14,8 @@ cdef struct Facts:          # what a contact's events say beside points
     int64_t last_customer
     int64_t last_end
     bint present
+    int32_t half            # at the instant they are read for
+    bint ended
 
 
 cdef void flush(const Plan* plan, Scratch* scratch) noexcept nogil:

@@ -133,7 +133,8 @@ cdef void forget(const Plan* plan, Scratch* scratch, Row* row, Facts* facts) noe
     row.last_type = -1
     facts.first_customer = INT64_MAX
     facts.last_customer = facts.last_end = NEVER
-    facts.present = False
+    facts.present = facts.ended = False
+    facts.half = PROSPECT
 
 
 cdef void settle(const Plan* plan, Scratch* scratch, int64_t at) noexcept nogil:
@@ -296,20 +297,29 @@ cdef inline int64_t upto_instant(const Plan* plan, int64_t lo, int64_t hi, int64
     return hi
 
 
-cdef void score_one(
-    const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, bint ahead, int64_t upto,
-    Row* row, double* channels, int64_t stride, double* sums, Tally* tally
+cdef void take_since(const Plan* plan, int64_t at, int64_t since, Facts* facts) noexcept nogil:
+    """Take `customer_since` (INT64_MAX: none) beside what the events said, and tell the half."""
+    if not plan.lifecycle:
+        return
+    if since <= at:
+        facts.first_customer = since if since < facts.first_customer else facts.first_customer
+        facts.last_customer = since if since > facts.last_customer else facts.last_customer
+    if facts.first_customer != INT64_MAX:
+        facts.half = CUSTOMER
+        facts.ended = facts.last_end > facts.last_customer
+
+
+cdef void read_one(
+    const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, int64_t upto, Row* row, Facts* facts,
+    Tally* tally
 ) noexcept nogil:
-    """Everything about one contact (-1: one without events) at one instant.
+    """Read a contact (-1: one without events) up to one instant: S(r), activity, lifecycle and the momentum's sums.
 
     Invariant: events are in order of (time, row) and added in that order, so the bits depend on nothing else. Cost:
-    the events up to `at` times the rules they match, plus what `ahead` (next_change) asks for. For `channels`,
-    `stride` and `sums` see `finish`. Up to the event `upto` the same instant is going to be asked for.
+    the events up to `at` times the rules they match. Up to the event `upto` the same instant is going to be asked for.
     """
     cdef int64_t lo = 0, hi = 0, end = 0, i
-    cdef int32_t half, k
-    cdef bint ended
-    cdef Facts facts
+    cdef int32_t k
     cdef Tally again
     if contact >= 0:
         lo, end = plan.start[contact], plan.start[contact + 1]
@@ -317,7 +327,7 @@ cdef void score_one(
     scratch.evaluations = 0
     scratch.far = False
     tally.future += end - hi
-    forget(plan, scratch, row, &facts)
+    forget(plan, scratch, row, facts)
     if hi > lo:
         if plan.lean:
             facts.present = True
@@ -326,7 +336,7 @@ cdef void score_one(
                 k = code_at(plan.event_class, plan.class_width, i)
                 scratch.seen[plan.lean_rule[k if k >= 0 else plan.classes]] = 1
         else:
-            read_all(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &facts, tally)
+            read_all(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, facts, tally)
     if scratch.failed or scratch.raised or scratch.stopped[0]:
         return
     settle(plan, scratch, at)
@@ -334,8 +344,8 @@ cdef void score_one(
         # all is so long ago that only the ratio of the two paces is left: taken from mark to mark
         memset(&again, 0, sizeof(Tally))
         scratch.far = True
-        forget(plan, scratch, row, &facts)
-        read_all(plan, scratch, lo, hi, hi, at, row, &facts, &again)
+        forget(plan, scratch, row, facts)
+        read_all(plan, scratch, lo, hi, hi, at, row, facts, &again)
         if scratch.failed or scratch.raised or scratch.stopped[0]:
             return
         settle(plan, scratch, at)
@@ -344,12 +354,24 @@ cdef void score_one(
         scratch.pace.mark = at
         scratch.pace.fast = scratch.fast
         scratch.pace.slow = scratch.slow
-    if plan.lifecycle and since <= at:
-        facts.first_customer = since if since < facts.first_customer else facts.first_customer
-        facts.last_customer = since if since > facts.last_customer else facts.last_customer
-    half = CUSTOMER if plan.lifecycle and facts.first_customer != INT64_MAX else PROSPECT
-    ended = half == CUSTOMER and facts.last_end > facts.last_customer
+    take_since(plan, at, since, facts)
     row.present = facts.present
+
+
+cdef void score_one(
+    const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, bint ahead, int64_t upto,
+    Row* row, double* channels, int64_t stride, double* sums, Tally* tally
+) noexcept nogil:
+    """Everything about one contact (-1: one without events) at one instant.
+
+    Cost: reading it, plus what `ahead` (next_change) asks for. For `upto` see `read_one`, for `channels`, `stride` and
+    `sums` see `finish`.
+    """
+    cdef Facts facts
+    read_one(plan, scratch, contact, at, since, upto, row, &facts, tally)
+    if scratch.failed or scratch.raised or scratch.stopped[0]:
+        return
     finish(
-        plan, scratch, at, since, facts.last_customer, facts.last_end, half, ended, ahead, row, channels, stride, sums,
+        plan, scratch, at, since, facts.last_customer, facts.last_end, facts.half, facts.ended, ahead, row, channels,
+        stride, sums,
     )

@@ -220,7 +220,7 @@ cdef class Scorer:
                             while n < CROWD and j + n < last and at[j + n] == at[j]:
                                 n += 1
                             upto = self.plan.events if j + n < last and at[j + n] == at[j] else 0
-                            work += 64 * n + score_crowd(
+                            work += score_crowd(
                                 &self.plan, &scratch, crowd, &contacts[0], &since[0], since.strides[0] // 8, &counted[0], at[j],
                                 j, n, ahead,
                                 upto, &columns, &channels[0, 0], jobs, &sums[0, 0] if sums is not None else NULL,
@@ -346,7 +346,7 @@ cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
 
 
 cdef void set_up(PlanTables self) except *:
-    """Make the tables that a crowd's loops read; of the families only those that a rule is of."""
+    """Make the tables that a crowd's loops read; of the families only those that a rule is of, the slowest first."""
     cdef Plan* plan = &self.plan
     cdef ek_setting* setting = &plan.setting
     cdef int64_t r, p, rules = plan.rules, phases = plan.phases
@@ -357,10 +357,11 @@ cdef void set_up(PlanTables self) except *:
         raise MemoryError
     place = self.setting
     number = <double*>(self.setting + 3 * rules + 2 * phases)
-    families = {}
+    found = sorted({plan.rule[r].family for r in range(rules)})
+    families = {family: f for f, family in enumerate(found)}
     for r in range(rules):
         place[r] = plan.rule[r].channel
-        place[rules + r] = families.setdefault(plan.rule[r].family, len(families))
+        place[rules + r] = families[plan.rule[r].family]
         place[2 * rules + r] = plan.rule[r].half
         number[r] = plan.rule[r].cap
         number[rules + place[rules + r]] = plan.inverse[r]
@@ -440,7 +441,7 @@ def plan_tables(
         plan.bound[i] = score_of(plan, levels[i] if i < 3 else phases[i - 3].min_engagement)
     tables_by_rule(self)
     plan.lean = not excludes
-    plan.in_crowds = plan.lean and plan.rules <= MOST_CROWD_RULES
+    plan.in_crowds = plan.rules <= MOST_CROWD_RULES
     if plan.in_crowds:
         set_up(self)
     return self
@@ -508,5 +509,4 @@ def scorer(
     plan.codes = self.codes
     plan.amounts = self.amounts
     attach(self, roles)
-    plan.in_crowds = plan.in_crowds and plan.lean    # which what comes of events decides
     return self
