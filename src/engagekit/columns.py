@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engagekit.frames import RawColumn
 
 _STEP = 262_144
-"""Rows between two looks for Ctrl-C, and whose places are held as NumPy wants them."""
+"""Rows between two looks for Ctrl-C."""
 _NARROW = (np.uint8, np.int16, np.int32)
 _DTYPES: dict[str, Any] = {"integer": np.int64, "float": np.float64, "boolean": np.bool_, "instant": np.int64}
 
@@ -183,11 +183,11 @@ def ordered(values: NDArray[Any], order: NDArray[Any] | slice) -> NDArray[Any]:
     """Return values in an order, many of them by all cores: each is somewhere else in memory."""
     if isinstance(order, slice) or len(order) < _STEP:
         return values[order]
-    out = np.empty(len(order), values.dtype)
+    values, out = np.ascontiguousarray(values), np.empty(len(order), values.dtype)
+    bits = f"u{values.itemsize}"
 
     def take(_: int, lo: int, hi: int) -> None:
-        # what is out of bounds would be clipped, and nothing is; only so are they written straight to `out`
-        np.take(values, order[lo:hi], out=out[lo:hi], mode="clip")
+        _core.fetch(values.view(bits), order[lo:hi], out[lo:hi].view(bits))
 
     in_steps(take, even(len(order), cores()), lambda lo, hi: pairwise([*range(lo, hi, _STEP), hi]))
     return out
