@@ -89,7 +89,7 @@ cdef bint vanishes(const Plan* plan, const Scratch* scratch, int64_t lo, int64_t
         return False
     for i in range(lo, hi):
         k = code_at(plan.event_class, plan.class_width, i)
-        if plan.gain[plan.lean_rule[k if k >= 0 else plan.classes]] > 0:
+        if plan.gain[plan.steps.first[k if k >= 0 else plan.classes]] > 0:
             return True
     return False
 

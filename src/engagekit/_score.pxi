@@ -19,39 +19,6 @@ cdef bint interrupted(Scratch* scratch, int64_t events) noexcept nogil:
     return scratch.raised
 
 
-cdef void fill_window(const Plan* plan, Window* window, int64_t first, int64_t last, int64_t at) noexcept nogil:
-    """Compute the decay of the grouped events from `first` on, of whatever contacts; those after `at` mean nothing."""
-    cdef int64_t i, n = last - first if last - first < AT_ONCE else AT_ONCE
-    cdef int32_t none = <int32_t>plan.classes, k
-    cdef const int64_t* time = plan.time + first
-    cdef const uint8_t* bytes = <const uint8_t*>plan.event_class + first
-    cdef const uint16_t* words = <const uint16_t*>plan.event_class + first
-    cdef const int32_t* wide = <const int32_t*>plan.event_class + first
-    if plan.class_width == 1:
-        for i in range(n):
-            window.rule[i] = plan.rule_of_byte[bytes[i]]
-    elif plan.class_width == 2:
-        for i in range(n):
-            k = words[i]
-            window.rule[i] = plan.lean_rule[k if k < none else none]
-    else:
-        for i in range(n):
-            k = wide[i]
-            window.rule[i] = plan.lean_rule[k if 0 <= k < none else none]
-    for i in range(n, (n + 7) & ~7):
-        window.rule[i] = <int32_t>plan.rules
-    if first + ((n + 7) & ~7) > plan.events:
-        memcpy(window.time, time, n * sizeof(int64_t))
-        time = window.time
-    ek_window(
-        time, at, window.rule, n, plan.span, plan.inverse, plan.points, <double>plan.fast, <double>plan.slow,
-        window.weight, window.fast, window.slow,
-    )
-    window.first = first
-    window.last = first + n
-    window.at = at
-
-
 cdef void add_lean(
     const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, double* plain, int64_t stride
 ) noexcept nogil:
@@ -334,7 +301,7 @@ cdef void read_one(
             read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &scratch.sums[0].value, 2)
             for i in range(lo, hi):
                 k = code_at(plan.event_class, plan.class_width, i)
-                scratch.seen[plan.lean_rule[k if k >= 0 else plan.classes]] = 1
+                scratch.seen[plan.steps.first[k if k >= 0 else plan.classes]] = 1
         else:
             read_all(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, facts, tally)
     if scratch.failed or scratch.raised or scratch.stopped[0]:
