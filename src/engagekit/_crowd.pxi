@@ -1,6 +1,7 @@
-# Contacts side by side: where a plan is lean and its rules are few, accumulating and finishing go crowd by crowd, a contact
-# a lane (see _crowd.h). What is no matter of straight loops - a cap or a negative sum on the way to the next change,
-# sums that vanish - is left to the functions that take one contact at a time.
+# Contacts side by side: where a plan's rules are few, finishing goes crowd by crowd, a contact a lane (see _crowd.h), and so
+# does accumulating where the plan is lean. What is no matter of straight loops - ramps and windows, absences that may
+# yet mature, a cap on the way to the next change, sums that vanish - is left to the functions that take one contact at
+# a time.
 
 cdef extern from "_crowd.h" nogil:
     enum:
@@ -9,6 +10,7 @@ cdef extern from "_crowd.h" nogil:
     ctypedef struct ek_crowd:
         double* value
         double* channel
+        double* size
         double* term
         double* customer
         double* active
@@ -19,6 +21,8 @@ cdef extern from "_crowd.h" nogil:
         double* momentum
         double* largest
         double* uneven
+        double* signed "signed_"
+        double* ceiling
         double* bound
         double* least
         double* slowest
@@ -31,28 +35,21 @@ cdef extern from "_crowd.h" nogil:
         double* term
         double* t
         double* score
-        double* bound
-        double* least
-        double* end
-        double* paced
-        double* lo
-        double* hi
-        double* led_back
-        double* arrived
-        double* found
-        double* reached
+        double* first
+        double* second
+        double* third
+        double* bend
 
     ctypedef struct ek_crowd_path:
         void sum "sum"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
         void classify "class_"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
         void pace "pace"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
         void bounds "bounds"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
+        void waves "waves"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
         void begin "begin"(const ek_setting* setting, ek_descent* descent, int64_t n) noexcept nogil
         void descend "descend"(const ek_setting* setting, ek_descent* descent, int64_t n) noexcept nogil
-        void step "step"(const ek_setting* setting, ek_descent* descent, int64_t n) noexcept nogil
         void later "later"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
 
-    void ek_leave(ek_descent* descent, int64_t families, int64_t place, int64_t last)
     const ek_crowd_path* ek_crowds()
 
 cdef int64_t MOST_CROWD_RULES = 64      # beyond, most rows of a crowd would be zeros
@@ -60,81 +57,125 @@ cdef int64_t MOST_CROWD_RULES = 64      # beyond, most rows of a crowd would be 
 cdef struct Crowd:           # one thread's
     ek_crowd lanes
     ek_descent descent
+    int64_t job[64]
     int64_t found[64]       # NEVER: no change
-    int64_t events[64]
-    int64_t first_event[64]
-    int64_t last_event[64]
-    int32_t last_type[64]
-    bint vanishing[64]      # left to `score_one` as a whole
-    bint alone[64]          # its next change is
-    int64_t lane_of[64]     # by place in `descent`
+    bint alone[64]          # its next change is left to `walk_alone`
+    Row rows[64]
+    Way ways[64]
 
 
 cdef Crowd* crowd_of(const Plan* plan) noexcept nogil:
     """Room for a crowd, its rows behind it; NULL where there is none."""
-    cdef size_t rows = plan.rules + plan.channels + 2 * plan.setting.families
+    cdef size_t rows = plan.rules + 2 * plan.channels + 2 * plan.setting.families
     cdef size_t own = (sizeof(Crowd) + 63) & ~<size_t>63
     cdef Crowd* crowd = <Crowd*>aligned_alloc(64, own + rows * CROWD * sizeof(double))
     if crowd is NULL:
         return NULL
     crowd.lanes.value = <double*>(<char*>crowd + own)
     crowd.lanes.channel = crowd.lanes.value + plan.rules * CROWD
-    crowd.lanes.term = crowd.lanes.channel + plan.channels * CROWD
+    crowd.lanes.size = crowd.lanes.channel + plan.channels * CROWD
+    crowd.lanes.term = crowd.lanes.size + plan.channels * CROWD
     crowd.descent.term = crowd.lanes.term + plan.setting.families * CROWD
     memset(crowd.lanes.value, 0, rows * CROWD * sizeof(double))
     memset(crowd.descent.t, 0, CROWD * sizeof(double))
     return crowd
 
 
-cdef void read_lane(
-    const Plan* plan, Scratch* scratch, Crowd* crowd, int64_t k, int64_t lo, int64_t hi, int64_t upto, int64_t at
+cdef bint vanishes(const Plan* plan, const Scratch* scratch, int64_t lo, int64_t hi) noexcept nogil:
+    """Whether events earned points so long ago that the momentum's sums are not exact."""
+    cdef int64_t i
+    cdef int32_t k
+    if scratch.fast >= VANISHING:
+        return False
+    for i in range(lo, hi):
+        k = code_at(plan.event_class, plan.class_width, i)
+        if plan.gain[plan.steps.first[k if k >= 0 else plan.classes]] > 0:
+            return True
+    return False
+
+
+cdef bint read_lean_lane(
+    const Plan* plan, Scratch* scratch, Crowd* crowd, int64_t k, int64_t contact, int64_t at, int64_t since, int64_t upto,
+    Tally* tally
 ) noexcept nogil:
-    """Read the events `lo` ... `hi` - 1 of a lean plan, all of one contact, into lane `k`, whose values are zero."""
-    cdef Row row
-    cdef int64_t r
+    """As `read_lane` for a lean plan, whose sums are made where they are to stand."""
+    cdef int64_t r, lo = 0, hi = 0, end = 0
     cdef double* value = crowd.lanes.value + k
-    read_lean(plan, scratch, lo, hi, upto, at, &row, value, CROWD)
-    if hi - lo > FEW:
-        for r in range(plan.rules):
-            value[r * CROWD] = scratch.sums[r].value + scratch.sums[r].rest
-            scratch.sums[r].value = scratch.sums[r].rest = 0.0
-        scratch.sums[plan.rules].value = scratch.sums[plan.rules].rest = 0.0
-    crowd.lanes.fast[k] = scratch.fast
-    crowd.lanes.slow[k] = scratch.slow
-    crowd.first_event[k] = row.first_event
-    crowd.last_event[k] = row.last_event
-    crowd.last_type[k] = row.last_type
+    cdef Row* row = &crowd.rows[k]
+    if contact >= 0:
+        lo = plan.start[contact]
+        end = plan.start[contact + 1]
+        hi = upto_instant(plan, lo, end, at)
+    row.events = 0
+    row.first_event = row.last_event = NEVER
+    row.last_type = -1
+    scratch.fast = scratch.slow = 0.0
+    if hi > lo:
+        read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, value, CROWD)
+        if scratch.raised or scratch.stopped[0]:
+            return False
+        if hi - lo > FEW:
+            for r in range(plan.rules):
+                value[r * CROWD] = scratch.sums[r].value + scratch.sums[r].rest
+                scratch.sums[r].value = scratch.sums[r].rest = 0.0
+            scratch.sums[plan.rules].value = scratch.sums[plan.rules].rest = 0.0
+        if vanishes(plan, scratch, lo, hi):
+            return False
+    row.present = hi > lo
+    row.half = CUSTOMER if plan.lifecycle and since <= at else PROSPECT
+    tally.future += end - hi
+    return True
 
 
-cdef int64_t find_ways(
-    const Plan* plan, Crowd* crowd, int64_t n, int64_t at, const int64_t* since, int64_t step
+cdef bint read_lane(
+    const Plan* plan, Scratch* scratch, Crowd* crowd, int64_t k, int64_t contact, int64_t at, int64_t since, int64_t upto,
+    Facts* facts, Tally* tally
 ) noexcept nogil:
-    """Set out each lane whose score or momentum meets a bound; return how many there are."""
-    cdef int64_t k, f, m = 0, length = (at + HORIZON if at < LAST_INSTANT - HORIZON else LAST_INSTANT) - at
+    """Read a contact into lane `k`, whose values are zero; False: it has what no lane can hold, and is in `scratch`."""
+    cdef int64_t j, r
+    cdef Row* row = &crowd.rows[k]
+    read_one(plan, scratch, contact, at, since, upto, row, facts, tally)
+    if scratch.far or scratch.futures_count or scratch.parts_count or facts.ended or scratch.failed or scratch.raised:
+        return False
+    if not scratch.pace.known:
+        scratch.fast = scratch.slow = 0.0
+    for j in range(scratch.live_count):
+        r = scratch.live[j]
+        crowd.lanes.value[r * CROWD + k] = scratch.base[r]
+    row.half = facts.half
+    return True
+
+
+cdef int64_t find_ways(const Plan* plan, Crowd* crowd, int64_t n, int64_t at, const int64_t* since, int64_t step) noexcept nogil:
+    """Give each lane whose score or momentum meets a bound its way; return how many there are."""
+    cdef int64_t k, f, upto, m = 0, end = at + HORIZON if at < LAST_INSTANT - HORIZON else LAST_INSTANT
     cdef ek_crowd* lanes = &crowd.lanes
     cdef ek_descent* descent = &crowd.descent
+    cdef Height height
+    cdef Way* way
     cdef double ratio, pace
+    cdef bint paced
+    memset(&height, 0, sizeof(Height))
     for k in range(n):
-        if lanes.uneven[k] > 0 or (plan.lifecycle and at < since[k * step] <= at + length):
+        if lanes.uneven[k] > 0 or (plan.lifecycle and at < since[crowd.job[k] * step] <= end):
             crowd.alone[k] = True
             continue
-        descent.paced[m] = 0.0
-        descent.end[m] = <double>length
+        upto = end
+        paced = False
         pace = lanes.slowest[k]
         if pace > -1.0:
             ratio = (1.0 + lanes.momentum[k]) * (1.0 - pace) / ((1.0 - lanes.momentum[k]) * (1.0 + pace))
             ratio = log2(ratio) / (plan.fast_inverse - plan.slow_inverse)
-            if ratio < <double>length:
-                descent.end[m] = <double>(<int64_t>ratio + SHORTEST // 4)
-                descent.paced[m] = 1.0
-        if lanes.bound[k] <= 0 and descent.paced[m] == 0:
+            if ratio < <double>(end - at):
+                upto = at + <int64_t>ratio + SHORTEST // 4
+                paced = True
+        if lanes.bound[k] <= 0 and not paced:
             continue
-        crowd.lane_of[m] = k
-        descent.bound[m] = lanes.bound[k]
-        descent.least[m] = lanes.least[k]
-        descent.score[m] = lanes.score[k]
-        descent.t[m] = descent.lo[m] = descent.led_back[m] = 0.0
-        descent.hi[m] = INFINITY
+        way = crowd.ways + m
+        height.score = lanes.score[k]
+        set_off_from(way, at, upto, lanes.bound[k] if lanes.bound[k] > 0 else -INFINITY, lanes.least[k], &height)
+        way.lane = k
+        way.paced = paced
         for f in range(plan.setting.families):
             descent.term[f * CROWD + m] = lanes.term[f * CROWD + k]
         m += 1
@@ -146,36 +187,51 @@ cdef void look_further(
 ) noexcept nogil:
     """Find where each lane's level or phase may change first, all lanes step by step together.
 
-    Invariant: lane_of[i] and the rows of `descent` at i are of one lane; one that has arrived gives its place to the
-    last. Leaves `found` and, where there is any, the score there and how far away it is.
+    Invariant: ways[i] and the rows of `descent` at i are of one lane; a way that has ended gives its place to the last.
+    Leaves `found` and, where there is any, the score there and how far away it is.
     """
-    cdef int64_t i, k, m
-    cdef int steps = 0
+    cdef int64_t i, f, found, m
     cdef ek_crowd* lanes = &crowd.lanes
     cdef ek_descent* descent = &crowd.descent
-    cdef const ek_crowd_path* crowds = ek_crowds()
-    crowds.bounds(&plan.setting, lanes, n)
+    cdef Height there
+    cdef Way* way
+    ek_crowds().bounds(&plan.setting, lanes, n)
+    ek_crowds().waves(&plan.setting, lanes, n)
     m = find_ways(plan, crowd, n, at, since, step)
-    crowds.begin(&plan.setting, descent, m)
-    while True:
-        crowds.step(&plan.setting, descent, m)
+    ek_crowds().begin(&plan.setting, descent, m)
+    for i in range(m):
+        way = crowd.ways + i
+        way.height.first = descent.first[i]
+        way.height.second = descent.second[i]
+        way.height.third = descent.third[i]
+        if lanes.signed[way.lane] > 0:
+            way.bend = descent.bend[i]
+            way.leap = <double>plan.slow
+        next_step(plan, way)
+        descent.t[i] = <double>(way.next - at)
+    while m > 0:
+        ek_crowds().descend(&plan.setting, descent, m)
         for i in range(m - 1, -1, -1):
-            if descent.arrived[i] == 0 and steps < MOST_STEPS:
+            way = crowd.ways + i
+            there.score = descent.score[i]
+            there.first = descent.first[i]
+            there.second = descent.second[i]
+            there.third = descent.third[i]
+            if not arrived(plan, way, &there, &found):
+                descent.t[i] = <double>(way.next - at)
                 continue
-            k = crowd.lane_of[i]
-            if descent.arrived[i] == 0:
-                crowd.alone[k] = True
-            elif descent.found[i] >= 0:
-                crowd.found[k] = at + <int64_t>descent.found[i]
-                lanes.score[k] = descent.reached[i]
-                lanes.away[k] = descent.found[i]
+            if found == INT64_MAX:
+                crowd.alone[way.lane] = True
+            elif found != NEVER:
+                crowd.found[way.lane] = found
+                lanes.score[way.lane] = way.score
+                lanes.away[way.lane] = <double>(found - at)
             m -= 1
-            ek_leave(descent, plan.setting.families, i, m)
-            crowd.lane_of[i] = crowd.lane_of[m]
-        if m == 0:
-            return
-        crowds.descend(&plan.setting, descent, m)
-        steps += 1
+            if i < m:
+                way[0] = crowd.ways[m]
+                descent.t[i] = descent.t[m]
+                for f in range(plan.setting.families):
+                    descent.term[f * CROWD + i] = descent.term[f * CROWD + m]
 
 
 cdef void lift_out(const Plan* plan, Scratch* scratch, const Crowd* crowd, int64_t k, int64_t at) noexcept nogil:
@@ -194,11 +250,12 @@ cdef void lift_out(const Plan* plan, Scratch* scratch, const Crowd* crowd, int64
 
 
 cdef void walk_alone(
-    const Plan* plan, Scratch* scratch, Crowd* crowd, int64_t k, int64_t at, int64_t since, Row* row
+    const Plan* plan, Scratch* scratch, Crowd* crowd, int64_t k, int64_t at, int64_t since
 ) noexcept nogil:
     """Find the next change of lane `k` by itself."""
-    cdef int32_t half = CUSTOMER if crowd.lanes.customer[k] > 0 else PROSPECT
-    cdef bint active = crowd.events[k] > 0
+    cdef Row* row = &crowd.rows[k]
+    cdef int32_t half = row.half
+    cdef bint active = row.events > 0
     lift_out(plan, scratch, crowd, k, at)
     scratch.evaluations = 0
     scratch.pace.known = crowd.lanes.slow[k] > 0
@@ -206,56 +263,35 @@ cdef void walk_alone(
     scratch.pace.fast = crowd.lanes.fast[k]
     scratch.pace.slow = crowd.lanes.slow[k]
     evaluate(plan, scratch, at, half, False, active, &scratch.points[0])
-    row.next_change = NEVER
-    row.next_level = row.next_phase = -1
     next_change(plan, scratch, at, since, since if since <= at else NEVER, NEVER, half, False, active, row)
 
 
-cdef void write_crowd(
-    const Plan* plan, const Crowd* crowd, const Columns* columns, int64_t j, int64_t n, int64_t at, int64_t stride,
-    double* channels, double* sums
+cdef void note_crowd(
+    const Plan* plan, Crowd* crowd, int64_t n, double* channels, double* sums, int64_t stride
 ) noexcept nogil:
-    """Write what the lanes are at the crowd's instant into the columns from job `j` on."""
+    """Note in the rows what the lanes are at the crowd's instant; C(ch) and S(r) (NULL: nowhere) go to their places."""
     cdef const ek_crowd* lanes = &crowd.lanes
     cdef int64_t k, r
-    memcpy(columns.score + j, lanes.score, n * sizeof(double))
-    memcpy(columns.engagement + j, lanes.engagement, n * sizeof(double))
-    memcpy(columns.momentum + j, lanes.momentum, n * sizeof(double))
-    memcpy(columns.largest + j, lanes.largest, n * sizeof(double))
-    memcpy(columns.events + j, crowd.events, n * sizeof(int64_t))
-    memcpy(columns.first_event + j, crowd.first_event, n * sizeof(int64_t))
-    memcpy(columns.last_event + j, crowd.last_event, n * sizeof(int64_t))
-    memcpy(columns.last_type + j, crowd.last_type, n * sizeof(int32_t))
+    cdef Row* row
     for k in range(n):
-        columns.silent_days[j + k] = <double>(at - crowd.last_event[k]) / DAY if crowd.events[k] else NAN
-        columns.level[j + k] = <int8_t>lanes.level[k]
-        columns.half[j + k] = 1 if lanes.customer[k] > 0 else 0
-        columns.phase[j + k] = <int32_t>lanes.phase[k]
-        columns.top_channel[j + k] = <int32_t>lanes.top[k]
-        columns.present[j + k] = crowd.events[k] > 0
-        columns.next_change[j + k] = NEVER
-        columns.next_level[j + k] = -1
-        columns.next_phase[j + k] = -1
+        row = crowd.rows + k
+        row.score = lanes.score[k]
+        row.engagement = lanes.engagement[k]
+        row.momentum = lanes.momentum[k]
+        row.largest = lanes.largest[k]
         if isnan(lanes.momentum[k]) and lanes.slow[k] > 0:
-            columns.largest[j + k] = INFINITY           # its sums overflow
-    for r in range(plan.channels):
-        memcpy(channels + r * stride + j, lanes.channel + r * CROWD, n * sizeof(double))
-    if sums is not NULL:
-        for r in range(plan.rules):
-            memcpy(sums + r * stride + j, lanes.value + r * CROWD, n * sizeof(double))
-
-
-cdef bint vanishes(const Plan* plan, const Scratch* scratch, int64_t lo, int64_t hi) noexcept nogil:
-    """Whether events earned points so long ago that the momentum's sums are not exact."""
-    cdef int64_t i
-    cdef int32_t k
-    if scratch.fast >= VANISHING:
-        return False
-    for i in range(lo, hi):
-        k = code_at(plan.event_class, plan.class_width, i)
-        if plan.gain[plan.lean_rule[k if k >= 0 else plan.classes]] > 0:
-            return True
-    return False
+            row.largest = INFINITY              # its sums overflow
+        row.level = <int32_t>lanes.level[k]
+        row.phase = <int32_t>lanes.phase[k]
+        row.top_channel = <int32_t>lanes.top[k]
+        row.intent = -1
+        row.next_change = NEVER
+        row.next_level = row.next_phase = -1
+        for r in range(plan.channels):
+            channels[r * stride + crowd.job[k]] = lanes.channel[r * CROWD + k]
+        if sums is not NULL:
+            for r in range(plan.rules):
+                sums[r * stride + crowd.job[k]] = lanes.value[r * CROWD + k]
 
 
 cdef int64_t score_crowd(
@@ -263,7 +299,7 @@ cdef int64_t score_crowd(
     const uint8_t* counted, int64_t at, int64_t j, int64_t n, bint ahead, int64_t upto, const Columns* columns,
     double* channels, int64_t stride, double* sums, Tally* tally
 ) noexcept nogil:
-    """Score the jobs `j` ... `j + n - 1`, all at one instant, as `score_one` does; return how many events that took.
+    """Score the jobs `j` ... `j + n - 1`, all at one instant, as `score_one` does; return how much work that was.
 
     Invariant: a lane's events are added in their order, so its bits depend on nothing else. Cost: the events, the rules
     times the lanes, and some evaluations of every family for the lanes that meet a bound. Allocates nothing. Up to the
@@ -272,69 +308,74 @@ cdef int64_t score_crowd(
     """
     cdef ek_crowd* lanes = &crowd.lanes
     cdef const ek_crowd_path* crowds = ek_crowds()
-    cdef int64_t k, r, lo, hi, end, read = 0
-    cdef int32_t half
-    cdef Row row
+    cdef int64_t i, k, m = 0, work = 64 * n
+    cdef bint held
+    cdef Row* row
+    cdef Facts facts
     cdef Tally aside
+    cdef Tally* count
     memset(lanes.value, 0, plan.rules * CROWD * sizeof(double))
-    for k in range(n):
-        lo = hi = end = 0
-        if contacts[j + k] >= 0:
-            lo = plan.start[contacts[j + k]]
-            end = plan.start[contacts[j + k] + 1]
-            hi = upto_instant(plan, lo, end, at)
-        lanes.customer[k] = plan.lifecycle and since[(j + k) * step] <= at
-        lanes.active[k] = hi > lo
-        lanes.fast[k] = lanes.slow[k] = lanes.away[k] = 0.0
-        crowd.alone[k] = crowd.vanishing[k] = False
-        crowd.found[k] = NEVER
-        crowd.events[k] = hi - lo
-        crowd.first_event[k] = crowd.last_event[k] = NEVER
-        crowd.last_type[k] = -1
-        if hi > lo:
-            read_lane(plan, scratch, crowd, k, lo, hi, upto if upto > hi else hi, at)
-            if scratch.raised or scratch.stopped[0]:
-                return read
-            crowd.vanishing[k] = vanishes(plan, scratch, lo, hi)
-            read += hi - lo
-        if counted[j + k] and not crowd.vanishing[k]:
-            tally.future += end - hi
-    for k in range(n, (n + 7) & ~7):
+    for i in range(j, j + n):
+        row = crowd.rows + m
+        count = tally if counted[i] else &aside
+        if plan.lean:
+            held = read_lean_lane(plan, scratch, crowd, m, contacts[i], at, since[i * step], upto, count)
+        else:
+            held = read_lane(plan, scratch, crowd, m, contacts[i], at, since[i * step], upto, &facts, count)
+        if scratch.failed or scratch.raised or scratch.stopped[0]:
+            return work
+        if contacts[i] >= 0:
+            work += plan.start[contacts[i] + 1] - plan.start[contacts[i]]
+        if held:
+            crowd.job[m] = i
+            crowd.alone[m] = False
+            crowd.found[m] = NEVER
+            lanes.customer[m] = row.half == CUSTOMER
+            lanes.active[m] = row.events > 0
+            lanes.fast[m] = scratch.fast
+            lanes.slow[m] = scratch.slow
+            lanes.away[m] = 0.0
+            m += 1
+            continue
+        if plan.lean:
+            for k in range(plan.rules):
+                lanes.value[k * CROWD + m] = 0.0
+            read_one(plan, scratch, contacts[i], at, since[i * step], 0, row, &facts, count)
+        if scratch.failed or scratch.raised or scratch.stopped[0]:
+            return work
+        finish(
+            plan, scratch, at, since[i * step], facts.last_customer, facts.last_end, facts.half, facts.ended, ahead, row,
+            channels + i, stride, NULL if sums is NULL else sums + i,
+        )
+        if scratch.raised or scratch.stopped[0]:
+            return work
+        store(columns, i, row, at)
+        work += scratch.evaluations
+    for k in range(m, (m + 7) & ~7):
         lanes.customer[k] = lanes.active[k] = lanes.fast[k] = lanes.slow[k] = lanes.away[k] = 0.0
-    crowds.sum(&plan.setting, lanes, n)
-    crowds.pace(&plan.setting, lanes, n)
-    crowds.classify(&plan.setting, lanes, n)
-    write_crowd(plan, crowd, columns, j, n, at, stride, channels, sums)
+    crowds.sum(&plan.setting, lanes, m)
+    crowds.pace(&plan.setting, lanes, m)
+    crowds.classify(&plan.setting, lanes, m)
+    note_crowd(plan, crowd, m, channels, sums, stride)
     if ahead:
-        look_further(plan, crowd, n, at, since + j * step, step)
-        crowds.later(&plan.setting, lanes, n)
-        crowds.classify(&plan.setting, lanes, n)
-    for k in range(n):
-        if columns.intent is not NULL:
+        look_further(plan, crowd, m, at, since, step)
+        crowds.later(&plan.setting, lanes, m)
+        crowds.classify(&plan.setting, lanes, m)
+    for k in range(m):
+        row = crowd.rows + k
+        if plan.intents and columns.intent is not NULL:
             lift_out(plan, scratch, crowd, k, at)
-            half = CUSTOMER if lanes.customer[k] > 0 else PROSPECT
-            columns.intent[j + k] = clearest_intent(plan, scratch, &scratch.points[0], half)
-        if crowd.vanishing[k]:
-            for r in range(plan.rules if sums is not NULL else 0):
-                sums[r * stride + j + k] = 0.0
-            score_one(
-                plan, scratch, contacts[j + k], at, since[(j + k) * step], ahead, 0, &row, channels + j + k, stride,
-                NULL if sums is NULL else sums + j + k, tally if counted[j + k] else &aside,
-            )
-            if scratch.failed or scratch.raised or scratch.stopped[0]:
-                return read
-            store(columns, j + k, &row, at)
-        elif crowd.found[k] != NEVER and not crowd.alone[k] and (
-            lanes.level[k] != columns.level[j + k] or lanes.phase[k] != columns.phase[j + k]
+            row.intent = clearest_intent(plan, scratch, &scratch.points[0], row.half)
+        if crowd.found[k] != NEVER and not crowd.alone[k] and (
+            lanes.level[k] != row.level or lanes.phase[k] != row.phase
         ):
-            columns.next_change[j + k] = crowd.found[k]
-            columns.next_level[j + k] = <int8_t>lanes.level[k]
-            columns.next_phase[j + k] = <int32_t>lanes.phase[k]
+            row.next_change = crowd.found[k]
+            row.next_level = <int32_t>lanes.level[k]
+            row.next_phase = <int32_t>lanes.phase[k]
         elif crowd.found[k] != NEVER or crowd.alone[k]:
-            walk_alone(plan, scratch, crowd, k, at, since[(j + k) * step], &row)
+            walk_alone(plan, scratch, crowd, k, at, since[crowd.job[k] * step])
             if scratch.raised or scratch.stopped[0]:
-                return read
-            columns.next_change[j + k] = row.next_change
-            columns.next_level[j + k] = <int8_t>row.next_level
-            columns.next_phase[j + k] = row.next_phase
-    return read
+                return work
+            work += scratch.evaluations
+        store(columns, crowd.job[k], row, at)
+    return work

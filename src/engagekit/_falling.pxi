@@ -2,20 +2,6 @@
 # halved again and again or never lost. It can only fall, and so can the momentum, so what is first met is where the
 # score passes the highest bound that it meets, or the momentum does.
 
-cdef extern from "_descent.h" nogil:
-    double ek_about_log(double x)
-    double ek_step_to(double score, double first, double second, double third, double gap)
-
-cdef int MOST_STEPS = 200
-
-
-cdef struct Height:         # the score at one instant and its derivatives by microseconds, the higher ones only where
-    double score            # no cap cuts
-    double first
-    double second
-    double third
-
-
 cdef struct Fall:           # the score of positive points, of the rules that apply
     int64_t at
     int64_t count           # of the arrays scratch.was and scratch.rate, filled up with zeros to a multiple of eight
@@ -129,75 +115,33 @@ cdef void descend(
             height.first += slope
 
 
-cdef inline bint is_below(const Plan* plan, double score, double bound, double least) noexcept nogil:
-    """Whether the engagement is below `least`, which the score `bound` reads; asked of it only where that is close."""
-    if score < bound * (1.0 - 1e-9):
-        return True
-    return score < bound * (1.0 + 1e-9) and engagement_of(plan, score) < least
-
-
-cdef inline double step_to(const Height* height, double bound) noexcept nogil:
-    """About how long until the score comes down to `bound`."""
-    return ek_step_to(height.score, height.first, height.second, height.third, ek_about_log(height.score / bound))
-
-
 cdef int64_t passing(
     const Plan* plan, Scratch* scratch, const Fall* fall, int64_t begin, int64_t end, double least, double bound,
     double* score
 ) noexcept nogil:
     """When the engagement is first seen below `least`, which the score `bound` reads, at most half a second late.
 
-    NEVER: not up to `end`; INT64_MAX: it took too long to tell. Invariant: at `lo` it is not below, at `hi` it is.
-    Steps for ln(score), which is convex where no cap cuts, come there in two or three evaluations; wherever one leaves
-    the bracket, halving takes over. The tangent of a convex curve lies below it: led back from `hi`, it comes to the
-    bound before the curve does, so what it shows to be near is near.
+    NEVER: not up to `end`; INT64_MAX: it took too long to tell. Where no cap cuts, steps for ln(score), which is convex,
+    come there in two or three evaluations.
     """
-    cdef int64_t lo = begin, hi = INT64_MAX, next
-    cdef double step
-    cdef Height at_lo = fall.begun, there
-    cdef int steps
+    cdef Height there = fall.begun
+    cdef Way way
+    cdef int64_t found = begin
     if begin > fall.at:
-        descend(plan, scratch, fall, lo, &at_lo)
-        if is_below(plan, at_lo.score, bound, least):
-            score[0] = at_lo.score
-            return begin
-    for steps in range(MOST_STEPS):
-        step = step_to(&at_lo, bound)
-        if step < 0:
-            step = 0.0
-        # a little further, so that a good step ends beyond
-        next = lo + <int64_t>step + SHORTEST // 4 if step < <double>(end - lo) else end
-        if next >= hi:
-            next = lo + (hi - lo) // 2
-        if next > end:
-            next = end
-        descend(plan, scratch, fall, next, &there)
-        if not is_below(plan, there.score, bound, least):
-            if next == end:
-                return NEVER
-            lo = next
-            at_lo = there
-            if hi != INT64_MAX and hi - lo <= SHORTEST:
-                return hi
-            continue
-        hi = next
-        score[0] = there.score
-        step = INFINITY
-        if there.first < 0 and there.score > 0:
-            step = ek_about_log(bound / there.score) * there.score / -there.first
-        if hi - lo <= SHORTEST or (step <= <double>SHORTEST and not fall.capped):
-            return hi
-        next = hi - <int64_t>step - SHORTEST // 4 if step < <double>(hi - lo - SHORTEST) else lo + (hi - lo) // 2
-        descend(plan, scratch, fall, next, &there)
+        descend(plan, scratch, fall, begin, &there)
         if is_below(plan, there.score, bound, least):
-            hi = next
             score[0] = there.score
-        else:
-            lo = next
-            at_lo = there
-        if hi - lo <= SHORTEST:
-            return hi
-    return INT64_MAX
+            return begin
+    set_off_from(&way, begin, end, bound, least, &there)
+    if fall.capped:
+        way.bend = INFINITY         # no tangent shows anything
+        way.leap = <double>plan.slow
+    next_step(plan, &way)
+    while True:
+        descend(plan, scratch, fall, way.next, &there)
+        if arrived(plan, &way, &there, &found):
+            score[0] = way.score
+            return found
 
 
 cdef bint falls(

@@ -302,11 +302,40 @@ cdef class IntegerIds(_Table):
         return integer_ids, (values,)
 
 
-cdef int64_t _last(const int64_t[::1] values, const uint8_t[::1] null, int32_t[::1] out, int64_t first, int64_t last):
-    """Return where rows to be coded end (-1: with the values), if they are rows of everything given."""
-    cdef int64_t n = values.shape[0]
+def code_bytes(const uint8_t[::1] values, const uint8_t[::1] null, int32_t[::1] out):
+    """Write the code of each byte in order of first appearance, -1 for null; return the bytes by code.
+
+    Cost: a look into a table of 256. Allocates nothing but what is returned.
+    """
+    cdef int32_t[256] codes
+    cdef uint8_t[256] found
+    cdef int64_t i, n = _rows_of(values.shape[0], null, out)
+    cdef const uint8_t* nulls = first_of(null)
+    cdef int32_t count = 0, code
+    memset(codes, 255, sizeof(codes))
+    with nogil:
+        for i in range(n):
+            code = codes[values[i]]
+            if nulls is not NULL and nulls[i]:
+                code = -1
+            elif code < 0:
+                code = codes[values[i]] = count
+                found[count] = values[i]
+                count += 1
+            out[i] = code
+    return bytes(found[:count])
+
+
+cdef int64_t _rows_of(int64_t n, const uint8_t[::1] null, int32_t[::1] out) except -1:
+    """Return how many rows there are, if all that is given has as many."""
     if out.shape[0] != n or (null is not None and null.shape[0] != n):
         raise ValueError("values, null and out differ in length")
+    return n
+
+
+cdef int64_t _last(const int64_t[::1] values, const uint8_t[::1] null, int32_t[::1] out, int64_t first, int64_t last):
+    """Return where rows to be coded end (-1: with the values), if they are rows of everything given."""
+    cdef int64_t n = _rows_of(values.shape[0], null, out)
     if last == -1:
         last = n
     if not 0 <= first <= last <= n:

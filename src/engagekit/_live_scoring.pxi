@@ -56,8 +56,6 @@ cdef class LiveScorer(LiveIntake):
         cdef Extra* extra
         cdef int64_t r, l, n
         cdef double left
-        cdef int32_t half
-        cdef bint ended
         forget(plan, scratch, out, &facts)
         out.present = False
         scratch.far = True
@@ -111,14 +109,10 @@ cdef class LiveScorer(LiveIntake):
                         raise MemoryError
             flush(plan, scratch)
         settle(plan, scratch, at)
-        if plan.lifecycle and since <= at:
-            facts.first_customer = min(since, facts.first_customer)
-            facts.last_customer = max(since, facts.last_customer)
-        half = CUSTOMER if plan.lifecycle and facts.first_customer != INT64_MAX else PROSPECT
-        ended = half == CUSTOMER and facts.last_end > facts.last_customer
+        take_since(plan, at, since, &facts)
         finish(
-            plan, scratch, at, since, facts.last_customer, facts.last_end, half, ended, ahead, out, channels, stride,
-            sums,
+            plan, scratch, at, since, facts.last_customer, facts.last_end, facts.half, facts.ended, ahead, out, channels,
+            stride, sums,
         )
         if scratch.raised:
             scratch.raised = False

@@ -160,6 +160,8 @@ cdef struct Steps:          # by class: the rules that take each event as it com
     const int32_t* listed_start     # classes + 1, into `listed`
     const int32_t* listed
     const uint8_t* work     # classes + 1
+    const int32_t* first_of_byte    # 256: the same of any byte
+    const uint8_t* work_of_byte
 
 cdef struct Streak:         # the events of a rule that share a bucket of its limit
     int64_t first
@@ -183,13 +185,12 @@ cdef struct Plan:
     const int32_t* listed_start         # classes + 1, into listed_of: the listed rules that take part in a class
     const int32_t* listed_of
     bint lean                           # each class is activity and has one rule, of constant points; nothing else
-    const int32_t* lean_rule            # classes + 1; the last, of what is no class: the rule beyond the last
-    const int32_t* rule_of_byte         # 256: the same of any byte
     const double* span                  # rules + 1; 0: no decay
     const double* inverse
     const double* points
     const double* gain                  # the points where they are positive
-    bint in_crowds                          # lean, and of so few rules that contacts are scored side by side
+    const double* worth                 # the points, 1 where they depend on the event
+    bint in_crowds                          # of so few rules that contacts are scored side by side
     ek_setting setting
     const int32_t* weight_column
     const int64_t* weight_start
@@ -221,24 +222,14 @@ cdef struct Sum:            # Neumaier's compensated sum
     double value
     double rest
 
-cdef struct Window:         # the decay of some grouped events in a row, each by the rule of its class
+cdef struct Window:         # the decay of some grouped events in a row, each by the first rule of its class
     int64_t first
     int64_t last
     int64_t at
     int64_t* time           # of the last few events, which are copied
     int32_t* rule
-    double* weight          # times the points, which those of the momentum are too, where they are positive
-    double* fast
-    double* slow
-
-cdef struct Pane:           # the decay of some grouped events in a row, each by the first rule of its class
-    int64_t first
-    int64_t last
-    int64_t at
-    int64_t* age
-    int32_t* rule
-    uint8_t* work
-    double* weight
+    uint8_t* work           # always ACTIVITY of a lean plan
+    double* weight          # times the rule's worth, which those of the momentum are too, where it is positive
     double* fast
     double* slow
 
@@ -304,7 +295,6 @@ cdef struct Scratch:
     Sum* sums                   # rules + 1; zero between jobs
     uint8_t* seen               # rules + 1, in whole words: the rules that any event came to; zero between jobs
     Window window
-    Pane pane
     Streak* streaks             # by listed rule
     Queue queue
     bint far                    # all paces are taken event by event: their sums at the job's instant vanish

@@ -1,6 +1,6 @@
 # Reading the events of any plan: activity, lifecycle and points. The first rule of each class, where it needs no order,
-# takes its decay from a pane of events in a row, computed as one; further rules, and what comes of absences, repeats and
-# the like, wait in a queue.
+# takes its decay from a window of events in a row, computed as one; further rules, and what comes of absences, repeats
+# and the like, wait in a queue.
 
 cdef enum:              # what else there is to do about a class of events; below these the bits ACTIVITY ... ENDS_ON
     UNREAD = 8
@@ -14,6 +14,8 @@ cdef struct Facts:          # what a contact's events say beside points
     int64_t last_customer
     int64_t last_end
     bint present
+    int32_t half            # at the instant they are read for
+    bint ended
 
 
 cdef void flush(const Plan* plan, Scratch* scratch) noexcept nogil:
@@ -95,11 +97,15 @@ cdef void take_part(const Plan* plan, Scratch* scratch, const Entry* entries, in
         rest_sums(rule, scratch, l, at)
 
 
+cdef inline bint depends(const RuleSpec* rule) noexcept nogil:
+    """Whether a rule's points depend on the event."""
+    return rule.amount >= 0 or rule.weights_first < rule.weights_last
+
+
 cdef inline bint counts_in_time(const RuleSpec* rule) noexcept nogil:
     """Whether a rule's limit asks no more than how many came before: all its events are worth the same."""
     return (
-        rule.kind == RULE and rule.limit_n > 0 and rule.by < 0 and rule.decay < LINEAR and rule.amount < 0
-        and rule.weights_first == rule.weights_last
+        rule.kind == RULE and rule.limit_n > 0 and rule.by < 0 and rule.decay < LINEAR and not depends(rule)
     )
 
 
@@ -107,13 +113,17 @@ cdef void* lay_steps(const Plan* plan, Steps* steps) noexcept:
     """Make the tables of `steps`; returns their memory, NULL where there is none."""
     cdef int64_t k, j, r, l, n = 0, m = 0, classes = plan.classes + 1, rules = plan.plain_start[plan.classes]
     cdef int64_t listed = plan.listed_start[plan.classes]
-    cdef int32_t* memory = <int32_t*>malloc((3 * classes + rules + 2 * listed) * sizeof(int32_t) + classes)
+    cdef int32_t* memory = <int32_t*>malloc(
+        (3 * classes + rules + 2 * listed + 256) * sizeof(int32_t) + classes + 256
+    )
     cdef int32_t* start = memory
     cdef int32_t* first = start + classes
     cdef int32_t* listed_start = first + classes
     cdef int32_t* taken = listed_start + classes
     cdef int32_t* others = taken + rules + listed
-    cdef uint8_t* work = <uint8_t*>(others + listed)
+    cdef int32_t* first_of_byte = others + listed
+    cdef uint8_t* work = <uint8_t*>(first_of_byte + 256)
+    cdef uint8_t* work_of_byte = work + classes
     cdef const RuleSpec* rule
     if memory is NULL:
         return NULL
@@ -140,42 +150,60 @@ cdef void* lay_steps(const Plan* plan, Steps* steps) noexcept:
             rule = plan.rule + first[k]
             if rule.limit_n > 0:
                 work[k] |= LIMITED
-            if rule.amount >= 0 or rule.weights_first < rule.weights_last:
+            if depends(rule):
                 work[k] |= UNSTEADY
     start[plan.classes] = <int32_t>n
     listed_start[plan.classes] = <int32_t>m
     first[plan.classes] = <int32_t>plan.rules
     work[plan.classes] = EXCLUDED
+    for k in range(256):
+        first_of_byte[k] = first[min(k, plan.classes)]
+        work_of_byte[k] = work[min(k, plan.classes)]
     steps.start = start
     steps.rule = taken
     steps.first = first
     steps.listed_start = listed_start
     steps.listed = others
     steps.work = work
+    steps.first_of_byte = first_of_byte
+    steps.work_of_byte = work_of_byte
     return memory
 
 
-cdef void fill_pane(const Plan* plan, Pane* pane, int64_t first, int64_t last, int64_t at) noexcept nogil:
+cdef void fill_window(const Plan* plan, Window* window, int64_t first, int64_t last, int64_t at) noexcept nogil:
     """Compute the decay of the grouped events from `first` on, of whatever contacts; those after `at` mean nothing."""
-    cdef int64_t i, n = last - first if last - first < AT_ONCE else AT_ONCE, age
+    cdef int64_t i, n = last - first if last - first < AT_ONCE else AT_ONCE
     cdef int32_t none = <int32_t>plan.classes, k
     cdef const int64_t* time = plan.time + first
-    for i in range(n):
-        age = at - time[i]
-        pane.age[i] = age if age > 0 else 0
-    for i in range(n):
-        k = code_at(plan.event_class, plan.class_width, first + i)
-        k = none if k < 0 else k
-        pane.rule[i] = plan.steps.first[k]
-        pane.work[i] = plan.steps.work[k]
+    cdef const uint8_t* bytes = <const uint8_t*>plan.event_class + first
+    cdef const int32_t* rules = plan.steps.first_of_byte
+    cdef const uint8_t* works = plan.steps.work_of_byte
+    cdef int32_t* rule = window.rule
+    cdef uint8_t* work = window.work
+    if plan.class_width == 1:
+        for i in range(n):
+            rule[i] = rules[bytes[i]]
+        if not plan.lean:
+            for i in range(n):
+                work[i] = works[bytes[i]]
+    else:
+        for i in range(n):
+            k = code_at(plan.event_class, plan.class_width, first + i)
+            k = k if 0 <= k < none else none
+            rule[i] = plan.steps.first[k]
+            work[i] = plan.steps.work[k]
     for i in range(n, (n + 7) & ~7):
-        pane.age[i] = 0
-        pane.rule[i] = <int32_t>plan.rules
-    ek_fade_by(pane.age, pane.rule, n, plan.span, plan.inverse, pane.weight)
-    ek_fade_pace(pane.age, n, <double>plan.fast, <double>plan.slow, pane.fast, pane.slow)
-    pane.first = first
-    pane.last = first + n
-    pane.at = at
+        rule[i] = <int32_t>plan.rules
+    if first + ((n + 7) & ~7) > plan.events:
+        memcpy(window.time, time, n * sizeof(int64_t))
+        time = window.time
+    ek_window(
+        time, at, rule, n, plan.span, plan.inverse, plan.worth, <double>plan.fast, <double>plan.slow,
+        window.weight, window.fast, window.slow,
+    )
+    window.first = first
+    window.last = first + n
+    window.at = at
 
 
 cdef inline bint is_within_limit(const Plan* plan, Scratch* scratch, int64_t r, int64_t time) noexcept nogil:
@@ -245,36 +273,50 @@ cdef void add_up(
     cdef int64_t i = lo, j, n, events = 0
     cdef int32_t r
     cdef uint8_t work
-    cdef double fast = 0.0, slow = 0.0, raw, gain, x, total, part
-    cdef Pane* pane = &scratch.pane
+    cdef double fast = 0.0, slow = 0.0, quick, steady, raw, gain, x, total, part
+    cdef Window* window = &scratch.window
+    cdef const uint8_t* works = window.work
+    cdef const int32_t* rules = window.rule
+    cdef const double* weights = window.weight
+    cdef const double* fasts = window.fast
+    cdef const double* slows = window.slow
+    cdef const double* worth = plan.worth
+    cdef uint8_t* seen = scratch.seen
+    cdef Sum* sums = scratch.sums
     cdef Sum* sum
-    cdef bint few = hi - lo <= FEW, gained = False
+    cdef bint few = hi - lo <= FEW, gained = False, far = scratch.far
     while i < hi:
-        if i < pane.first or i >= pane.last or at != pane.at:
+        if i < window.first or i >= window.last or at != window.at:
             if interrupted(scratch, AT_ONCE):
                 return
-            fill_pane(plan, pane, i, upto, at)
-        n = (hi if hi < pane.last else pane.last) - pane.first
-        for j in range(i - pane.first, n):
-            work = pane.work[j]
-            r = pane.rule[j]
-            raw = plan.points[r]
+            fill_window(plan, window, i, upto, at)
+        n = (hi if hi < window.last else window.last) - window.first
+        for j in range(i - window.first, n):
+            work = works[j]
+            r = rules[j]
+            raw = worth[r]
+            x = weights[j]
+            quick = fasts[j]
+            steady = slows[j]
             events += work & ACTIVITY
             if work > ACTIVITY:
                 if work == (ACTIVITY | LIMITED):
-                    if not is_within_limit(plan, scratch, r, plan.time[pane.first + j]):
+                    if not is_within_limit(plan, scratch, r, plan.time[window.first + j]):
                         continue
-                elif not take_aside(plan, scratch, pane.first + j, work, at, facts, tally, &raw):
+                elif not take_aside(plan, scratch, window.first + j, work, at, facts, tally, &raw):
                     continue
-            scratch.seen[r] = 1
-            gain = raw if raw > 0 else 0.0
-            gained |= gain > 0
-            fast += gain * pane.fast[j]
-            slow += gain * pane.slow[j]
-            if scratch.far and gain > 0:
-                keep_pace(plan, &scratch.pace, plan.time[pane.first + j], raw)
-            x = raw * pane.weight[j]
-            sum = scratch.sums + r
+                if work & UNSTEADY:
+                    gain = raw if raw > 0 else 0.0
+                    x *= raw
+                    quick *= gain
+                    steady *= gain
+            seen[r] = 1
+            gained |= raw > 0
+            fast += quick
+            slow += steady
+            if far and raw > 0:
+                keep_pace(plan, &scratch.pace, plan.time[window.first + j], raw)
+            sum = sums + r
             if few and not work & UNSTEADY:
                 sum.value += x
                 continue
@@ -283,7 +325,7 @@ cdef void add_up(
             part = total - sum.value
             sum.rest += (sum.value - (total - part)) + (x - part)
             sum.value = total
-        i = pane.first + n
+        i = window.first + n
     row.events = events
     if gained:
         scratch.gained = True

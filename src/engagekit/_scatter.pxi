@@ -1,10 +1,16 @@
-# Scattering: the rows of a block apart by partition of their contacts, each partition's rows in their order.
+# Scattering: the rows of a block apart by partition of their contacts, each partition's rows in their order. Fetching is the
+# way back: values from wherever they are.
 
 ctypedef fused item_t:
     uint8_t
     uint16_t
     uint32_t
     uint64_t
+
+
+ctypedef fused place_t:
+    uint32_t
+    int64_t
 
 
 def places(int32_t[::1] codes, int64_t[::1] starts, uint32_t[::1] out):
@@ -50,6 +56,22 @@ def scatter(const item_t[::1] values, const uint32_t[::1] places, item_t[::1] ou
     with nogil:
         for i in range(values.shape[0]):
             out[places[i]] = values[i]
+
+
+def fetch(const item_t[::1] values, const place_t[::1] places, item_t[::1] out):
+    """Write the value at each place, one after the other; `places` are taken for granted.
+
+    Memory is asked for a value long before it is read: most are in a line of their own.
+    """
+    cdef int64_t i, n = places.shape[0]
+    if out.shape[0] != n:
+        raise ValueError("places and out differ in length")
+    with nogil:
+        for i in range(n - ROWS_AHEAD):
+            ek_prefetch(&values[0] + places[i + ROWS_AHEAD])
+            out[i] = values[places[i]]
+        for i in range(max(n - ROWS_AHEAD, 0), n):
+            out[i] = values[places[i]]
 
 
 def fingerprints(const int64_t[::1] starts, const uint8_t[::1] data, const uint64_t[::1] secrets, uint64_t[:, ::1] out):

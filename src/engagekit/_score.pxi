@@ -19,39 +19,6 @@ cdef bint interrupted(Scratch* scratch, int64_t events) noexcept nogil:
     return scratch.raised
 
 
-cdef void fill_window(const Plan* plan, Window* window, int64_t first, int64_t last, int64_t at) noexcept nogil:
-    """Compute the decay of the grouped events from `first` on, of whatever contacts; those after `at` mean nothing."""
-    cdef int64_t i, n = last - first if last - first < AT_ONCE else AT_ONCE
-    cdef int32_t none = <int32_t>plan.classes, k
-    cdef const int64_t* time = plan.time + first
-    cdef const uint8_t* bytes = <const uint8_t*>plan.event_class + first
-    cdef const uint16_t* words = <const uint16_t*>plan.event_class + first
-    cdef const int32_t* wide = <const int32_t*>plan.event_class + first
-    if plan.class_width == 1:
-        for i in range(n):
-            window.rule[i] = plan.rule_of_byte[bytes[i]]
-    elif plan.class_width == 2:
-        for i in range(n):
-            k = words[i]
-            window.rule[i] = plan.lean_rule[k if k < none else none]
-    else:
-        for i in range(n):
-            k = wide[i]
-            window.rule[i] = plan.lean_rule[k if 0 <= k < none else none]
-    for i in range(n, (n + 7) & ~7):
-        window.rule[i] = <int32_t>plan.rules
-    if first + ((n + 7) & ~7) > plan.events:
-        memcpy(window.time, time, n * sizeof(int64_t))
-        time = window.time
-    ek_window(
-        time, at, window.rule, n, plan.span, plan.inverse, plan.points, <double>plan.fast, <double>plan.slow,
-        window.weight, window.fast, window.slow,
-    )
-    window.first = first
-    window.last = first + n
-    window.at = at
-
-
 cdef void add_lean(
     const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, double* plain, int64_t stride
 ) noexcept nogil:
@@ -133,7 +100,8 @@ cdef void forget(const Plan* plan, Scratch* scratch, Row* row, Facts* facts) noe
     row.last_type = -1
     facts.first_customer = INT64_MAX
     facts.last_customer = facts.last_end = NEVER
-    facts.present = False
+    facts.present = facts.ended = False
+    facts.half = PROSPECT
 
 
 cdef void settle(const Plan* plan, Scratch* scratch, int64_t at) noexcept nogil:
@@ -296,20 +264,29 @@ cdef inline int64_t upto_instant(const Plan* plan, int64_t lo, int64_t hi, int64
     return hi
 
 
-cdef void score_one(
-    const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, bint ahead, int64_t upto,
-    Row* row, double* channels, int64_t stride, double* sums, Tally* tally
+cdef void take_since(const Plan* plan, int64_t at, int64_t since, Facts* facts) noexcept nogil:
+    """Take `customer_since` (INT64_MAX: none) beside what the events said, and tell the half."""
+    if not plan.lifecycle:
+        return
+    if since <= at:
+        facts.first_customer = since if since < facts.first_customer else facts.first_customer
+        facts.last_customer = since if since > facts.last_customer else facts.last_customer
+    if facts.first_customer != INT64_MAX:
+        facts.half = CUSTOMER
+        facts.ended = facts.last_end > facts.last_customer
+
+
+cdef void read_one(
+    const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, int64_t upto, Row* row, Facts* facts,
+    Tally* tally
 ) noexcept nogil:
-    """Everything about one contact (-1: one without events) at one instant.
+    """Read a contact (-1: one without events) up to one instant: S(r), activity, lifecycle and the momentum's sums.
 
     Invariant: events are in order of (time, row) and added in that order, so the bits depend on nothing else. Cost:
-    the events up to `at` times the rules they match, plus what `ahead` (next_change) asks for. For `channels`,
-    `stride` and `sums` see `finish`. Up to the event `upto` the same instant is going to be asked for.
+    the events up to `at` times the rules they match. Up to the event `upto` the same instant is going to be asked for.
     """
     cdef int64_t lo = 0, hi = 0, end = 0, i
-    cdef int32_t half, k
-    cdef bint ended
-    cdef Facts facts
+    cdef int32_t k
     cdef Tally again
     if contact >= 0:
         lo, end = plan.start[contact], plan.start[contact + 1]
@@ -317,16 +294,16 @@ cdef void score_one(
     scratch.evaluations = 0
     scratch.far = False
     tally.future += end - hi
-    forget(plan, scratch, row, &facts)
+    forget(plan, scratch, row, facts)
     if hi > lo:
         if plan.lean:
             facts.present = True
             read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &scratch.sums[0].value, 2)
             for i in range(lo, hi):
                 k = code_at(plan.event_class, plan.class_width, i)
-                scratch.seen[plan.lean_rule[k if k >= 0 else plan.classes]] = 1
+                scratch.seen[plan.steps.first[k if k >= 0 else plan.classes]] = 1
         else:
-            read_all(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &facts, tally)
+            read_all(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, facts, tally)
     if scratch.failed or scratch.raised or scratch.stopped[0]:
         return
     settle(plan, scratch, at)
@@ -334,8 +311,8 @@ cdef void score_one(
         # all is so long ago that only the ratio of the two paces is left: taken from mark to mark
         memset(&again, 0, sizeof(Tally))
         scratch.far = True
-        forget(plan, scratch, row, &facts)
-        read_all(plan, scratch, lo, hi, hi, at, row, &facts, &again)
+        forget(plan, scratch, row, facts)
+        read_all(plan, scratch, lo, hi, hi, at, row, facts, &again)
         if scratch.failed or scratch.raised or scratch.stopped[0]:
             return
         settle(plan, scratch, at)
@@ -344,12 +321,24 @@ cdef void score_one(
         scratch.pace.mark = at
         scratch.pace.fast = scratch.fast
         scratch.pace.slow = scratch.slow
-    if plan.lifecycle and since <= at:
-        facts.first_customer = since if since < facts.first_customer else facts.first_customer
-        facts.last_customer = since if since > facts.last_customer else facts.last_customer
-    half = CUSTOMER if plan.lifecycle and facts.first_customer != INT64_MAX else PROSPECT
-    ended = half == CUSTOMER and facts.last_end > facts.last_customer
+    take_since(plan, at, since, facts)
     row.present = facts.present
+
+
+cdef void score_one(
+    const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, bint ahead, int64_t upto,
+    Row* row, double* channels, int64_t stride, double* sums, Tally* tally
+) noexcept nogil:
+    """Everything about one contact (-1: one without events) at one instant.
+
+    Cost: reading it, plus what `ahead` (next_change) asks for. For `upto` see `read_one`, for `channels`, `stride` and
+    `sums` see `finish`.
+    """
+    cdef Facts facts
+    read_one(plan, scratch, contact, at, since, upto, row, &facts, tally)
+    if scratch.failed or scratch.raised or scratch.stopped[0]:
+        return
     finish(
-        plan, scratch, at, since, facts.last_customer, facts.last_end, half, ended, ahead, row, channels, stride, sums,
+        plan, scratch, at, since, facts.last_customer, facts.last_end, facts.half, facts.ended, ahead, row, channels,
+        stride, sums,
     )

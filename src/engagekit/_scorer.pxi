@@ -31,7 +31,7 @@ cdef class PlanTables:
 
     cdef Plan plan
     cdef list kept
-    cdef double* by_rule            # span, inverse, points and gain: rules + 1 each
+    cdef double* by_rule            # span, inverse, points, gain and worth: rules + 1 each
     cdef int64_t* setting            # what `plan.setting` points to
 
     def __cinit__(self):
@@ -53,7 +53,6 @@ cdef class Scorer:
     cdef const int32_t** codes
     cdef const double** amounts
     cdef void* steps
-    cdef int32_t* lean_rule
     cdef int32_t* listed_start
     cdef int32_t* listed_of
 
@@ -65,7 +64,6 @@ cdef class Scorer:
         free(self.codes)
         free(self.amounts)
         free(self.steps)
-        free(self.lean_rule)
         free(self.listed_start)
         free(self.listed_of)
 
@@ -79,15 +77,10 @@ cdef class Scorer:
         scratch.seen = <uint8_t*>aligned(plan.rules + 1, 1, &failed)
         scratch.window.time = <int64_t*>aligned(AT_ONCE, sizeof(int64_t), &failed)
         scratch.window.rule = <int32_t*>aligned(AT_ONCE, sizeof(int32_t), &failed)
+        scratch.window.work = <uint8_t*>aligned(AT_ONCE, 1, &failed)
         scratch.window.weight = <double*>aligned(AT_ONCE, sizeof(double), &failed)
         scratch.window.fast = <double*>aligned(AT_ONCE, sizeof(double), &failed)
         scratch.window.slow = <double*>aligned(AT_ONCE, sizeof(double), &failed)
-        scratch.pane.age = <int64_t*>aligned(AT_ONCE, sizeof(int64_t), &failed)
-        scratch.pane.rule = <int32_t*>aligned(AT_ONCE, sizeof(int32_t), &failed)
-        scratch.pane.work = <uint8_t*>aligned(AT_ONCE, 1, &failed)
-        scratch.pane.weight = <double*>aligned(AT_ONCE, sizeof(double), &failed)
-        scratch.pane.fast = <double*>aligned(AT_ONCE, sizeof(double), &failed)
-        scratch.pane.slow = <double*>aligned(AT_ONCE, sizeof(double), &failed)
         scratch.streaks = <Streak*>aligned(plan.listed, sizeof(Streak), &failed)
         scratch.queue.age = <int64_t*>aligned(AT_ONCE, sizeof(int64_t), &failed)
         scratch.queue.rule = <int32_t*>aligned(AT_ONCE, sizeof(int32_t), &failed)
@@ -119,6 +112,8 @@ cdef class Scorer:
             scratch.points[p].gain = <double*>aligned(plan.listed, sizeof(double), &failed)
             scratch.points[p].loss = <double*>aligned(plan.listed, sizeof(double), &failed)
             scratch.points[p].alive = <int64_t*>aligned(plan.listed, sizeof(int64_t), &failed)
+        if not failed:
+            memset(scratch.window.work, ACTIVITY, AT_ONCE)
         return -1 if failed else 0
 
     cdef void dispose(self, Scratch* scratch) noexcept nogil:
@@ -127,15 +122,10 @@ cdef class Scorer:
         free(scratch.seen)
         free(scratch.window.time)
         free(scratch.window.rule)
+        free(scratch.window.work)
         free(scratch.window.weight)
         free(scratch.window.fast)
         free(scratch.window.slow)
-        free(scratch.pane.age)
-        free(scratch.pane.rule)
-        free(scratch.pane.work)
-        free(scratch.pane.weight)
-        free(scratch.pane.fast)
-        free(scratch.pane.slow)
         free(scratch.streaks)
         free(scratch.queue.age)
         free(scratch.queue.rule)
@@ -220,7 +210,7 @@ cdef class Scorer:
                             while n < CROWD and j + n < last and at[j + n] == at[j]:
                                 n += 1
                             upto = self.plan.events if j + n < last and at[j + n] == at[j] else 0
-                            work += 64 * n + score_crowd(
+                            work += score_crowd(
                                 &self.plan, &scratch, crowd, &contacts[0], &since[0], since.strides[0] // 8, &counted[0], at[j],
                                 j, n, ahead,
                                 upto, &columns, &channels[0, 0], jobs, &sums[0, 0] if sums is not None else NULL,
@@ -288,13 +278,14 @@ cdef void tables_by_rule(PlanTables self) except *:
     cdef Plan* plan = &self.plan
     cdef int64_t r, rules = plan.rules + 1
     cdef const RuleSpec* rule
-    self.by_rule = <double*>calloc(4 * rules, sizeof(double))
+    self.by_rule = <double*>calloc(5 * rules, sizeof(double))
     if self.by_rule is NULL:
         raise MemoryError
     plan.span = self.by_rule
     plan.inverse = self.by_rule + rules
     plan.points = self.by_rule + 2 * rules
     plan.gain = self.by_rule + 3 * rules
+    plan.worth = self.by_rule + 4 * rules
     for r in range(plan.rules):
         rule = plan.rule + r
         if rule.decay == HALF_LIFE:
@@ -302,43 +293,29 @@ cdef void tables_by_rule(PlanTables self) except *:
             self.by_rule[rules + r] = rule.inverse
         self.by_rule[2 * rules + r] = rule.points
         self.by_rule[3 * rules + r] = rule.points if rule.points > 0 else 0.0
+        self.by_rule[4 * rules + r] = 1.0 if depends(rule) else rule.points
 
 
 cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
     """Make the tables by class that the kernel's loops read."""
     cdef Plan* plan = &self.plan
-    cdef int64_t k, l, n = 0
-    cdef const RuleSpec* rule = plan.rule
-    self.lean_rule = <int32_t*>malloc((plan.classes + 1 + 256) * sizeof(int32_t))
+    cdef int64_t k, l, n = 0, count
     self.listed_start = <int32_t*>malloc((plan.classes + 1) * sizeof(int32_t))
     self.listed_of = <int32_t*>malloc((plan.classes * plan.listed + 1) * sizeof(int32_t))
-    if self.lean_rule is NULL or self.listed_start is NULL or self.listed_of is NULL:
+    if self.listed_start is NULL or self.listed_of is NULL:
         raise MemoryError
-    plan.lean_rule = self.lean_rule
     plan.listed_start = self.listed_start
     plan.listed_of = self.listed_of
     plan.lean = plan.lean and plan.listed == 0
     for k in range(plan.classes):
-        self.lean_rule[k] = <int32_t>plan.rules
-        if plan.plain_start[k + 1] - plan.plain_start[k] == 1:
-            rule = plan.rule + plan.plain_rule[plan.plain_start[k]]
-            self.lean_rule[k] = plan.plain_rule[plan.plain_start[k]]
-        if (
-            self.lean_rule[k] == plan.rules
-            or plan.flags[k] != ACTIVITY | READ
-            or rule.amount >= 0
-            or rule.weights_first < rule.weights_last
-        ):
+        count = plan.plain_start[k + 1] - plan.plain_start[k]
+        if count != 1 or plan.flags[k] != ACTIVITY | READ or depends(plan.rule + plan.plain_rule[plan.plain_start[k]]):
             plan.lean = False
         self.listed_start[k] = <int32_t>n
         for l in range(plan.listed):
             if roles[l, k]:
                 self.listed_of[n] = <int32_t>l
                 n += 1
-    self.lean_rule[plan.classes] = <int32_t>plan.rules
-    for k in range(256):
-        self.lean_rule[plan.classes + 1 + k] = self.lean_rule[min(k, plan.classes)]
-    plan.rule_of_byte = self.lean_rule + plan.classes + 1
     self.listed_start[plan.classes] = <int32_t>n
     self.steps = lay_steps(plan, &plan.steps)
     if self.steps is NULL:
@@ -346,7 +323,7 @@ cdef void attach(Scorer self, const uint8_t[:, ::1] roles) except *:
 
 
 cdef void set_up(PlanTables self) except *:
-    """Make the tables that a crowd's loops read; of the families only those that a rule is of."""
+    """Make the tables that a crowd's loops read; of the families only those that a rule is of, the slowest first."""
     cdef Plan* plan = &self.plan
     cdef ek_setting* setting = &plan.setting
     cdef int64_t r, p, rules = plan.rules, phases = plan.phases
@@ -357,10 +334,11 @@ cdef void set_up(PlanTables self) except *:
         raise MemoryError
     place = self.setting
     number = <double*>(self.setting + 3 * rules + 2 * phases)
-    families = {}
+    found = sorted({plan.rule[r].family for r in range(rules)})
+    families = {family: f for f, family in enumerate(found)}
     for r in range(rules):
         place[r] = plan.rule[r].channel
-        place[rules + r] = families.setdefault(plan.rule[r].family, len(families))
+        place[rules + r] = families[plan.rule[r].family]
         place[2 * rules + r] = plan.rule[r].half
         number[r] = plan.rule[r].cap
         number[rules + place[rules + r]] = plan.inverse[r]
@@ -440,7 +418,7 @@ def plan_tables(
         plan.bound[i] = score_of(plan, levels[i] if i < 3 else phases[i - 3].min_engagement)
     tables_by_rule(self)
     plan.lean = not excludes
-    plan.in_crowds = plan.lean and plan.rules <= MOST_CROWD_RULES
+    plan.in_crowds = plan.rules <= MOST_CROWD_RULES
     if plan.in_crowds:
         set_up(self)
     return self
@@ -508,5 +486,4 @@ def scorer(
     plan.codes = self.codes
     plan.amounts = self.amounts
     attach(self, roles)
-    plan.in_crowds = plan.in_crowds and plan.lean    # which what comes of events decides
     return self

@@ -8,7 +8,6 @@
 # cannot be told that way is left to the enclosure.
 
 cdef int MOST_STRETCHES = 64
-cdef int MISLED = 8             # guesses that may fall short before the search leaps
 
 
 cdef struct Wave:               # some terms of the score from `at` on, as scratch.was and scratch.rate
@@ -94,55 +93,24 @@ cdef int64_t coming_down(
 ) noexcept nogil:
     """When a sum that passes `bound` once is first seen below it, at most half a second late; `least`: see is_below.
 
-    NEVER: not up to `end`; INT64_MAX: it took too long to tell. Invariant: at `lo` it is not below, at `hi` it is. As
-    there is one passage only, any guess that lands beyond it is a bracket; two or three mostly do.
+    NEVER: not up to `end`; INT64_MAX: it took too long to tell. Mostly two or three evaluations.
     """
-    cdef int64_t lo = begin, hi = INT64_MAX, next
-    cdef double step, leap = 0.0, back = <double>SHORTEST
-    cdef Height here = wave.begun, there
-    cdef int steps
+    cdef Height there = wave.begun
+    cdef Way way
+    cdef int64_t found = NEVER
     if wave.count < 2:
         return NEVER
     if begin > wave.at:
-        ride(scratch, wave, begin, &here)
-    for steps in range(MOST_STEPS):
-        step = step_to(&here, bound) if here.score > 0 else 0.0
-        if not step >= 0:
-            step = 0.0
-        if hi == INT64_MAX and (steps >= MISLED or step == INFINITY):
-            leap = 2.0 * leap if leap > 0 else 1.0 / scratch.rate[1]
-            step = leap if leap > step or step == INFINITY else step
-        next = lo + <int64_t>step + SHORTEST // 4 if step < <double>(end - lo) else end
-        if next >= hi or (steps >= MISLED and hi != INT64_MAX):
-            next = lo + (hi - lo) // 2
-        if next > end:
-            next = end
-        ride(scratch, wave, next, &there)
-        if not is_below(plan, there.score, bound, least):
-            if next == end:
-                return NEVER
-            lo = next
-            here = there
-            if hi != INT64_MAX and hi - lo <= SHORTEST:
-                return hi
-            continue
-        hi = next
-        score[0] = there.score
-        # seen from here, it was not yet below so shortly before: so little can the slope have turned
-        if hi - lo <= SHORTEST or there.score - there.first * back - wave.bend * back * back > bound * (1.0 + 1e-12):
-            return hi
-        step = (there.score - bound) / there.first if there.first < 0 else INFINITY
-        next = hi - <int64_t>step - SHORTEST // 4 if step < <double>(hi - lo - SHORTEST) else lo + (hi - lo) // 2
-        ride(scratch, wave, next, &there)
-        if is_below(plan, there.score, bound, least):
-            hi = next
-            score[0] = there.score
-        else:
-            lo = next
-            here = there
-        if hi - lo <= SHORTEST:
-            return hi
-    return INT64_MAX
+        ride(scratch, wave, begin, &there)
+    set_off_from(&way, begin, end, bound, least, &there)
+    way.bend = wave.bend
+    way.leap = 0.5 / scratch.rate[1]
+    next_step(plan, &way)
+    while True:
+        ride(scratch, wave, way.next, &there)
+        if arrived(plan, &way, &there, &found):
+            score[0] = way.score
+            return found
 
 
 cdef bint wave_of(

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from engagekit.frames import RawColumn
 
 _STEP = 262_144
-"""Rows between two looks for Ctrl-C, and whose places are held as NumPy wants them."""
+"""Rows between two looks for Ctrl-C."""
+_NARROW = (np.uint8, np.int16, np.int32)
 _DTYPES: dict[str, Any] = {"integer": np.int64, "float": np.float64, "boolean": np.bool_, "instant": np.int64}
 
 
@@ -27,7 +28,7 @@ _DTYPES: dict[str, Any] = {"integer": np.int64, "float": np.float64, "boolean": 
 class Column:
     """A column of events in grouped order.
 
-    `values` are int64, uint64, float64, bool or int64 microseconds; of text the int32 codes of
+    `values` are integers of any width, float64, bool or int64 microseconds; of text the int32 codes of
     `categories`, -1 for null. `null` marks the nulls (None: there are none).
     """
 
@@ -57,9 +58,13 @@ class Column:
         if self.kind == "float":
             values = values + 0.0  # -0.0 and 0.0 are one value
             null = np.isnan(values) if null is None else null | np.isnan(values)
-        patterns = values.astype(np.int64) if self.kind == "boolean" else values.view(np.int64)
-        ids, codes = _core.IntegerIds(), np.empty(len(values), np.int32)
-        ids.code(np.ascontiguousarray(patterns), None if null is None else null.view(np.uint8), codes)
+        codes = np.empty(len(values), np.int32)
+        nulls = None if null is None else null.view(np.uint8)
+        if values.dtype == np.uint8:
+            return codes, [str(byte) for byte in _core.code_bytes(np.ascontiguousarray(values), nulls, codes)]
+        patterns = values.view(np.int64) if values.itemsize == 8 else values.astype(np.int64)
+        ids = _core.IntegerIds()
+        ids.code(np.ascontiguousarray(patterns), nulls, codes)
         distinct = np.empty(len(ids), np.int64)
         ids.export(distinct)
         if self.kind == "float":
@@ -67,7 +72,8 @@ class Column:
             return codes, [str(int(x)) if x.is_integer() else repr(x) for x in numbers]
         if self.kind == "boolean":
             return codes, ["true" if x else "false" for x in distinct.tolist()]
-        return codes, [str(x) for x in distinct.view(values.dtype).tolist()]
+        unsigned = values.dtype == np.uint64
+        return codes, [str(x) for x in (distinct.view(np.uint64) if unsigned else distinct).tolist()]
 
 
 @define
@@ -138,7 +144,7 @@ class Pieces:
             return Column(kind=kind, values=codes, null=codes < 0, categories=categories, dtype=self.dtype)
         dtype = np.dtype(np.int8) if kind == "other" else np.dtype(_DTYPES[kind])
         if kind == "integer":
-            dtype = self._integers()
+            dtype = self._integers(narrow=not isinstance(order, slice))
         values = self._joined(dtype, 0)
         null = None
         if any(m is not None for m in self.nulls) or any(v is None for v in self.values):
@@ -156,15 +162,20 @@ class Pieces:
         ]
         return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype), *parts])
 
-    def _integers(self) -> np.dtype[Any]:
-        """Choose the dtype that holds all integers."""
-        parts = [v for v in self.values if v is not None]
+    def _integers(self, *, narrow: bool) -> np.dtype[Any]:
+        """Choose the dtype that holds all integers; a `narrow` one is sooner put into another order."""
+        parts = [v for v in self.values if v is not None and v.size]
         above = any(v.dtype == np.uint64 and v.max(initial=0) > MOST_SIGNED for v in parts)
         if above and any(v.dtype != np.uint64 and v.min(initial=0) < 0 for v in parts):
             raise EventsError(
                 f"events column {self.name!r}: expected integers within 64 bits, got negative ones and some "
                 "above 2^63 - 1"
             )
+        if narrow and not above:
+            least, most = min([0, *(int(v.min()) for v in parts)]), max([0, *(int(v.max()) for v in parts)])
+            for dtype in _NARROW:
+                if np.iinfo(dtype).min <= least and most <= np.iinfo(dtype).max:
+                    return np.dtype(dtype)
         return np.dtype(np.uint64 if above else np.int64)
 
 
@@ -172,11 +183,11 @@ def ordered(values: NDArray[Any], order: NDArray[Any] | slice) -> NDArray[Any]:
     """Return values in an order, many of them by all cores: each is somewhere else in memory."""
     if isinstance(order, slice) or len(order) < _STEP:
         return values[order]
-    out = np.empty(len(order), values.dtype)
+    values, out = np.ascontiguousarray(values), np.empty(len(order), values.dtype)
+    bits = f"u{values.itemsize}"
 
     def take(_: int, lo: int, hi: int) -> None:
-        # what is out of bounds would be clipped, and nothing is; only so are they written straight to `out`
-        np.take(values, order[lo:hi], out=out[lo:hi], mode="clip")
+        _core.fetch(values.view(bits), order[lo:hi], out[lo:hi].view(bits))
 
     in_steps(take, even(len(order), cores()), lambda lo, hi: pairwise([*range(lo, hi, _STEP), hi]))
     return out
