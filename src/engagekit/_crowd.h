@@ -8,7 +8,7 @@
 #ifndef EK_CROWD_H
 #define EK_CROWD_H
 
-#include "_simd.h"
+#include "_descent.h"
 
 #if defined(__GNUC__)
 #define EK_LANEWISE _Pragma("GCC ivdep") /* no row overlaps another: there is nothing to be checked before the loop */
@@ -17,7 +17,6 @@
 #endif
 
 #define EK_CROWD 64
-#define EK_LN2 0.6931471805599453
 
 #if defined(__GNUC__)
 #define EK_LANES_OF(type, name) type name[EK_CROWD] __attribute__((aligned(64)))
@@ -64,14 +63,21 @@ typedef struct { /* some contacts at one instant; the pointers are to rows of EK
     EK_LANES_OF(double, phase);
 } ek_crowd;
 
-typedef struct { /* lanes on their way down to a bound, t microseconds from the instant of their crowd */
+#define EK_ROWS_OF_WAY(ROW)                                                                                            \
+    ROW(t) ROW(end) ROW(paced) ROW(bound) ROW(least) ROW(bend) ROW(leap) ROW(steps) ROW(led_back) ROW(lo) ROW(score)   \
+    ROW(first) ROW(second) ROW(third) ROW(hi) ROW(reached) ROW(arrived) ROW(found)
+
+typedef struct { /* lanes on their way down to a bound, from the instant of their crowd */
     double *term; /* families */
-    EK_LANES_OF(double, t);
-    EK_LANES_OF(double, score);
-    EK_LANES_OF(double, first); /* derivatives of the score by microseconds */
-    EK_LANES_OF(double, second);
-    EK_LANES_OF(double, third);
-    EK_LANES_OF(double, bend); /* at t = 0: no |second| is greater */
+#define EK_ROW(name) EK_LANES_OF(double, name);
+    EK_ROWS_OF_WAY(EK_ROW)
+#undef EK_ROW
+    struct {
+        EK_LANES_OF(double, score);
+        EK_LANES_OF(double, first); /* derivatives of the score by microseconds */
+        EK_LANES_OF(double, second);
+        EK_LANES_OF(double, third);
+    } there; /* at t */
 } ek_descent;
 
 /* C(ch), the score, the largest |S(r)|, the top channel and the terms by family.  Sums in the order of the rules. */
@@ -261,8 +267,8 @@ EK_INLINE void ek_crowd_waves_body(const ek_setting *setting, ek_crowd *crowd, i
 /* The derivatives of the score where the lanes begin, at t = 0. */
 EK_INLINE void ek_begin_body(const ek_setting *setting, ek_descent *descent, int64_t n) {
     int64_t f, k;
-    double *restrict first = EK_ALIGNED(descent->first), *restrict second = EK_ALIGNED(descent->second);
-    double *restrict third = EK_ALIGNED(descent->third), *restrict bend = EK_ALIGNED(descent->bend);
+    double *restrict first = EK_ALIGNED(descent->there.first), *restrict second = EK_ALIGNED(descent->there.second);
+    double *restrict third = EK_ALIGNED(descent->there.third), *restrict bend = EK_ALIGNED(descent->bend);
     n = (n + EK_LANES - 1) & -(int64_t)EK_LANES;
     for (k = 0; k < n; k++) first[k] = second[k] = third[k] = bend[k] = 0.0;
     for (f = 0; f < setting->families; f++) {
@@ -296,12 +302,62 @@ EK_INLINE void ek_descend_body(const ek_setting *setting, ek_descent *descent, i
             }
         }
         for (j = 0; j < EK_LANES; j++) {
-            descent->score[k + j] = zero[j];
-            descent->first[k + j] = -EK_LN2 * one[j];
-            descent->second[k + j] = EK_LN2 * EK_LN2 * two[j];
-            descent->third[k + j] = -EK_LN2 * EK_LN2 * EK_LN2 * three[j];
+            descent->there.score[k + j] = zero[j];
+            descent->there.first[k + j] = -EK_LN2 * one[j];
+            descent->there.second[k + j] = EK_LN2 * EK_LN2 * two[j];
+            descent->there.third[k + j] = -EK_LN2 * EK_LN2 * EK_LN2 * three[j];
         }
     }
+}
+
+/* Takes the heights of the lanes where they were asked for. */
+EK_INLINE void ek_step_body(const ek_setting *setting, ek_descent *descent, int64_t n) {
+    int64_t k;
+    double close = 0.0;
+    const double *restrict score_there = EK_ALIGNED(descent->there.score), *restrict first_there = EK_ALIGNED(descent->there.first);
+    const double *restrict second_there = EK_ALIGNED(descent->there.second), *restrict third_there = EK_ALIGNED(descent->there.third);
+    EK_LANES_OF(double, low);
+#define EK_ROW(name) double *restrict name = EK_ALIGNED(descent->name);
+    EK_ROWS_OF_WAY(EK_ROW)
+#undef EK_ROW
+    n = (n + EK_LANES - 1) & -(int64_t)EK_LANES;
+    EK_LANEWISE
+    for (k = 0; k < n; k++) {
+        double near = score_there[k] < bound[k] * (1.0 + 1e-9) ? 1.0 : 0.0;
+        double under = score_there[k] < bound[k] * (1.0 - 1e-9) ? 1.0 : 0.0;
+        low[k] = under;
+        close += near - under;
+    }
+    /* the engagement is asked only where the score is close to the bound, which it hardly ever is */
+    for (k = 0; k < (close > 0.0 ? n : 0); k++) {
+        if (score_there[k] < bound[k] * (1.0 + 1e-9)) {
+            double positive = score_there[k] <= 0.0 ? 0.0 : score_there[k], scale = setting->scale;
+            double read = setting->linear ? 100.0 * (positive / scale) : 100.0 * (1.0 - ek_power(positive / scale));
+            if (setting->linear && positive >= scale) read = 100.0;
+            low[k] = read < least[k] ? 1.0 : low[k];
+        }
+    }
+    EK_LANEWISE
+    for (k = 0; k < n; k++) {
+        ek_way way;
+#define EK_ROW(name) way.name = name[k];
+        EK_ROWS_OF_WAY(EK_ROW)
+#undef EK_ROW
+        ek_go_on(&way, score_there[k], first_there[k], second_there[k], third_there[k], low[k]);
+#define EK_ROW(name) name[k] = way.name;
+        EK_ROWS_OF_WAY(EK_ROW)
+#undef EK_ROW
+    }
+}
+
+/* Gives a lane's place to the last. */
+EK_INLINE void ek_leave(ek_descent *descent, int64_t families, int64_t place, int64_t last) {
+    int64_t f;
+    if (place == last) return;
+#define EK_ROW(name) descent->name[place] = descent->name[last];
+    EK_ROWS_OF_WAY(EK_ROW)
+#undef EK_ROW
+    for (f = 0; f < families; f++) descent->term[f * EK_CROWD + place] = descent->term[f * EK_CROWD + last];
 }
 
 /* The momentum when the lanes are away: of the two sums the fast one halves sooner. */
@@ -340,6 +396,9 @@ EK_INLINE void ek_crowd_later_body(const ek_setting *setting, ek_crowd *crowd, i
     target static void ek_descend_##name(const ek_setting *setting, ek_descent *descent, int64_t n) {                    \
         ek_descend_body(setting, descent, n);                                                                           \
     }                                                                                                                  \
+    target static void ek_step_##name(const ek_setting *setting, ek_descent *descent, int64_t n) {                       \
+        ek_step_body(setting, descent, n);                                                                              \
+    }                                                                                                                  \
     target static void ek_crowd_later_##name(const ek_setting *setting, ek_crowd *crowd, int64_t n) {                       \
         ek_crowd_later_body(setting, crowd, n);                                                                           \
     }
@@ -358,12 +417,13 @@ typedef struct {
     void (*waves)(const ek_setting *, ek_crowd *, int64_t);
     void (*begin)(const ek_setting *, ek_descent *, int64_t);
     void (*descend)(const ek_setting *, ek_descent *, int64_t);
+    void (*step)(const ek_setting *, ek_descent *, int64_t);
     void (*later)(const ek_setting *, ek_crowd *, int64_t);
 } ek_crowd_path;
 
 #define EK_CROWD_ENTRY(name)                                                                                            \
     {ek_crowd_sum_##name, ek_crowd_class_##name, ek_crowd_pace_##name, ek_crowd_bounds_##name, ek_crowd_waves_##name,      \
-     ek_begin_##name,    ek_descend_##name,   ek_crowd_later_##name}
+     ek_begin_##name,    ek_descend_##name,   ek_step_##name,       ek_crowd_later_##name}
 
 static const ek_crowd_path ek_crowd_paths[] = { /* in the order of ek_paths */
 #if EK_X86

@@ -31,14 +31,26 @@ cdef extern from "_crowd.h" nogil:
         double* level
         double* phase
 
+    ctypedef struct ek_heights:
+        double* score
+
     ctypedef struct ek_descent:
         double* term
         double* t
-        double* score
-        double* first
-        double* second
-        double* third
+        double* end
+        double* paced
+        double* bound
+        double* least
         double* bend
+        double* leap
+        double* steps
+        double* led_back
+        double* lo
+        double* hi
+        double* reached
+        double* arrived
+        double* found
+        ek_heights there
 
     ctypedef struct ek_crowd_path:
         void sum "sum"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
@@ -48,8 +60,10 @@ cdef extern from "_crowd.h" nogil:
         void waves "waves"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
         void begin "begin"(const ek_setting* setting, ek_descent* descent, int64_t n) noexcept nogil
         void descend "descend"(const ek_setting* setting, ek_descent* descent, int64_t n) noexcept nogil
+        void step "step"(const ek_setting* setting, ek_descent* descent, int64_t n) noexcept nogil
         void later "later"(const ek_setting* setting, ek_crowd* crowd, int64_t n) noexcept nogil
 
+    void ek_leave(ek_descent* descent, int64_t families, int64_t place, int64_t last)
     const ek_crowd_path* ek_crowds()
 
 cdef int64_t MOST_CROWD_RULES = 64      # beyond, most rows of a crowd would be zeros
@@ -61,7 +75,7 @@ cdef struct Crowd:           # one thread's
     int64_t found[64]       # NEVER: no change
     bint alone[64]          # its next change is left to `walk_alone`
     Row rows[64]
-    Way ways[64]
+    int64_t lane_of[64]     # by place in `descent`
 
 
 cdef Crowd* crowd_of(const Plan* plan) noexcept nogil:
@@ -147,35 +161,33 @@ cdef bint read_lane(
 
 
 cdef int64_t find_ways(const Plan* plan, Crowd* crowd, int64_t n, int64_t at, const int64_t* since, int64_t step) noexcept nogil:
-    """Give each lane whose score or momentum meets a bound its way; return how many there are."""
-    cdef int64_t k, f, upto, m = 0, end = at + HORIZON if at < LAST_INSTANT - HORIZON else LAST_INSTANT
+    """Set out each lane whose score or momentum meets a bound; return how many there are."""
+    cdef int64_t k, f, m = 0, length = (at + HORIZON if at < LAST_INSTANT - HORIZON else LAST_INSTANT) - at
     cdef ek_crowd* lanes = &crowd.lanes
     cdef ek_descent* descent = &crowd.descent
-    cdef Height height
-    cdef Way* way
     cdef double ratio, pace
-    cdef bint paced
-    memset(&height, 0, sizeof(Height))
     for k in range(n):
-        if lanes.uneven[k] > 0 or (plan.lifecycle and at < since[crowd.job[k] * step] <= end):
+        if lanes.uneven[k] > 0 or (plan.lifecycle and at < since[crowd.job[k] * step] <= at + length):
             crowd.alone[k] = True
             continue
-        upto = end
-        paced = False
+        descent.end[m] = <double>length
+        descent.paced[m] = 0.0
         pace = lanes.slowest[k]
         if pace > -1.0:
             ratio = (1.0 + lanes.momentum[k]) * (1.0 - pace) / ((1.0 - lanes.momentum[k]) * (1.0 + pace))
             ratio = log2(ratio) / (plan.fast_inverse - plan.slow_inverse)
-            if ratio < <double>(end - at):
-                upto = at + <int64_t>ratio + SHORTEST // 4
-                paced = True
-        if lanes.bound[k] <= 0 and not paced:
+            if ratio < <double>length:
+                descent.end[m] = <double>(<int64_t>ratio + SHORTEST // 4)
+                descent.paced[m] = 1.0
+        if lanes.bound[k] <= 0 and descent.paced[m] == 0:
             continue
-        way = crowd.ways + m
-        height.score = lanes.score[k]
-        set_off_from(way, at, upto, lanes.bound[k] if lanes.bound[k] > 0 else -INFINITY, lanes.least[k], &height)
-        way.lane = k
-        way.paced = paced
+        crowd.lane_of[m] = k
+        descent.bound[m] = lanes.bound[k] if lanes.bound[k] > 0 else -INFINITY
+        descent.least[m] = lanes.least[k]
+        descent.there.score[m] = lanes.score[k]
+        descent.t[m] = descent.lo[m] = descent.steps[m] = descent.led_back[m] = 0.0
+        descent.leap[m] = <double>plan.slow
+        descent.hi[m] = INFINITY
         for f in range(plan.setting.families):
             descent.term[f * CROWD + m] = lanes.term[f * CROWD + k]
         m += 1
@@ -187,51 +199,39 @@ cdef void look_further(
 ) noexcept nogil:
     """Find where each lane's level or phase may change first, all lanes step by step together.
 
-    Invariant: ways[i] and the rows of `descent` at i are of one lane; a way that has ended gives its place to the last.
-    Leaves `found` and, where there is any, the score there and how far away it is.
+    Invariant: lane_of[i] and the rows of `descent` at i are of one lane; one that has arrived gives its place to the
+    last. Leaves `found` and, where there is any, the score there and how far away it is.
     """
-    cdef int64_t i, f, found, m
+    cdef int64_t i, k, m
+    cdef int steps = 0
     cdef ek_crowd* lanes = &crowd.lanes
     cdef ek_descent* descent = &crowd.descent
-    cdef Height there
-    cdef Way* way
-    ek_crowds().bounds(&plan.setting, lanes, n)
-    ek_crowds().waves(&plan.setting, lanes, n)
+    cdef const ek_crowd_path* crowds = ek_crowds()
+    crowds.bounds(&plan.setting, lanes, n)
+    crowds.waves(&plan.setting, lanes, n)
     m = find_ways(plan, crowd, n, at, since, step)
-    ek_crowds().begin(&plan.setting, descent, m)
+    crowds.begin(&plan.setting, descent, m)
     for i in range(m):
-        way = crowd.ways + i
-        way.height.first = descent.first[i]
-        way.height.second = descent.second[i]
-        way.height.third = descent.third[i]
-        if lanes.signed[way.lane] > 0:
-            way.bend = descent.bend[i]
-            way.leap = <double>plan.slow
-        next_step(plan, way)
-        descent.t[i] = <double>(way.next - at)
+        if lanes.signed[crowd.lane_of[i]] == 0:
+            descent.bend[i] = 0.0
+    crowds.step(&plan.setting, descent, m)
     while m > 0:
-        ek_crowds().descend(&plan.setting, descent, m)
+        crowds.descend(&plan.setting, descent, m)
+        crowds.step(&plan.setting, descent, m)
+        steps += 1
         for i in range(m - 1, -1, -1):
-            way = crowd.ways + i
-            there.score = descent.score[i]
-            there.first = descent.first[i]
-            there.second = descent.second[i]
-            there.third = descent.third[i]
-            if not arrived(plan, way, &there, &found):
-                descent.t[i] = <double>(way.next - at)
+            if descent.arrived[i] == 0 and steps < MOST_STEPS:
                 continue
-            if found == INT64_MAX:
-                crowd.alone[way.lane] = True
-            elif found != NEVER:
-                crowd.found[way.lane] = found
-                lanes.score[way.lane] = way.score
-                lanes.away[way.lane] = <double>(found - at)
+            k = crowd.lane_of[i]
+            if descent.arrived[i] == 0:
+                crowd.alone[k] = True
+            elif descent.found[i] >= 0:
+                crowd.found[k] = at + <int64_t>descent.found[i]
+                lanes.score[k] = descent.reached[i]
+                lanes.away[k] = descent.found[i]
             m -= 1
-            if i < m:
-                way[0] = crowd.ways[m]
-                descent.t[i] = descent.t[m]
-                for f in range(plan.setting.families):
-                    descent.term[f * CROWD + i] = descent.term[f * CROWD + m]
+            ek_leave(descent, plan.setting.families, i, m)
+            crowd.lane_of[i] = crowd.lane_of[m]
 
 
 cdef void lift_out(const Plan* plan, Scratch* scratch, const Crowd* crowd, int64_t k, int64_t at) noexcept nogil:

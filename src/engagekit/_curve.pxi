@@ -9,7 +9,9 @@
 # but for excursions shorter than that - or longer ones of a score that clings to a bound, within less than a millionth
 # of the points that hold each other there, for so long that it would take more than PATIENCE evaluations to tell.
 
-cdef int64_t SHORTEST = 500000
+cdef extern from "_descent.h" nogil:
+    enum:
+        SHORTEST "EK_SHORTEST"
 cdef int64_t PATIENCE = 20000       # evaluations after which the shortest interval looked into doubles
 cdef int MOST_HINTS = 64
 cdef double LN2 = 0.6931471805599453

@@ -125,23 +125,24 @@ cdef int64_t passing(
     come there in two or three evaluations.
     """
     cdef Height there = fall.begun
-    cdef Way way
-    cdef int64_t found = begin
+    cdef ek_way way
+    cdef int steps
     if begin > fall.at:
         descend(plan, scratch, fall, begin, &there)
         if is_below(plan, there.score, bound, least):
             score[0] = there.score
             return begin
-    set_off_from(&way, begin, end, bound, least, &there)
+    set_off_from(&way, <double>(end - begin), bound, least)
     if fall.capped:
         way.bend = INFINITY         # no tangent shows anything
         way.leap = <double>plan.slow
-    next_step(plan, &way)
-    while True:
-        descend(plan, scratch, fall, way.next, &there)
-        if arrived(plan, &way, &there, &found):
-            score[0] = way.score
-            return found
+    go_on(plan, &way, &there)
+    for steps in range(MOST_STEPS):
+        if way.arrived:
+            break
+        descend(plan, scratch, fall, begin + <int64_t>way.t, &there)
+        go_on(plan, &way, &there)
+    return ending(&way, begin, score)
 
 
 cdef bint falls(

@@ -96,21 +96,22 @@ cdef int64_t coming_down(
     NEVER: not up to `end`; INT64_MAX: it took too long to tell. Mostly two or three evaluations.
     """
     cdef Height there = wave.begun
-    cdef Way way
-    cdef int64_t found = NEVER
+    cdef ek_way way
+    cdef int steps
     if wave.count < 2:
         return NEVER
     if begin > wave.at:
         ride(scratch, wave, begin, &there)
-    set_off_from(&way, begin, end, bound, least, &there)
+    set_off_from(&way, <double>(end - begin), bound, least)
     way.bend = wave.bend
     way.leap = 0.5 / scratch.rate[1]
-    next_step(plan, &way)
-    while True:
-        ride(scratch, wave, way.next, &there)
-        if arrived(plan, &way, &there, &found):
-            score[0] = way.score
-            return found
+    go_on(plan, &way, &there)
+    for steps in range(MOST_STEPS):
+        if way.arrived:
+            break
+        ride(scratch, wave, begin + <int64_t>way.t, &there)
+        go_on(plan, &way, &there)
+    return ending(&way, begin, score)
 
 
 cdef bint wave_of(
