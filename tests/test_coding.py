@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engagekit import _core, waves
 from engagekit.coding import Coder
 from engagekit.errors import EventsError
-from engagekit.frames import frame_of
+from engagekit.frames import Text, frame_of
 
 THREADS = (1, 2, 3, 8)
 STRETCH = 64
@@ -342,6 +342,40 @@ def test_adopted_ids(dtype: Any) -> None:
         assert coder.code(more, insert=False).tolist() == [1, -1, 2]
         assert coder.code(more).tolist() == [1, 3, 2]
         assert coder.integers().tolist() == [*ids.tolist(), 11]
+
+
+def test_adopted_words() -> None:
+    """Adopted words of a dictionary are known, pickled or not, and come before those that follow."""
+    words = frame_of(pa.table({"id": ["ann", "bob", "", "a name of more than twelve letters"]})).column("id")
+    more = frame_of(pa.table({"id": ["bob", "eve", "a name of more than twelve letters", ""]})).column("id")
+    for pickled in (False, True):
+        coder = Coder("ids")
+        coder.adopt_words(words.text[0], np.array([3, 0, 2]), None)
+        coder = pickle.loads(pickle.dumps(coder)) if pickled else coder
+        starts, data = coder.buffers()
+        assert (len(coder), starts.tolist(), data.tobytes()) == (
+            3,
+            [0, 34, 37, 37],
+            b"a name of more than twelve lettersann",
+        )
+        coder.refuse_other_encodings()
+        assert coder.code(more, insert=False).tolist() == [-1, -1, 0, 2]
+        assert coder.code(more).tolist() == [3, 4, 0, 2]
+        assert coder.strings() == ["a name of more than twelve letters", "ann", "", "bob", "eve"]
+
+
+def test_words_outside_of_their_memory() -> None:
+    """Texts are taken from no other rows than there are, and from no other memory than that of the rows."""
+    text = frame_of(pa.table({"id": ["ann", "bob"]})).column("id").text[0]
+    for index in (2, -1):
+        with pytest.raises(IndexError, match="1"):
+            _core.take_words(waves.text_rows(text), np.array([0, index]), np.empty(3, np.int64))
+    assert text.data is not None
+    broken = Text(
+        layout="utf8", rows=2, offsets=np.array([0, 3, 7], np.int32), data=np.ascontiguousarray(text.data[:6])
+    )
+    with pytest.raises(IndexError, match="0"):
+        _core.take_words(waves.text_rows(broken), np.array([1]), np.empty(2, np.int64))
 
 
 def test_adopted_ids_beside_others() -> None:

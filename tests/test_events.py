@@ -203,6 +203,28 @@ def test_rows_taken_apart(dtype, cuts, monkeypatch):
             assert (getattr(made, name) == getattr(plain, name)).all()
 
 
+@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum([f"c{number}" for number in range(600)])])
+@pytest.mark.parametrize("cuts", [[], [1_000]])
+def test_rows_of_words(dtype, cuts, monkeypatch):
+    """Rows that bring indices of words are grouped by these, and are the events that text gives."""
+    log = long_log()
+    names = pl.Series(log["contact"] % 600, dtype=pl.Int64).cast(pl.String)
+    text = pl.DataFrame({**log, "contact": "c" + names})
+    plain = ek.Events(text)
+    edges = [0, *cuts, text.height]
+    words = text.with_columns(pl.col("contact").cast(dtype))
+    parts = [words[lo:hi] for lo, hi in pairwise(edges)]
+    monkeypatch.setattr(apart, "LEAST", 1)
+    monkeypatch.setattr("engagekit.frames.frame._MANY", 1)
+    for made in (ek.Events(pl.concat(parts, rechunk=False)), ek.Events(iter(parts))):
+        assert made.contacts.strings() == plain.contacts.strings()
+        for name in ("starts", "times", "types", "order"):
+            assert (getattr(made, name) == getattr(plain, name)).all()
+    holes = words.with_columns(pl.when(pl.int_range(pl.len()) != 7).then(pl.col("contact")))
+    with pytest.raises(EventsError, match="'contact', row 7: null; 1 "):
+        ek.Events(holes)
+
+
 def test_rows_taken_apart_in_a_stream(monkeypatch):
     """The ids of a first frame are coded when another follows."""
     log = long_log()

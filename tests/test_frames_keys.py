@@ -1,6 +1,7 @@
 """A result's key has the type of the caller's own column, so that the caller's library can join the two."""
 
 import gc
+import pickle
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ import pytest
 from sources import Capsule, contents
 
 import engagekit as ek
+from engagekit import apart
 from engagekit.frames import Out, build, frame_of, frames_of
 
 CONNECTION = duckdb.connect()
@@ -239,3 +241,23 @@ def test_without_events_the_key_is_like_the_contacts_tables(frame: Any, ids: lis
 def type_of(frame: Any, name: str) -> Any:
     """Return the type of a column."""
     return frame[name].type if isinstance(frame, pa.Table) else frame[name].dtype
+
+
+@pytest.mark.parametrize("at", [10_000, 5])
+def test_a_key_of_codes(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A categorical's words are found by code while the result is in the process, and by text after that."""
+    monkeypatch.setattr(apart, "LEAST", 1)
+    monkeypatch.setattr("engagekit.frames.frame._MANY", 1)
+    names = pl.Series([f"somebody {number * 7 % 10}" for number in range(4_000)])
+    columns = {"type": ["visit"] * 4_000, "time": pl.Series(np.arange(4_000)).cast(pl.Datetime("us"))}
+    log = pl.DataFrame({"contact": names.cast(pl.Categorical), **columns})
+    model = ek.Model(name="m", rules=[ek.Rule(name="visit", on="visit", points=1)])
+    plain = model.score(log.with_columns(contact=names), at=np.datetime64(at, "us")).frame
+    scores = model.score(log, at=np.datetime64(at, "us"))
+    sent = pickle.dumps(scores)
+    del log
+    gc.collect()
+    pl.Series(["another", "word"], dtype=pl.Categorical)
+    for result in (scores, pickle.loads(sent)):
+        assert result.frame["contact"].dtype == pl.Categorical
+        assert result.frame.with_columns(pl.col("contact").cast(pl.String)).equals(plain)

@@ -42,6 +42,38 @@ def test_any_rows(rows, kinds, cores, numbered):
     assert (made.order.tolist() if numbered else made.order) == (order if numbered else None)
 
 
+@given(ROWS, st.permutations(range(6)), st.sampled_from([1, 2, 3, 8]), st.booleans())
+def test_any_words(rows, words, cores, numbered):
+    """Indices in any order stand for contacts in order of first appearance, in any number of blocks."""
+    columns = np.array(rows, np.int64).reshape(-1, 3)
+    distinct = list(dict.fromkeys(columns[:, 0].tolist()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grouping, "cores", lambda: cores)
+        patch.setattr(grouping, "SMALL", -11)
+        made, found = grouping.group_words(
+            np.array(words, np.uint32)[columns[:, 0]],
+            [np.ascontiguousarray(columns[:, 1])],
+            columns[:, 2].astype(np.uint8),
+            count=6,
+            numbered=numbered,
+            rising=False,
+        )
+    starts, times, types, order = by_python([(distinct.index(who), *rest) for who, *rest in rows])
+    assert found.tolist() == [words[who] for who in distinct]
+    assert made.starts.tolist() == starts[: len(distinct) + 1]
+    assert made.times.tolist() == times
+    assert made.types.tolist() == types
+    assert (made.order.tolist() if numbered else made.order) == (order if numbered else None)
+
+
+def test_indices_of_no_word():
+    """An index beyond the words is refused before anything is written outside of their counts."""
+    with pytest.raises(ValueError, match="indices of words"):
+        _core.count_words(np.array([0, 2], np.uint32), np.zeros(2, np.uint32), np.empty(2, np.int64), 0)
+    with pytest.raises(ValueError, match="too short"):
+        _core.count_words(np.array([0, 1], np.uint32), np.zeros(2, np.uint32), np.empty(1, np.int64), 0)
+
+
 def test_rising_rows_are_not_sorted():
     """Rows that are said to come in order of time are taken at their word."""
     times = np.array([2, 1])

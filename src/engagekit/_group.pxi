@@ -148,21 +148,49 @@ def count_rows(const int32_t[::1] codes, uint32_t[::1] counts):
             counts[codes[i]] += 1
 
 
-def place_blocks(uint32_t[:, ::1] counts, int64_t[::1] starts):
+def count_words(const uint32_t[::1] words, uint32_t[::1] counts, int64_t[::1] fresh, int64_t known):
+    """Count how many rows each word has, by index; return how many words are known then.
+
+    Those that had no row yet are noted in `fresh`, from `known` on: there they are in order of first appearance.
+    """
+    cdef int64_t i, count = counts.shape[0]
+    cdef uint32_t word
+    cdef bint broken = False
+    if not 0 <= known <= fresh.shape[0] or fresh.shape[0] - known < min(words.shape[0], count - known):
+        raise ValueError("fresh is too short")
+    with nogil:
+        for i in range(words.shape[0]):
+            word = words[i]
+            if word >= count:
+                broken = True
+                break
+            if counts[word] == 0:
+                fresh[known] = word
+                known += 1
+            counts[word] += 1
+    if broken:
+        raise ValueError("expected indices of words")
+    return known
+
+
+def place_blocks(uint32_t[:, ::1] counts, int64_t[::1] starts, const int64_t[::1] order=None):
     """Turn the counts of some blocks of rows (blocks x contacts) into where each block's first row of a contact goes.
 
-    `starts` (contacts + 1) becomes the first place of each contact's rows.
+    `starts` (contacts + 1) becomes the first place of each contact's rows. With an `order` contacts go in that, and
+    only those that are in it.
     """
-    cdef int64_t blocks = counts.shape[0], contacts = starts.shape[0] - 1, b, c
+    cdef int64_t blocks = counts.shape[0], contacts = starts.shape[0] - 1, b, c, column
     cdef uint32_t place = 0, count
-    if counts.shape[1] != contacts:
+    cdef bint given = order is not None
+    if (order.shape[0] if given else counts.shape[1]) != contacts:
         raise ValueError("counts and starts differ in length")
     with nogil:
         for c in range(contacts):
+            column = order[c] if given else c
             starts[c] = place
             for b in range(blocks):
-                count = counts[b, c]
-                counts[b, c] = place
+                count = counts[b, column]
+                counts[b, column] = place
                 place += count
         starts[contacts] = place
 

@@ -118,6 +118,36 @@ def take_text(
     return taken
 
 
+def take_words(TextRows texts not None, const int64_t[::1] rows, int64_t[::1] starts):
+    """Write the offsets of the texts at these rows, none of them null, and return their bytes in that order.
+
+    Raises an IndexError with the first of them that is no row or whose text would be outside of its memory.
+    """
+    cdef int64_t i, n = rows.shape[0], broken = -1, size = 0
+    cdef const uint8_t* text = NULL
+    cdef uint8_t[::1] out
+    if starts.shape[0] != n + 1:
+        raise ValueError("starts has the wrong length")
+    starts[0] = 0
+    with nogil:
+        for i in range(n):
+            if not 0 <= rows[i] < texts.strings.rows or not piece(&texts.strings, rows[i], &text, &size):
+                broken = i
+                break
+            starts[i + 1] = starts[i] + size
+    if broken >= 0:
+        raise IndexError(broken)
+    taken = bytearray(starts[n])
+    if starts[n]:
+        out = taken
+        with nogil:
+            for i in range(n):
+                piece(&texts.strings, rows[i], &text, &size)
+                if size:
+                    memcpy(&out[starts[i]], text, size)
+    return taken
+
+
 cdef void _take(
     const int64_t[::1] starts, const uint8_t[::1] data, const int64_t[::1] index, int64_t[::1] out_starts,
     uint8_t[::1] out,

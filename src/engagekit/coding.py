@@ -7,10 +7,11 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
+from attrs import evolve
 
 from engagekit import _core, waves
 from engagekit.errors import EventsError
-from engagekit.frames import RawColumn, Text
+from engagekit.frames import Own, RawColumn, Text
 from engagekit.threads import cores, even, in_parts
 from engagekit.waves import Integers, Rows, Texts, code_rows, text_rows
 
@@ -58,6 +59,8 @@ class Coder:
     ----------
     place
         Where in a stream of frames the column of the moment stands; errors about its kind name it.
+    own
+        The ids by code as their library has them, where these are words of its own and no table has them.
     """
 
     def __init__(self, what: str) -> None:
@@ -67,7 +70,10 @@ class Coder:
         self._unsigned = False
         self._negative = False
         self._ids: _core.IntegerIds | _core.TextIds = _core.IntegerIds()
-        self._known: NDArray[np.int64] | None = None  # ids by code that no table has yet
+        # ids by code that no table has yet, or their places among the words of a dictionary
+        self._known: NDArray[np.int64] | None = None
+        self._adopted: Text | None = None
+        self.own: Own | None = None
 
     def __len__(self) -> int:
         return len(self._ids) if self._known is None else len(self._known)
@@ -134,6 +140,12 @@ class Coder:
         self.kind, self._known = "integer", ids
         if len(ids) and int(ids.min()) < 0:
             self._unsigned, self._negative = unsigned, not unsigned
+
+    def adopt_words(self, words: Text, places: NDArray[np.int64], own: Own | None) -> None:
+        """Take over distinct words of a dictionary by code, of a coder that has seen none."""
+        self.kind, self._ids = "text", _core.TextIds()
+        self._adopted, self._known = words, places
+        self.own = None if own is None else evolve(own, codes=places.astype(own.codes.dtype))
 
     def refuse_beside(self, other: Coder) -> None:
         """Refuse ids that one table of integers could not hold beside another's."""
@@ -238,7 +250,7 @@ class Coder:
     def forget(self) -> None:
         """Drop the ids; those to come are still to be of the same kind."""
         self._ids = _core.TextIds() if self.kind == "text" else _core.IntegerIds()
-        self._known = None
+        self._known = self._adopted = self.own = None
 
     @property
     def _integer_ids(self) -> _core.IntegerIds:
@@ -253,6 +265,10 @@ class Coder:
     @property
     def _text_ids(self) -> _core.TextIds:
         assert isinstance(self._ids, _core.TextIds)
+        words, places = self._adopted, self._known
+        if words is not None and places is not None:
+            self._ids.add(text_rows(words), np.empty(words.rows, np.int32), places)
+            self._known = self._adopted = self.own = None
         return self._ids
 
     def strings(self) -> list[str]:
@@ -266,7 +282,7 @@ class Coder:
 
     def refuse_other_encodings(self) -> None:
         """Raise an EventsError where text that came in Arrow's buffers is not UTF-8."""
-        if self.kind == "text" and self._text_ids.undecodable() >= 0:
+        if self.kind == "text" and self._adopted is None and self._text_ids.undecodable() >= 0:
             self.strings()
 
     def integers(self) -> NDArray[Any]:
@@ -280,8 +296,12 @@ class Coder:
 
     def buffers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Return text ids by code as offsets and UTF-8 bytes."""
+        starts = np.empty(len(self) + 1, np.int64)
+        if self._adopted is not None and self._known is not None:
+            words = _core.take_words(text_rows(self._adopted), self._known, starts)
+            return starts, np.frombuffer(words, np.uint8)
         ids = self._text_ids
-        starts, data = np.empty(len(ids) + 1, np.int64), np.empty(ids.size, np.uint8)
+        data = np.empty(ids.size, np.uint8)
         ids.export(starts, data)
         return starts, data
 
@@ -291,6 +311,7 @@ class Ids:
 
     def __init__(self, coder: Coder, *, kept: bool) -> None:
         self.kind = coder.kind
+        self.own = coder.own
         self._count = len(coder)
         self._values: Any = None
         if kept and coder.kind is not None:

@@ -13,8 +13,8 @@ from engagekit import _core, apart, partitions
 from engagekit.coding import MOST_SIGNED, Coder, Codes, Ids, described, no_instants, of_stream
 from engagekit.columns import Column, Pieces, alone
 from engagekit.errors import EventsError, in_all
-from engagekit.frames import Frame, RawColumn, frames_of
-from engagekit.grouping import group, group_ids, narrow
+from engagekit.frames import Frame, RawColumn, Text, frames_of
+from engagekit.grouping import Grouped, group, group_ids, group_words, narrow
 from engagekit.instants import EARLIEST, LATEST, refuse_out_of_range
 from engagekit.model.wording import typed
 
@@ -211,15 +211,7 @@ class Events:
         # each thing only now, and each list emptied, so that little is held at once
         narrowed = narrow(_joined(type_codes, np.uint8), len(self.types_by_code))
         if bare:
-            own = [piece.values for piece in bare if piece.values is not None]
-            grouped, distinct = group_ids(
-                [np.ascontiguousarray(values.view(np.int64)) for values in own],
-                times,
-                narrowed,
-                numbered=numbered,
-                rising=self.rising,
-            )
-            self.contacts.adopt(distinct, unsigned=own[0].dtype == np.uint64)
+            grouped = self._grouped(bare, times, narrowed, numbered=numbered)
         else:
             grouped = group(
                 _joined(codes, np.int32),
@@ -234,6 +226,40 @@ class Events:
         self._columns.update({name: pieces.pop(name).column(self._numbers()) for name in list(pieces)})
         if twins is not None:
             self._drop_duplicates(_joined(id_codes, np.int32), twins.column(self._numbers()))
+
+    def _grouped(
+        self,
+        bare: list[RawColumn],
+        times: list[NDArray[np.int64]],
+        types: NDArray[Any],
+        *,
+        numbered: bool,
+    ) -> Grouped:
+        """Group rows by ids that have no codes yet, and take over the ids."""
+        if bare[0].kind == "text":
+            indices = [text.indices for text in bare[0].text if text.indices is not None]
+            words = bare[0].text[0].dictionary
+            assert words is not None
+            grouped, distinct = group_words(
+                _joined(indices, np.uint32),
+                times,
+                types,
+                count=words.rows,
+                numbered=numbered,
+                rising=self.rising,
+            )
+            self.contacts.adopt_words(words, distinct, bare[0].text[0].own)
+            return grouped
+        own = [piece.values for piece in bare if piece.values is not None]
+        grouped, distinct = group_ids(
+            [np.ascontiguousarray(values.view(np.int64)) for values in own],
+            times,
+            types,
+            numbered=numbered,
+            rising=self.rising,
+        )
+        self.contacts.adopt(distinct, unsigned=own[0].dtype == np.uint64)
+        return grouped
 
     def _narrowed(self, frame: Frame, wanted: list[str]) -> Frame:
         """Let a lazy frame make only what is asked for (one that lacks some of it says so by itself)."""
@@ -536,11 +562,26 @@ def _pieces(frame: Frame, name: str) -> list[RawColumn]:
 
 
 def _is_bare(frame: Frame, pieces: list[RawColumn]) -> bool:
-    """Say whether a column is a long one of integers without nulls."""
+    """Say whether a column is a long one, without nulls, of integers or of the words of one dictionary."""
     if frame.rows < apart.LEAST:
         return False
+    if len(pieces) == 1 and pieces[0].kind == "text":
+        return _is_of_words(pieces[0].text)
     plain = all(piece.kind == "integer" and piece.null is None for piece in pieces)
     return plain and len({piece.dtype for piece in pieces}) == 1
+
+
+def _is_of_words(texts: list[Text]) -> bool:
+    """Say whether rows are indices that stand for their words, which are few enough to count each one's."""
+    words, rows = texts[0].dictionary, sum(text.rows for text in texts)
+    return (
+        words is not None
+        and words.layout in ("utf8", "large_utf8", "view")
+        and 4 * words.rows <= rows
+        and all(text.dictionary is words and text.own is not None for text in texts)
+        and all(text.validity is None for text in texts)
+        and all(text.indices is not None and text.indices.dtype == np.uint32 for text in texts)
+    )
 
 
 def _whole(

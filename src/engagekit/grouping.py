@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -75,13 +75,11 @@ def group(
     """
     count = len(codes)
     _refuse_more(count)
-    # each block counts contacts for itself: the memory for that must not come near that of the rows
-    edges = even(count, min(threads or cores(), 1 + count // (SMALL + 2 * contacts)))
-    starts = np.empty(contacts + 1, np.int64)
-    made = np.empty(count, np.int64), np.empty(count, types.dtype)
-    order = np.empty(count, np.uint32) if numbered else None
-    _place(codes, times, types, edges, starts, *made, order)
-    grouped = Grouped(starts, *made, order)
+    edges = _blocks(count, contacts, threads)
+    places = np.zeros((len(edges) - 1, contacts), np.uint32)
+    block = dict(zip(edges[:-1], places, strict=True))
+    in_steps(lambda first, lo, hi: _core.count_rows(codes[lo:hi], block[first]), edges, _steps)
+    grouped = _placed(codes, times, types, edges, places, None, numbered=numbered)
     if not rising:
         _in_order(grouped, edges)
     return grouped
@@ -121,6 +119,68 @@ def group_ids(
     return grouped, made.ids
 
 
+def group_words(
+    words: NDArray[np.uint32],
+    times: Sequence[NDArray[np.int64]],
+    types: NDArray[Any],
+    *,
+    count: int,
+    numbered: bool,
+    rising: bool,
+    threads: int | None = None,
+) -> tuple[Grouped, NDArray[np.int64]]:
+    """Group rows by contact as `group` does, with indices below `count` in place of codes, never made.
+
+    Returns
+    -------
+    grouped, distinct
+        The rows, and the contacts' indices in order of first appearance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> words, times = np.array([3, 1, 3], np.uint32), np.array([30, 10, 20])
+    >>> one, distinct = group_words(
+    ...     words, [times], np.array([0, 1, 0], np.uint8), count=4, numbered=False, rising=False
+    ... )
+    >>> distinct.tolist(), one.starts.tolist(), one.times.tolist()
+    ([3, 1], [0, 2, 3], [20, 30, 10])
+    """
+    _refuse_more(len(words))
+    edges = _blocks(len(words), count, threads)
+    places = np.zeros((len(edges) - 1, count), np.uint32)
+    block = {first: number for number, first in enumerate(edges[:-1])}
+    fresh = [np.empty(min(last - first, count), np.int64) for first, last in pairwise(edges)]
+    known = [0] * len(fresh)
+
+    def tally(first: int, lo: int, hi: int) -> None:
+        one = block[first]
+        known[one] = _core.count_words(words[lo:hi], places[one], fresh[one], known[one])
+
+    in_steps(tally, edges, _steps)
+    distinct = _first_of(fresh, known, count)
+    codes = words.view(np.int32)
+    grouped = _placed(codes, times, types, edges, places, distinct, numbered=numbered)
+    if not rising:
+        _in_order(grouped, edges)
+    return grouped, distinct
+
+
+def _first_of(fresh: list[NDArray[np.int64]], known: list[int], count: int) -> NDArray[np.int64]:
+    """Return the words of all blocks in order of first appearance."""
+    seen, distinct = np.zeros(count, np.bool_), []
+    for words, last in zip(fresh, known, strict=True):
+        own = words[:last]
+        distinct.append(own[~seen[own]])
+        seen[own] = True
+    return np.concatenate(distinct)
+
+
+def _blocks(count: int, contacts: int, threads: int | None) -> list[int]:
+    """Cut rows into blocks; each counts all contacts, in memory that must not come near the rows'."""
+    return even(count, min(threads or cores(), 1 + count // (SMALL + 2 * contacts)))
+
+
 def _refuse_more(count: int) -> None:
     if count > MOST_ROWS:
         raise EventsError(f"events: expected at most {MOST_ROWS:,} rows at once, got {count:,}")
@@ -138,23 +198,27 @@ def _in_order(grouped: Grouped, edges: list[int]) -> None:
     )
 
 
-def _place(
+def _placed(
     codes: Codes,
     times: Sequence[NDArray[np.int64]],
     types: NDArray[Any],
     edges: list[int],
-    starts: NDArray[np.int64],
-    placed_times: NDArray[np.int64],
-    placed_types: NDArray[Any],
-    order: NDArray[np.uint32] | None,
-) -> None:
-    """Sort rows by contact, those of one contact as they come: a counting sort over blocks of rows."""
-    places = np.zeros((len(edges) - 1, len(starts) - 1), np.uint32)
+    places: NDArray[np.uint32],
+    contacts: NDArray[np.int64] | None,
+    *,
+    numbered: bool,
+) -> Grouped:
+    """Sort rows by contact, those of one contact as they come: a counting sort over blocks of rows.
+
+    `places` says how many rows each block has by code (and is used up), `contacts` in which order codes go;
+    None: in theirs.
+    """
+    count = len(codes)
+    starts = np.empty(1 + (places.shape[1] if contacts is None else len(contacts)), np.int64)
+    order = np.empty(count, np.uint32) if numbered else None
+    grouped = Grouped(starts, np.empty(count, np.int64), np.empty(count, types.dtype), order)
     block = dict(zip(edges[:-1], places, strict=True))
     begins = [0, *accumulate(len(piece) for piece in times[:-1])] if times else []
-
-    def count(first: int, lo: int, hi: int) -> None:
-        _core.count_rows(codes[lo:hi], block[first])
 
     def pieces(first: int, last: int) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
         for piece, begin in zip(times, begins, strict=True):
@@ -162,12 +226,11 @@ def _place(
                 yield lo, hi, piece[lo - begin : hi - begin]
 
     def place(first: int, lo: int, hi: int, some: NDArray[np.int64]) -> None:
-        own = (lo, block[first], placed_times, placed_types, order)
-        _core.place_rows(codes[lo:hi], some, types[lo:hi], *own)
+        _core.place_rows(codes[lo:hi], some, types[lo:hi], lo, block[first], *grouped[1:])
 
-    in_steps(count, edges, _steps)
-    _core.place_blocks(places, starts)
+    _core.place_blocks(places, starts, contacts)
     in_steps(place, edges, pieces)
+    return grouped
 
 
 def _steps(first: int, last: int) -> Iterator[tuple[int, int]]:

@@ -85,7 +85,7 @@ def ids_out(events: Events, contacts: Contacts | None, rows: NDArray[np.int64] |
     kind = next((coder.kind for coder in coders if coder.kind is not None), "text")
     if rows is None:
         whole = events.contacts.integers() if kind == "integer" else events.contacts.buffers()
-        return Out(kind="integer" if kind == "integer" else "text", values=whole, like=like)
+        return _own(Out(kind="integer" if kind == "integer" else "text", values=whole, like=like), events)
     index = rows.copy()
     if len(unknown):
         index[rows >= known] = known + unknown[rows[rows >= known] - known]
@@ -99,9 +99,17 @@ def ids_out(events: Events, contacts: Contacts | None, rows: NDArray[np.int64] |
         if coder.kind is not None:
             more, bytes_ = coder.buffers()
             starts, data = np.concatenate([starts[:-1], more + starts[-1]]), np.concatenate([data, bytes_])
-    taken = np.empty(len(index) + 1, np.int64)
-    content = _core.take_text(starts, data, index, taken)
-    return Out(kind="text", values=(taken, np.frombuffer(content, np.uint8)), like=like)
+    offsets = np.empty(len(index) + 1, np.int64)
+    content = _core.take_text(starts, data, index, offsets)
+    out = Out(kind="text", values=(offsets, np.frombuffer(content, np.uint8)), like=like)
+    return _own(out, events, rows) if contacts is None else out
+
+
+def _own(out: Out, events: Events, rows: NDArray[np.int64] | None = None) -> Out:
+    """Return a key of the events' contacts with what they are to their own library, if it is known."""
+    own = events.contacts.own
+    out.own = None if own is None else evolve(own, codes=taken(own.codes, rows))
+    return out
 
 
 def outs_of(frame: Frame, names: Collection[str] | None = None) -> dict[str, Out]:

@@ -4,7 +4,7 @@ from engagekit.frames.building import build
 from engagekit.frames.columns import RawColumn, Text
 from engagekit.frames.export import ArrowColumns, Out, arrow_stream, to_arrow
 from engagekit.frames.frame import Frame
-from engagekit.frames.kept import KeyType
+from engagekit.frames.kept import KeyType, Own
 from engagekit.frames.reading import frame_of, frames_of
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Frame",
     "KeyType",
     "Out",
+    "Own",
     "RawColumn",
     "Text",
     "arrow_stream",

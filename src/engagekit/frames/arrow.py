@@ -23,6 +23,7 @@ from engagekit.frames.columns import (
     taken,
     text_column,
 )
+from engagekit.frames.kept import Own
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -238,17 +239,17 @@ def _dictionary_column(field: Field, chunks: Sequence[Chunk], name: str, dtype: 
     return _concatenated(parts, dtype)
 
 
-def categorical_column(indices: Any, words: Any, *, name: str, dtype: str) -> RawColumn:
+def categorical_column(indices: Any, words: Any, *, name: str, dtype: str, own: Own) -> RawColumn:
     """Return the column of those rows of `words` that `indices` name; both have Arrow streams."""
     field, chunks = read_stream(indices)
     categories = arrow_column(*read_stream(words), name=name)
-    return _concatenated([_chosen(categories, chunk, field, dtype) for chunk in chunks], dtype)
+    return _concatenated([_chosen(categories, chunk, field, dtype, own) for chunk in chunks], dtype)
 
 
-def _chosen(words: RawColumn, chunk: Chunk, field: Field, dtype: str) -> RawColumn:
+def _chosen(words: RawColumn, chunk: Chunk, field: Field, dtype: str, own: Own | None = None) -> RawColumn:
     indices = _fixed([chunk], np.dtype(_NUMBERS[field.format]))
     validity, bit_offset = chunk.validity()
-    return taken(words, indices, dtype, validity=validity, bit_offset=bit_offset)
+    return taken(words, indices, dtype, validity=validity, bit_offset=bit_offset, own=own)
 
 
 def _concatenated(parts: Sequence[RawColumn], dtype: str) -> RawColumn:

@@ -140,8 +140,12 @@ def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
     few = {name: column for name, column in columns.items() if column.of is not None}
     words = {name: column for name, column in columns.items() if column.kind == "category"}
     words = {name: column for name, column in words.items() if column.nulls() is None}
-    rest = {name: column for name, column in columns.items() if name not in few and name not in words}
+    owned = {name: column.own for name, column in columns.items() if column.own is not None}
+    done = few.keys() | words.keys() | owned.keys()
+    rest = {name: column for name, column in columns.items() if name not in done}
     made = pl.DataFrame(ArrowColumns(rest)).to_dict() if rest else {}
+    for name, own in owned.items():
+        made[name] = pl.Series(name, own.codes).cat.to(own.column.dtype)
     for name, column in few.items():
         # few texts in many rows: views of the few
         texts = pl.DataFrame(ArrowColumns({name: attrs.evolve(column, of=None)})).get_column(name)

@@ -12,6 +12,7 @@ import numpy as np
 
 from engagekit.errors import EventsError, in_all
 from engagekit.frames.capsule import unpacked
+from engagekit.frames.kept import Own
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +40,9 @@ class Text:
         The number of rows.
     validity, bit_offset
         A bitmap of the rows that are not null (None: all are), lowest bit first; the bit of the first row.
+    own
+        Of a dictionary's rows: their type, where its library sees to it that indices are codes of words that
+        are distinct and not null.
     """
 
     layout: Layout
@@ -52,6 +56,7 @@ class Text:
     objects: Sequence[Any] | NDArray[np.object_] | None = None
     indices: NDArray[np.integer[Any]] | None = None
     dictionary: Text | None = None
+    own: Own | None = None
 
     def strings(self) -> list[str | None]:
         """Return the rows as Python strings, None for a null (slow: for small tables and for tests).
@@ -273,6 +278,7 @@ def taken(
     *,
     validity: NDArray[np.uint8] | None = None,
     bit_offset: int = 0,
+    own: Own | None = None,
 ) -> RawColumn:
     """Return the column whose rows are the rows of another one, by index; null by its bit or by -1.
 
@@ -295,6 +301,7 @@ def taken(
             dictionary=words,
             validity=validity,
             bit_offset=bit_offset,
+            own=own,
         )
         return text_column([text], dtype)
     if column.kind == "other":

@@ -11,7 +11,7 @@ import numpy as np
 
 from engagekit import _core
 from engagekit.errors import EngagekitError
-from engagekit.frames.kept import Foreign, KeyType
+from engagekit.frames.kept import Foreign, KeyType, Own
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class Out:
         Of text as offsets and bytes: each row's place (int32) among them, where few texts fill many rows.
     whole
         Whether it is known that nothing is null, so that no null is looked for.
+    own
+        Of text without gaps that is `like` a categorical: the same rows by code. `evolve` forgets it.
 
     Examples
     --------
@@ -60,6 +62,7 @@ class Out:
     like: KeyType | None = None
     of: NDArray[np.int32] | None = None
     whole: bool = False
+    own: Own | None = attrs.field(default=None, init=False)
 
     @property
     def rows(self) -> int:

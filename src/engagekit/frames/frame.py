@@ -15,7 +15,7 @@ from engagekit.frames.arrays import array_column, pyarrow_column, series_column
 from engagekit.frames.arrow import arrow_column, categorical_column, only_column
 from engagekit.frames.capsule import Chunk, Field, read_stream
 from engagekit.frames.columns import RawColumn, other_column
-from engagekit.frames.kept import Foreign, KeyType
+from engagekit.frames.kept import Foreign, KeyType, Own
 
 EXPECTED = (
     "expected a frame (of pandas, polars, pyarrow, DuckDB, a dict of arrays, any with __arrow_c_stream__)"
@@ -349,7 +349,8 @@ def _polars_column(series: Any, name: str) -> RawColumn:
         codes = series.to_physical()
         words = _polars_words(series.dtype, codes)
         if words is not None:
-            return categorical_column(codes, words, name=name, dtype=dtype)
+            own = Own(codes.clear().to_numpy(), series.clear())
+            return categorical_column(codes, words, name=name, dtype=dtype, own=own)
     if dtype.startswith(("Date", "Categorical", "Enum", "Decimal", "Null")):
         # Early polars 1 cannot stream a Series of these, only a frame that holds it.
         return only_column(series.to_frame(), name=name, dtype=dtype)

@@ -41,6 +41,30 @@ class KeyType:
 
 
 @attrs.frozen(eq=False)
+class Own:
+    """Rows of a caller's categorical, by code: a result's key that needs no look-up of its words.
+
+    A pickle leaves it behind (None is in its place): codes mean something only in the process that gave them.
+
+    Attributes
+    ----------
+    codes
+        The codes of the rows, as the column's library has them.
+    column
+        A column of that type without rows, as long as which lives codes mean what they do.
+    """
+
+    codes: NDArray[Any]
+    column: Any
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()
+
+    def __deepcopy__(self, memo: object) -> Own:
+        return self
+
+
+@attrs.frozen(eq=False)
 class Foreign:
     """A column of the caller's that we cannot read (lists, durations, mixtures), handed on as it is.
 
