@@ -239,7 +239,7 @@ def _dictionary_column(field: Field, chunks: Sequence[Chunk], name: str, dtype: 
     return _concatenated(parts, dtype)
 
 
-def categorical_column(indices: Any, words: Any, *, name: str, dtype: str, own: Own) -> RawColumn:
+def categorical_column(indices: Any, words: Any, *, name: str, dtype: str, own: Own | None) -> RawColumn:
     """Return the column of those rows of `words` that `indices` name; both have Arrow streams."""
     field, chunks = read_stream(indices)
     categories = arrow_column(*read_stream(words), name=name)

@@ -349,7 +349,7 @@ def _polars_column(series: Any, name: str) -> RawColumn:
         codes = series.to_physical()
         words = _polars_words(series.dtype, codes)
         if words is not None:
-            own = Own(codes.clear().to_numpy(), series.clear())
+            own = Own(codes.clear().to_numpy(), series.clear()) if hasattr(series.cat, "to") else None
             return categorical_column(codes, words, name=name, dtype=dtype, own=own)
     if dtype.startswith(("Date", "Categorical", "Enum", "Decimal", "Null")):
         # Early polars 1 cannot stream a Series of these, only a frame that holds it.
