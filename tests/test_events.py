@@ -237,3 +237,23 @@ def test_rows_taken_apart_in_a_stream(monkeypatch):
     mixed = [parts[0], {**parts[1], "contact": ["a"] * 2_100}]
     with pytest.raises(EventsError, match="ids of one kind"):
         ek.Events(iter(mixed))
+
+
+@pytest.mark.parametrize("rows", [1_000, 300_000])
+@pytest.mark.parametrize("each", [1, -1, 1_000, 2**40])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_numbers_of_any_width(rows, each, gaps):
+    """A limit tells numbers apart that fit into a byte or need all their bits; no number is one of them."""
+    rng = np.random.default_rng(3)
+    contacts, drawn = rng.integers(0, 50, rows), rng.integers(0, 200, rows)
+    times = np.datetime64("2026-01-01", "us") + rng.integers(0, 80_000_000_000, rows)
+    named = np.where(drawn < 5, -1, drawn) if gaps else drawn
+    column = pl.Series(drawn * each)
+    frame = pl.DataFrame({"contact": contacts, "type": "v", "time": times, "number": column})
+    if gaps:
+        frame = frame.with_columns(number=pl.when(pl.Series(drawn >= 5)).then("number"))
+    once = ek.Limit(n=1, per="1d", by="number")
+    model = ek.Model(rules=[ek.Rule(name="v", on="v", points=1, decay="none", limit=once)])
+    found = model.score(frame, at="2026-01-02").frame.sort("contact")["score"].to_list()
+    pairs = np.unique(np.stack([contacts, named]), axis=1)
+    assert found == [int((pairs[0] == contact).sum()) for contact in np.unique(contacts)]

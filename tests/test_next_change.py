@@ -1,6 +1,7 @@
 """`next_change` is the first instant at which level or phase differs: random and treacherous cases."""
 
 import math
+import random
 
 import oracle
 import pytest
@@ -269,3 +270,55 @@ def test_years_of_microseconds():
     change, level, _ = told(model, [event("x", 10 * 365 * DAY + 1)])
     assert level == "medium"
     assert_within_a_second(change, AT - 10 * 365 * DAY - 1 + math.log2(2.5e6 / 50) * 730 * DAY)
+
+
+CROWD = {
+    "rules": [
+        rule("slow", 6, {"half_life": "90d"}, channel="a"),
+        rule("fast", 9, {"half_life": "5d"}, channel="a"),
+        rule("less", -7, {"half_life": "30d"}, channel="a"),
+        rule("held", 8, {"half_life": "20d"}, channel="b", cap=20),
+        rule("full", 11, {"half_life": "60d"}, channel="b"),
+        rule("ever", 1, channel="c"),
+    ],
+    "absences": [
+        {
+            "name": "unanswered",
+            "after": "slow",
+            "unless": "fast",
+            "within": "7d",
+            "points": -3,
+            "channel": "c",
+            "decay": {"half_life": "40d"},
+        }
+    ],
+    "channels": {"b": {"cap": 30}},
+    "lifecycle": {"customer_on": "held"},
+}
+
+
+@pytest.mark.parametrize("scale", [{"linear": 100}, {"saturating": 20}])
+def test_side_by_side(scale):
+    """Contacts of all kinds, more than go side by side, are told when they change, as each is alone."""
+    rng = random.Random(7)
+    names = ["slow", "fast", "less", "held", "full", "ever"]
+    events = [
+        event(rng.choice(names[: 1 + contact % 6]), rng.random() * 60 * DAY, contact)
+        for contact in range(80)
+        for _ in range(rng.randrange(1, 9))
+    ]
+    model = CROWD | {"scale": scale, "levels": {"low": 4, "medium": 25, "high": 50}}
+    made = ek.Model.from_dict(model)
+    rows = rows_of(made.score(frame_of(events, ["contact", "type", "time"]), at=moment(AT)).frame)
+    check_next_change(model, events, (), at=AT, rows=rows)
+    for row in rows[::10]:
+        own = [each for each in events if each["contact"] == row["contact"]]
+        assert rows_of(made.score(frame_of(own, ["contact", "type", "time"]), at=moment(AT)).frame) == [row]
+
+
+@pytest.mark.parametrize("low", [0.5, 1.25, 1.3, 1.4, 1.5, 2, 4])
+@pytest.mark.parametrize("fast", [0, 3, 9])
+def test_dips_between(fast, low):
+    """Between what fades slowly and what fades fast the negative makes a dip, which a bound may lie in."""
+    model = {"rules": CROWD["rules"], "scale": {"linear": 100}, "levels": {"low": low}} | STILL
+    told(model, [event("slow", 0), event("less", 0), event("fast", fast * DAY)])

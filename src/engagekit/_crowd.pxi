@@ -108,12 +108,22 @@ cdef bint vanishes(const Plan* plan, const Scratch* scratch, int64_t lo, int64_t
     return False
 
 
+cdef inline void settle_lane(const Plan* plan, Scratch* scratch, double* value) noexcept nogil:
+    """As `settle`, into a lane, whatever rules live: there is nothing to be foretold. Cost: a few operations a rule."""
+    cdef int64_t r
+    cdef Sum* sums = scratch.sums
+    for r in range(plan.rules):
+        value[r * CROWD] = sums[r].value + sums[r].rest
+    memset(sums, 0, (plan.rules + 1) * sizeof(Sum))
+    memset(scratch.seen, 0, plan.rules + 1)
+
+
 cdef bint read_lean_lane(
     const Plan* plan, Scratch* scratch, Crowd* crowd, int64_t k, int64_t contact, int64_t at, int64_t since, int64_t upto,
     Tally* tally
 ) noexcept nogil:
     """As `read_lane` for a lean plan, whose sums are made where they are to stand."""
-    cdef int64_t r, lo = 0, hi = 0, end = 0
+    cdef int64_t lo = 0, hi = 0, end = 0
     cdef double* value = crowd.lanes.value + k
     cdef Row* row = &crowd.rows[k]
     if contact >= 0:
@@ -129,10 +139,7 @@ cdef bint read_lean_lane(
         if scratch.raised or scratch.stopped[0]:
             return False
         if hi - lo > FEW:
-            for r in range(plan.rules):
-                value[r * CROWD] = scratch.sums[r].value + scratch.sums[r].rest
-                scratch.sums[r].value = scratch.sums[r].rest = 0.0
-            scratch.sums[plan.rules].value = scratch.sums[plan.rules].rest = 0.0
+            settle_lane(plan, scratch, value)
         if vanishes(plan, scratch, lo, hi):
             return False
     row.present = hi > lo
@@ -146,16 +153,13 @@ cdef bint read_lane(
     Facts* facts, Tally* tally
 ) noexcept nogil:
     """Read a contact into lane `k`, whose values are zero; False: it has what no lane can hold, and is in `scratch`."""
-    cdef int64_t j, r
     cdef Row* row = &crowd.rows[k]
     read_one(plan, scratch, contact, at, since, upto, row, facts, tally)
     if scratch.far or scratch.futures_count or scratch.parts_count or facts.ended or scratch.failed or scratch.raised:
         return False
     if not scratch.pace.known:
         scratch.fast = scratch.slow = 0.0
-    for j in range(scratch.live_count):
-        r = scratch.live[j]
-        crowd.lanes.value[r * CROWD + k] = scratch.base[r]
+    settle_lane(plan, scratch, crowd.lanes.value + k)
     row.half = facts.half
     return True
 
@@ -343,6 +347,7 @@ cdef int64_t score_crowd(
             read_one(plan, scratch, contacts[i], at, since[i * step], 0, row, &facts, count)
         if scratch.failed or scratch.raised or scratch.stopped[0]:
             return work
+        settle(plan, scratch, at)
         finish(
             plan, scratch, at, since[i * step], facts.last_customer, facts.last_end, facts.half, facts.ended, ahead, row,
             channels + i, stride, NULL if sums is NULL else sums + i,

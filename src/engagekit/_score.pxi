@@ -127,8 +127,6 @@ cdef void settle(const Plan* plan, Scratch* scratch, int64_t at) noexcept nogil:
             scratch.base[r] = scratch.sums[r].value + scratch.sums[r].rest
             scratch.base_time[r] = at
             scratch.sums[r].value = scratch.sums[r].rest = 0.0
-            if plan.lean and plan.gain[r] > 0:
-                scratch.gained = True
             if scratch.base[r] != 0 or (
                 rule.listed >= 0
                 and (rule.kind == ABSENCE or scratch.part_end[rule.listed] > scratch.part_first[rule.listed])
@@ -280,7 +278,7 @@ cdef void read_one(
     const Plan* plan, Scratch* scratch, int64_t contact, int64_t at, int64_t since, int64_t upto, Row* row, Facts* facts,
     Tally* tally
 ) noexcept nogil:
-    """Read a contact (-1: one without events) up to one instant: S(r), activity, lifecycle and the momentum's sums.
+    """Read a contact (-1: one without events) up to one instant: activity, lifecycle, and sums that wait to be settled.
 
     Invariant: events are in order of (time, row) and added in that order, so the bits depend on nothing else. Cost:
     the events up to `at` times the rules they match. Up to the event `upto` the same instant is going to be asked for.
@@ -301,21 +299,23 @@ cdef void read_one(
             read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &scratch.sums[0].value, 2)
             for i in range(lo, hi):
                 k = code_at(plan.event_class, plan.class_width, i)
-                scratch.seen[plan.steps.first[k if k >= 0 else plan.classes]] = 1
+                k = plan.steps.first[k if k >= 0 else plan.classes]
+                scratch.seen[k] = 1
+                if plan.gain[k] > 0:
+                    scratch.gained = True
         else:
             read_all(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, facts, tally)
     if scratch.failed or scratch.raised or scratch.stopped[0]:
         return
-    settle(plan, scratch, at)
     if scratch.gained and scratch.fast < VANISHING:
         # all is so long ago that only the ratio of the two paces is left: taken from mark to mark
+        settle(plan, scratch, at)
         memset(&again, 0, sizeof(Tally))
         scratch.far = True
         forget(plan, scratch, row, facts)
         read_all(plan, scratch, lo, hi, hi, at, row, facts, &again)
         if scratch.failed or scratch.raised or scratch.stopped[0]:
             return
-        settle(plan, scratch, at)
     elif scratch.gained:
         scratch.pace.known = True
         scratch.pace.mark = at
@@ -338,6 +338,7 @@ cdef void score_one(
     read_one(plan, scratch, contact, at, since, upto, row, &facts, tally)
     if scratch.failed or scratch.raised or scratch.stopped[0]:
         return
+    settle(plan, scratch, at)
     finish(
         plan, scratch, at, since, facts.last_customer, facts.last_end, facts.half, facts.ended, ahead, row, channels,
         stride, sums,

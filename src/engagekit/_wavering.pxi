@@ -4,8 +4,10 @@
 # Terms in order of their rates, the slowest first, are added one by one. A sum of decaying exponentials less a constant
 # has no more zeros after its beginning than these partial sums (the constant taken off) have changes of sign (Laguerre
 # 1883). So where no partial sum comes up to a bound that is not met, the score never meets it; and where they pass a
-# bound that is met only once, the score comes down through it once and for all, and any search finds where. Whatever
-# cannot be told that way is left to the enclosure.
+# bound that is met only once, the score comes down through it once and for all, and any search finds where. Where they
+# pass it more often, the same is asked of the slope of the difference divided by the decay of a negative term, which has
+# the same zeros, at most one more than its slope (Rolle), in which that term is gone. Whatever cannot be told that way
+# is left to the enclosure.
 
 cdef int MOST_STRETCHES = 64
 
@@ -63,6 +65,17 @@ cdef void ride(Scratch* scratch, const Wave* wave, int64_t at, Height* height) n
     height.third = -LN2 * LN2 * LN2 * sums[3]
 
 
+cdef bint leans_one_way(const Scratch* scratch, const Wave* wave, double low, int64_t k) noexcept nogil:
+    """Whether the sum less `low`, divided by the decay of term `k`, can be shown only to fall: no zero of its slope."""
+    cdef int64_t j
+    cdef double sum = 0.0, whole = 1.0 / scratch.rate[k]
+    for j in range(wave.count):
+        sum += scratch.was[j] * (1.0 - scratch.rate[j] * whole)
+        if not sum < low * (1.0 - 1e-9):
+            return False
+    return True
+
+
 cdef bint comes_down_once(const Scratch* scratch, const Wave* wave, double low) noexcept nogil:
     """Whether a sum that is not below `low` passes it once at most."""
     cdef int64_t j
@@ -74,7 +87,12 @@ cdef bint comes_down_once(const Scratch* scratch, const Wave* wave, double low) 
         above = sum >= low or j == wave.count - 1
         changes += j > 0 and above != was_above
         was_above = above
-    return changes <= 1
+    if changes <= 1:
+        return True
+    for j in range(1, wave.count):
+        if scratch.was[j] < 0 and leans_one_way(scratch, wave, low, j):
+            return True
+    return False
 
 
 cdef bint stays_below(const Scratch* scratch, const Wave* wave, double high) noexcept nogil:
@@ -117,19 +135,22 @@ cdef int64_t coming_down(
 cdef bint wave_of(
     const Plan* plan, Scratch* scratch, const Point* a, int32_t half, int64_t* end, Wave* wave
 ) noexcept nogil:
-    """Take the live rules at `a` as terms; False where any is a ramp or a window or a channel's cap may cut.
+    """Take the live rules at `a` as terms; False where any is a ramp or a window, or a channel's cap may cut both signs.
 
-    What a rule's cap cuts is constant until its points have come down to the cap: `end` is put there.
+    What a cap cuts is constant until its points have come down to the cap: `end` is put there, of a channel's not
+    later than the tangent of the logarithm of its points shows, which falls short of where they do.
     """
-    cdef int64_t j = 0, r
+    cdef int64_t j = 0, first, r
     cdef int32_t channel
     cdef const RuleSpec* rule
-    cdef double value, fall, whole = 0.0, gain, loss
+    cdef double value, fall, whole = 0.0, gain, loss, slope, cap
     wave.at = a.time
     memset(scratch.was, 0, plan.families * sizeof(double))
     while j < scratch.live_count:
+        first = j
         channel = plan.rule[scratch.live[j]].channel
-        gain = loss = 0.0
+        cap = plan.channel_cap[channel]
+        gain = loss = slope = 0.0
         while j < scratch.live_count and plan.rule[scratch.live[j]].channel == channel:
             r = scratch.live[j]
             rule = plan.rule + r
@@ -146,16 +167,33 @@ cdef bint wave_of(
                     if fall < <double>(end[0] - a.time):
                         end[0] = a.time + <int64_t>fall
                 value = clip(value, rule.cap)
-                whole += value
             else:
-                scratch.was[rule.family] += value
-                scratch.rate[rule.family] = plan.inverse[r]
+                slope += fabs(value) * plan.inverse[r]
             if value > 0:
                 gain += value
             else:
                 loss -= value
-        if gain > plan.channel_cap[channel] or loss > plan.channel_cap[channel]:
-            return False
+        if gain > cap or loss > cap:
+            if gain > 0 and loss > 0:
+                return False
+            whole += clip(gain - loss, cap)
+            if slope > 0 and cap > 0:
+                # a little more, lest ever smaller steps lead there
+                fall = log2((gain + loss) / cap) * (gain + loss) / slope + <double>(SHORTEST // 4)
+                if fall < <double>(end[0] - a.time):
+                    end[0] = a.time + <int64_t>fall
+            continue
+        while first < j:
+            r = scratch.live[first]
+            rule = plan.rule + r
+            first += 1
+            if not applies(rule, half):
+                continue
+            if fabs(a.value[r]) > rule.cap:
+                whole += clip(a.value[r], rule.cap)
+            else:
+                scratch.was[rule.family] += a.value[r]
+                scratch.rate[rule.family] = plan.inverse[r]
     begin_wave(scratch, plan.families, whole, wave)
     return True
 
