@@ -314,8 +314,10 @@ EK_INLINE void ek_descend_body(const ek_setting *setting, ek_descent *descent, i
 EK_INLINE void ek_step_body(const ek_setting *setting, ek_descent *descent, int64_t n) {
     int64_t k;
     double close = 0.0;
-    const double *restrict score_there = EK_ALIGNED(descent->there.score), *restrict first_there = EK_ALIGNED(descent->there.first);
-    const double *restrict second_there = EK_ALIGNED(descent->there.second), *restrict third_there = EK_ALIGNED(descent->there.third);
+    const double *restrict score_there = EK_ALIGNED(descent->there.score);
+    const double *restrict first_there = EK_ALIGNED(descent->there.first);
+    const double *restrict second_there = EK_ALIGNED(descent->there.second);
+    const double *restrict third_there = EK_ALIGNED(descent->there.third);
     EK_LANES_OF(double, low);
 #define EK_ROW(name) double *restrict name = EK_ALIGNED(descent->name);
     EK_ROWS_OF_WAY(EK_ROW)
