@@ -211,8 +211,12 @@ cdef void look_further(
     cdef ek_crowd* lanes = &crowd.lanes
     cdef ek_descent* descent = &crowd.descent
     cdef const ek_crowd_path* crowds = ek_crowds()
+    cdef bint signed = False
     crowds.bounds(&plan.setting, lanes, n)
-    crowds.waves(&plan.setting, lanes, n)
+    for k in range(n):
+        signed |= lanes.signed[k] > 0
+    if signed:
+        crowds.waves(&plan.setting, lanes, n)
     m = find_ways(plan, crowd, n, at, since, step)
     crowds.begin(&plan.setting, descent, m)
     for i in range(m):
@@ -275,8 +279,13 @@ cdef void note_crowd(
 ) noexcept nogil:
     """Note in the rows what the lanes are at the crowd's instant; C(ch) and S(r) (NULL: nowhere) go to their places."""
     cdef const ek_crowd* lanes = &crowd.lanes
-    cdef int64_t k, r
+    cdef int64_t k, r, first = crowd.job[0] if n else 0
+    cdef bint whole = n > 0 and crowd.job[n - 1] - first == n - 1     # side by side there too
     cdef Row* row
+    for r in range(plan.channels if whole else 0):
+        memcpy(channels + r * stride + first, lanes.channel + r * CROWD, n * sizeof(double))
+    for r in range(plan.rules if whole and sums is not NULL else 0):
+        memcpy(sums + r * stride + first, lanes.value + r * CROWD, n * sizeof(double))
     for k in range(n):
         row = crowd.rows + k
         row.score = lanes.score[k]
@@ -291,6 +300,8 @@ cdef void note_crowd(
         row.intent = -1
         row.next_change = NEVER
         row.next_level = row.next_phase = -1
+        if whole:
+            continue
         for r in range(plan.channels):
             channels[r * stride + crowd.job[k]] = lanes.channel[r * CROWD + k]
         if sums is not NULL:
