@@ -51,7 +51,10 @@ EK_INLINE double ek_about_log(double x) {
  * passes, is the least it can be, and all there is without a second derivative (0).  The tangent of a convex curve lies
  * below it: led back from `hi`, it comes to the bound before the curve does, so what it shows to be near is near; of
  * another curve, so little of the slope can have turned in half a second.  Wherever a step leaves the bracket, halving
- * takes over. */
+ * takes over.
+ *
+ * Every choice is a blend of two numbers, one after the other: of nested ones, and of flags that are but 0 and 1,
+ * compilers make truth values, and take no vectors. */
 EK_INLINE void ek_go_on(ek_way *way, double score, double first, double second, double third, double low) {
     double high = 1.0 - low, back = low - low * way->led_back, over = way->t == way->end ? high : 0.0, shortest = EK_SHORTEST;
     double size, one, two, three, above, below;
