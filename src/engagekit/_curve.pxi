@@ -12,6 +12,7 @@
 cdef extern from "_descent.h" nogil:
     enum:
         SHORTEST "EK_SHORTEST"
+
 cdef int64_t PATIENCE = 20000       # evaluations after which the shortest interval looked into doubles
 cdef int MOST_HINTS = 64
 cdef double LN2 = 0.6931471805599453

@@ -18,7 +18,7 @@ typedef struct {
     double t;            /* where the score is asked for */
     double end, paced;   /* whether at `end` the momentum passes a bound */
     double bound, least; /* of the score, -INFINITY: none; the engagement that it reads */
-    double bend;         /* no |s''| is greater; 0: no term is negative */
+    double bend;         /* no |s''| is greater, INFINITY: unknown; 0: no term is negative, and no cap cuts */
     double leap;         /* of a search that was misled, before it is doubled */
     double steps, led_back;
     double lo, score, first, second, third; /* not below the bound, and the height there */
