@@ -79,10 +79,28 @@ def encoded(index: pa.DataType, words: pa.DataType) -> Any:
     return make
 
 
+def gathered(rows: list[Any]) -> pa.Array:
+    """Make rows whose views repeat with the text, and of some texts are two."""
+    distinct = sorted({row for row in rows if row is not None})
+    words = pa.array([None, *distinct, *distinct[::3]], pa.string_view())
+    again = {word: 1 + len(distinct) + place for place, word in enumerate(distinct[::3])}
+    places = {word: 1 + place for place, word in enumerate(distinct)}
+    indices = [
+        0 if row is None else again[row] if row in again and number % 5 == 0 else places[row]
+        for number, row in enumerate(rows)
+    ]
+    views = np.frombuffer(words.buffers()[1], np.int64).reshape(-1, 2)[indices].copy()
+    missing = np.packbits([row is not None for row in rows], bitorder="little")
+    return pa.Array.from_buffers(
+        pa.string_view(), len(rows), [pa.py_buffer(missing), pa.py_buffer(views), *words.buffers()[2:]]
+    )
+
+
 LAYOUTS: dict[str, Any] = {
     "utf8": lambda rows: pa.array(rows, pa.string()),
     "large_utf8": lambda rows: pa.array(rows, pa.large_string()),
     "view": lambda rows: pa.array(rows, pa.string_view()),
+    "gathered view": gathered,
     "int16 dictionary": encoded(pa.int16(), pa.string()),
     "uint32 dictionary": encoded(pa.uint32(), pa.large_string()),
     "int64 dictionary": encoded(pa.int64(), pa.string_view()),
@@ -108,9 +126,27 @@ def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return int(request.param)
 
 
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all but the shortest columns remember their views."""
+    monkeypatch.setattr(waves, "MANY_VIEWS", 8)
+
+
 @pytest.mark.parametrize("layout", [*LAYOUTS, *MADE])
 def test_text_of_any_layout(layout: str, threads: int) -> None:
     """Text has the codes of a dict, frame after frame, in any layout, chunking and slicing."""
+    text_of(layout, threads)
+
+
+@pytest.mark.parametrize("layout", ["view", "gathered view"])
+@pytest.mark.usefixtures("remembered")
+def test_views_that_are_remembered(layout: str, threads: int) -> None:
+    """Text has the codes of a dict where views are remembered, whether they repeat or not."""
+    text_of(layout, threads)
+
+
+def text_of(layout: str, threads: int) -> None:
+    """Code frames of a layout, with and without ids to be added, and compare with the dict."""
 
     @given(
         frames=st.lists(columns(WORDS), min_size=1, max_size=3),
@@ -254,6 +290,56 @@ def test_an_index_beyond_the_dictionary(index: int, threads: int) -> None:
     expected = rf"column 'c', row 1,001: expected indices into a dictionary of 2 values, got {index}$"
     with pytest.raises(EventsError, match=expected):
         codes(Coder("column 'c'"), pa.table({"c": words}), threads, first_row=1000)
+
+
+@pytest.mark.usefixtures("remembered")
+def test_remembered_text_outside_of_its_memory(threads: int) -> None:
+    """A view that points beyond its buffers is refused where views are remembered."""
+    test_text_outside_of_its_memory(threads)
+
+
+def test_a_view_that_was_seen_is_not_read_again() -> None:
+    """Sights know a view's code without its text, which is read where there are none."""
+    words, kinds = ["first of two long texts", "second of two long texts"], [0, 1, 0, 1, 1, 0, 0, 1]
+    array = pa.array(words, pa.string_view())
+    views = np.frombuffer(array.buffers()[1], np.int32).reshape(-1, 4)[kinds].copy()
+    memory = np.frombuffer(array.buffers()[2], np.uint8).copy()
+    texts = _core.TextRows(len(kinds), None, None, views.view(np.uint8).ravel(), [memory], None, 0)
+    ids, out = _core.TextIds(), np.full(len(kinds), -9, np.int32)
+    sights = _core.Sights(ids, texts)
+    ids.code(texts, out, True, 0, 2, sights)
+    memory[:] = ord("?")
+    missed = np.empty(len(kinds), np.int64)
+    assert ids.find(texts, out, 0, 4, missed, sights) == (0, 0)
+    ids.code(texts, out, False, 4, 8, sights)
+    assert out.tolist() == kinds
+    assert ids.find(texts, out, 0, 8, missed) == (8, 0)
+
+
+def test_sights_are_of_one_chunk_and_one_table() -> None:
+    """Sights are refused by other tables and for other chunks; only views have any."""
+    (text,) = frame_of(pa.table({"c": pa.array(["a"], pa.string_view())})).column("c").text
+    (plain,) = frame_of(pa.table({"c": pa.array(["a"])})).column("c").text
+    ids, rows, out = _core.TextIds(), waves.text_rows(text), np.empty(1, np.int32)
+    sights = _core.Sights(ids, rows)
+    for other, others in ((_core.TextIds(), rows), (ids, waves.text_rows(text))):
+        with pytest.raises(ValueError, match="sights are of other texts"):
+            other.code(others, out, sights=sights)
+    with pytest.raises(ValueError, match="expected views"):
+        _core.Sights(ids, waves.text_rows(plain))
+
+
+def test_views_that_do_not_repeat_are_forgotten() -> None:
+    """Sights pay where known texts come by the same views, not where each row has a view of its own."""
+    rows = [f"user {number % 50:020}" for number in range(3200)]
+    for make, pays in ((gathered, True), (LAYOUTS["view"], False)):
+        (text,) = frame_of(pa.table({"c": make(rows)})).column("c").text
+        ids, texts, out = _core.TextIds(), waves.text_rows(text), np.empty(len(rows), np.int32)
+        sights = _core.Sights(ids, texts)
+        ids.code(texts, out, True, 0, 64, sights)
+        assert sights.pays
+        ids.code(texts, out, True, 64, 3200, sights)
+        assert sights.pays is pays
 
 
 def test_text_outside_of_its_memory(threads: int) -> None:

@@ -102,16 +102,46 @@ class TextRows:
     ) -> TextRows: ...
 
 @final
+class Sights:
+    """The large cache of a chunk of views that one table codes."""
+
+    def __new__(cls, ids: TextIds, texts: TextRows) -> Sights: ...
+    @property
+    def pays(self) -> bool: ...
+
+@final
 class TextIds(_Table):
     """Distinct UTF-8 strings in order of first appearance."""
 
     @property
     def size(self) -> int: ...
     def code(
-        self, texts: TextRows, out: _Array, insert: bool = True, first: int = 0, last: int = -1
+        self,
+        texts: TextRows,
+        out: _Array,
+        insert: bool = True,
+        first: int = 0,
+        last: int = -1,
+        sights: Sights | None = None,
     ) -> None: ...
-    def find(self, texts: TextRows, out: _Array, first: int, last: int, missed: _Array) -> int: ...
-    def add(self, texts: TextRows, out: _Array, rows: _Array, insert: bool = True) -> None: ...
+    def find(
+        self,
+        texts: TextRows,
+        out: _Array,
+        first: int,
+        last: int,
+        missed: _Array,
+        sights: Sights | None = None,
+    ) -> tuple[int, int]: ...
+    def add(
+        self,
+        texts: TextRows,
+        out: _Array,
+        rows: _Array,
+        insert: bool = True,
+        sights: Sights | None = None,
+    ) -> None: ...
+    def see(self, out: _Array, rows: _Array, sights: Sights) -> None: ...
     def code_objects(self, values: Iterable[Any], out: _Array, insert: bool = True) -> int: ...
     def longest_search(self) -> int: ...
     def undecodable(self) -> int: ...

@@ -4,14 +4,15 @@ It imports nothing of the package and knows neither frames nor models: the Pytho
 the loops here may take clean input for granted. `_arrow.pxi` finds columns in the memory of others. Four seams, one part
 each:
 
-coding (`_ids.pxi`, `_strings.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`, `_apart.pxi`) -> accumulating
-(`_gather.pxi`, `_reading.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_ways.pxi`, `_falling.pxi`, `_wavering.pxi`),
-both contact by contact or, where that is possible, many side by side (`_crowd.pxi`, `_crowd.h`; `_descent.h` is for
-all); `_scatter.pxi` takes the rows of a stream apart before they are grouped, `_plan.pxi` has what all share, `_simd.h`
-the vectors, `_scorer.pxi` is their face to Python. Many instants of one contact are swept (`_course.pxi`, `_sweep.pxi`,
-`_marks.pxi`), all contacts at the same ones (`_sweeper.pxi`) or each at its own (`_rows.pxi`). Intents (`_leads.pxi`)
-are taken from what is finished, and what sales said of a contact (`_said.pxi`) is read apart from points. What is kept
-between events (`_live_rows.pxi`, `_live_log.pxi`, `_live_file.pxi`, `_live.pxi`) ends in the same finishing.
+coding (`_ids.pxi`, `_strings.pxi`, `_lately.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`, `_apart.pxi`)
+-> accumulating (`_gather.pxi`, `_reading.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_ways.pxi`, `_falling.pxi`,
+`_wavering.pxi`), both contact by contact or, where that is possible, many side by side (`_crowd.pxi`, `_crowd.h`;
+`_descent.h` is for all); `_scatter.pxi` takes the rows of a stream apart before they are grouped, `_plan.pxi` has what
+all share, `_simd.h` the vectors, `_scorer.pxi` is their face to Python. Many instants of one contact are swept
+(`_course.pxi`, `_sweep.pxi`, `_marks.pxi`), all contacts at the same ones (`_sweeper.pxi`) or each at its own
+(`_rows.pxi`). Intents (`_leads.pxi`) are taken from what is finished, and what sales said of a contact (`_said.pxi`) is
+read apart from points. What is kept between events (`_live_rows.pxi`, `_live_log.pxi`, `_live_file.pxi`, `_live.pxi`)
+ends in the same finishing.
 """
 
 cimport cython
@@ -39,6 +40,7 @@ from os import urandom
 include "_arrow.pxi"
 include "_ids.pxi"
 include "_strings.pxi"
+include "_lately.pxi"
 include "_texts.pxi"
 include "_words.pxi"
 include "_group.pxi"

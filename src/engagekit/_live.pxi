@@ -298,7 +298,7 @@ cdef class LiveRows:
         cdef int32_t[::1] codes = array("i", bytes(4 * n))
         block.count = 0
         for i in range(n):
-            ids.take(&block, i, text + starts[i], starts[i + 1] - starts[i], -1)
+            ids.take(&block, i, text + starts[i], starts[i + 1] - starts[i], NULL)
             if (block.count == BLOCK or i == n - 1) and ids.finish(&block, &codes[0], True, NULL) < 0:
                 raise MemoryError("too many distinct ids")
         self.reserve(ids.count)

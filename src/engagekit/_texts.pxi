@@ -6,9 +6,6 @@
 
 cdef enum:
     BLOCK = 64
-    FAMILIAR = 256          # slots of the cache of what was read lately
-    TRIAL = 1024            # rows after which that cache shows whether it is worth its while
-    REST = 65536            # rows for which it is left alone if not
     LONGEST = 0xFFFFFF      # a size that a slot can hold; longer ones are looked up
 
 cdef uint64_t GONE = <uint64_t>-1   # where no text stands: as far away and as long as can be
@@ -18,12 +15,6 @@ cdef struct TextSlots:      # a line of memory
     int32_t[4] number       # the code and one; 0: empty, as are all that follow
     uint64_t[4] where       # the first byte (40 bits) and the size (24 bits)
 
-cdef struct Familiar:       # a text of up to 16 bytes, or a view, which is the same text as long as the chunk is
-    uint64_t low
-    uint64_t high
-    int64_t size
-    int32_t code            # -1: empty
-
 cdef struct Block:
     int64_t count
     int64_t[BLOCK] row
@@ -32,26 +23,7 @@ cdef struct Block:
     uint64_t[BLOCK] hash
     int64_t[BLOCK] start
     int32_t[BLOCK] code
-    int32_t[BLOCK] entry    # where to remember the row; -1: nowhere
-
-
-cdef inline void look_at(
-    const Strings* strings, int64_t row, const uint8_t* text, int64_t size, Familiar* seen
-) noexcept nogil:
-    """Write what tells a text from others at a glance; a size of -1: nothing does."""
-    seen.size = size
-    if strings.views is not NULL:
-        memcpy(&seen.low, strings.views + 16 * row, 8)
-        memcpy(&seen.high, strings.views + 16 * row + 8, 8)
-    elif 8 <= size <= 16:
-        memcpy(&seen.low, text, 8)
-        memcpy(&seen.high, text + size - 8, 8)
-    elif 4 <= size < 8:
-        seen.low = seen.high = 0
-        memcpy(&seen.low, text, 4)
-        memcpy(&seen.high, text + size - 4, 4)
-    else:
-        seen.size = -1
+    familiar_t[BLOCK] pair   # where to remember the row; NULL: nowhere
 
 
 cdef inline void put_text(
@@ -197,11 +169,11 @@ cdef class TextIds(_Table):
                 at = (at + 1) & self.mask
 
     cdef inline void take(
-        self, Block* block, int64_t row, const uint8_t* text, int64_t size, int32_t entry
+        self, Block* block, int64_t row, const uint8_t* text, int64_t size, Familiar* pair
     ) noexcept nogil:
         """Put a row into a block that is not full."""
         cdef int64_t j = block.count
-        block.entry[j] = entry
+        block.pair[j] = pair
         block.row[j] = row
         block.text[j] = text
         block.size[j] = size
@@ -246,51 +218,44 @@ cdef class TextIds(_Table):
 
     cdef int64_t span(
         self, const Strings* strings, const int64_t* rows, int64_t first, int64_t last, int32_t* out, bint insert,
-        int64_t* missed, int64_t* broken,
+        int64_t* missed, int64_t* broken, Lately* lately,
     ) noexcept nogil:
         """Write the codes of some rows (of `rows`, or in a stretch); unknown ones are added, noted or -1.
 
         Returns how many were noted, -1 where there is no room; `broken` becomes the first row outside of the memory.
-        What was read lately is remembered, for a column of few texts; where that finds less than half of the rows it
-        rests for a while, so that it costs nothing where ids are many.
         """
-        cdef Familiar[FAMILIAR] lately
         cdef Familiar look
+        cdef Familiar* pair
         cdef Block block
-        cdef int64_t i, row, size = 0, count = 0, done, tries = 0, hits = 0, awake = first
+        cdef int64_t i, row, number, size = 0, count = 0, done
         cdef const uint8_t* text = NULL
-        cdef int32_t entry
+        cdef bint views = strings.views is not NULL, far = lately.large and rows is NULL
         block.count = 0
         look.low = look.high = 0
-        memset(lately, 0xFF, sizeof(lately))
         for i in range(first, last):
             row = i if rows is NULL else rows[i]
+            if far and i + AHEAD < last:
+                look_at(strings, i + AHEAD, NULL, 0, &look)
+                ek_prefetch(pair_of(lately, &look, self.secrets))
             if is_null(strings.validity, strings.bit_offset + row):
                 out[row] = -1
                 continue
-            if not piece(strings, row, &text, &size):
+            if not views and not piece(strings, row, &text, &size):
                 broken[0] = row
                 break
-            entry = -1
-            if i >= awake:
-                look_at(strings, row, text, size, &look)
-                if look.size >= 0:
-                    entry = <int32_t>(
-                        ((look.low ^ self.secrets[1]) * (self.secrets[2] | 1) ^ look.high) * (self.secrets[3] | 1) >> 56
-                    )
-                    if (
-                        lately[entry].low == look.low and lately[entry].high == look.high
-                        and lately[entry].size == size and lately[entry].code >= 0
-                    ):
-                        out[row] = lately[entry].code
-                        hits += 1
-                        continue
-                tries += 1
-                if tries == TRIAL:
-                    if hits < tries:
-                        awake = i + REST
-                    tries = hits = 0
-            self.take(&block, row, text, size, entry)
+            pair = NULL
+            if lately.resting:
+                lately.resting -= 1
+            elif look_at(strings, row, text, size, &look):
+                pair = pair_of(lately, &look, self.secrets)
+                number = recalled(lately, &look, pair)
+                if number:
+                    out[row] = <int32_t>(number - 1)
+                    continue
+            if views and not piece(strings, row, &text, &size):
+                broken[0] = row
+                break
+            self.take(&block, row, text, size, pair)
             if block.count == BLOCK:
                 done = self.flush(&block, strings, out, insert, missed + count if missed is not NULL else NULL, lately)
                 if done < 0:
@@ -300,51 +265,110 @@ cdef class TextIds(_Table):
         return -1 if done < 0 else count + done
 
     cdef int64_t flush(
-        self, Block* block, const Strings* strings, int32_t* out, bint insert, int64_t* missed, Familiar* lately
+        self, Block* block, const Strings* strings, int32_t* out, bint insert, int64_t* missed, Lately* lately
     ) noexcept nogil:
-        """Finish a block, and remember what it found."""
+        """Finish a block, and remember what it found, or note what is to be remembered."""
+        cdef Familiar look
         cdef int64_t j, n = block.count, count = self.finish(block, out, insert, missed)
         for j in range(n):
-            if block.entry[j] >= 0 and block.code[j] >= 0:
-                look_at(strings, block.row[j], block.text[j], block.size[j], lately + block.entry[j])
-                lately[block.entry[j]].code = block.code[j]
+            if block.pair[j] is not NULL and block.code[j] >= 0:
+                if lately.lacked_end is not NULL:
+                    lately.lacked += 1
+                    lately.lacked_end[-lately.lacked] = block.row[j]
+                    continue
+                look_at(strings, block.row[j], block.text[j], block.size[j], &look)
+                keep_sight(block.pair[j], &look, block.code[j])
         return count
 
-    def code(self, TextRows texts not None, int32_t[::1] out, bint insert=True, int64_t first=0, int64_t last=-1):
+    def code(
+        self, TextRows texts not None, int32_t[::1] out, bint insert=True, int64_t first=0, int64_t last=-1,
+        Sights sights=None,
+    ):
         """Write the code of each row; unknown ones are added, or -1 where `insert` is false.
 
         Raises an IndexError with the first row whose text would be outside of its memory.
         """
-        cdef int64_t done = 0, broken = -1
+        cdef Familiar[FAMILIAR] few
+        cdef Lately lately
+        cdef int64_t done = 0, broken = -1, known = self.count
         last = _last_text(texts, out, first, last)
+        self.begin(&lately, few, sights, texts)
         if first < last:
             with nogil:
-                done = self.span(&texts.strings, NULL, first, last, &out[0], insert, NULL, &broken)
+                done = self.span(&texts.strings, NULL, first, last, &out[0], insert, NULL, &broken, &lately)
         _refuse(done, broken)
+        if sights is not None:
+            sights.hits += lately.hits
+            sights.lacked += lately.tries - lately.hits - (self.count - known)
 
-    def find(self, TextRows texts not None, int32_t[::1] out, int64_t first, int64_t last, int64_t[::1] missed):
+    def find(
+        self, TextRows texts not None, int32_t[::1] out, int64_t first, int64_t last, int64_t[::1] missed,
+        Sights sights=None,
+    ):
         """Write the codes of the texts that are known and the rows of those that are not; adds nothing.
 
-        Any number of threads may look up at once. Returns how many rows were missed; raises as `code` does.
+        Any number of threads may look up at once. Returns how many rows were missed, which come first, and how many the
+        sights lacked, which come last in `missed`; raises as `code` does.
         """
+        cdef Familiar[FAMILIAR] few
+        cdef Lately lately
         cdef int64_t count = 0, broken = -1
         last = _last_text(texts, out, first, last)
         if missed.shape[0] < last - first:
             raise ValueError("missed is too short")
+        self.begin(&lately, few, sights, texts)
         if first < last:
+            if sights is not None:
+                lately.lacked_end = &missed[0] + missed.shape[0]
             with nogil:
-                count = self.span(&texts.strings, NULL, first, last, &out[0], False, &missed[0], &broken)
+                count = self.span(&texts.strings, NULL, first, last, &out[0], False, &missed[0], &broken, &lately)
         _refuse(count, broken)
-        return count
+        if sights is not None:
+            sights.hits += lately.hits
+            sights.lacked += lately.lacked
+        return count, lately.lacked
 
-    def add(self, TextRows texts not None, int32_t[::1] out, const int64_t[::1] rows, bint insert=True):
+    def add(
+        self, TextRows texts not None, int32_t[::1] out, const int64_t[::1] rows, bint insert=True, Sights sights=None
+    ):
         """Write the codes of these rows at their places in `out`, adding what is unknown; raises as `code` does."""
+        cdef Familiar[FAMILIAR] few
+        cdef Lately lately
         cdef int64_t done = 0, broken = -1
         _last_text(texts, out, 0, 0)
+        self.begin(&lately, few, sights, texts)
         if rows.shape[0]:
             with nogil:
-                done = self.span(&texts.strings, &rows[0], 0, rows.shape[0], &out[0], insert, NULL, &broken)
+                done = self.span(&texts.strings, &rows[0], 0, rows.shape[0], &out[0], insert, NULL, &broken, &lately)
         _refuse(done, broken)
+
+    def see(self, int32_t[::1] out, const int64_t[::1] rows, Sights sights not None):
+        """Add these rows, whose codes are known, to what the sights know."""
+        cdef Lately lately
+        cdef Familiar look
+        cdef int64_t i
+        cdef const Strings* strings = &sights.texts.strings
+        _last_text(sights.texts, out, 0, 0)
+        self.begin(&lately, NULL, sights, sights.texts)
+        with nogil:
+            for i in range(rows.shape[0]):
+                if i + AHEAD < rows.shape[0]:
+                    look_at(strings, rows[i + AHEAD], NULL, 0, &look)
+                    ek_prefetch_written(pair_of(&lately, &look, self.secrets))
+                look_at(strings, rows[i], NULL, 0, &look)
+                keep_sight(pair_of(&lately, &look, self.secrets), &look, out[rows[i]])
+
+    cdef int begin(self, Lately* lately, Familiar* few, Sights sights, TextRows texts) except -1:
+        """Start a span with what sights have seen, or (None) with an empty cache of few texts."""
+        memset(lately, 0, sizeof(Lately))
+        if sights is None:
+            memset(few, 0, FAMILIAR * sizeof(Familiar))
+            lately.pairs, lately.shift = few, FAMILIAR_SHIFT
+            return 0
+        if sights.ids is not self or sights.texts is not texts:
+            raise ValueError("sights are of other texts")
+        lately.pairs, lately.shift, lately.large = sights.pairs, sights.shift, True
+        return 0
 
     def code_objects(self, values, int32_t[::1] out, bint insert=True):
         """Code Python strings; None, NaN and other values unequal to themselves or null are -1.
@@ -364,7 +388,7 @@ cdef class TextIds(_Table):
                 except UnicodeEncodeError:
                     return i
                 held[block.count] = value
-                self.take(&block, i, <const uint8_t*>text, size, -1)
+                self.take(&block, i, <const uint8_t*>text, size, NULL)
                 if block.count == BLOCK and self.finish(&block, &out[0], insert, NULL) < 0:
                     raise MemoryError("too many distinct ids")
             elif value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:

@@ -83,6 +83,10 @@ class Integers:
         self.ids.add(self.values, self.out, missed)
 
 
+MANY_VIEWS = 1 << 18
+"""Views of a chunk from which on those that were coded are remembered: the same view is the same text."""
+
+
 class Texts:
     """Rows of text in Arrow's memory; `before` of them belong to earlier chunks of the same column."""
 
@@ -90,6 +94,9 @@ class Texts:
         self.ids, self.out, self.before = ids, out, before
         self.count = text.rows
         self.rows = text_rows(text)
+        self._many = text.views is not None and text.rows >= MANY_VIEWS
+        self._sights: _core.Sights | None = None
+        self._lacked: list[Missed] = []
 
     def _counted(self, error: IndexError) -> IndexError:
         return IndexError(self.before + error.args[0])
@@ -98,7 +105,7 @@ class Texts:
         """Code a stretch; an IndexError has the first row that is outside of its memory."""
         known = len(self.ids)
         try:
-            self.ids.code(self.rows, self.out, insert, first, last)
+            self.ids.code(self.rows, self.out, insert, first, last, self._seen() if insert else None)
         except IndexError as error:
             raise self._counted(error) from None
         return len(self.ids) - known
@@ -106,13 +113,29 @@ class Texts:
     def find(self, first: int, last: int, missed: Missed) -> int:
         """Look up a stretch; raises as `code` does."""
         try:
-            return self.ids.find(self.rows, self.out, first, last, missed)
+            count, lacked = self.ids.find(self.rows, self.out, first, last, missed, self._sights)
         except IndexError as error:
             raise self._counted(error) from None
+        if lacked:
+            self._lacked.append(missed[-lacked:])
+        return count
 
     def add(self, missed: Missed) -> None:
         """Code these rows."""
-        self.ids.add(self.rows, self.out, missed)
+        sights = self._seen()
+        self.ids.add(self.rows, self.out, missed, sights=sights)
+        if sights is not None:
+            for rows in self._lacked:
+                self.ids.see(self.out, rows, sights)
+        self._lacked.clear()
+
+    def _seen(self) -> _core.Sights | None:
+        """Return what was seen of the chunk's views, while that pays."""
+        if self._many and self._sights is None:
+            self._sights = _core.Sights(self.ids, self.rows)
+        if self._sights is not None and not self._sights.pays:
+            self._sights, self._many = None, False
+        return self._sights
 
 
 def text_rows(text: Text) -> _core.TextRows:
