@@ -13,7 +13,7 @@ cdef enum:
     FAMILIAR_SHIFT = 57     # of a hash, so that it names one of their pairs
     TRIAL = 1024            # rows of which the small cache is to find half
     REST = 65536            # rows for which it rests if not
-    ROWS_A_SIGHT = 16       # rows of a chunk for each text in the large cache, or up to twice as many
+    ROWS_A_SIGHT = 8        # rows of a chunk for each text in the large cache, or up to twice as many
     MANY_TRIAL = 32         # the part of a chunk's rows of which the large one is to find an eighth
 
 cdef struct Familiar:
