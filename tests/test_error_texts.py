@@ -32,6 +32,8 @@ def test_a_contacts_table_without_key(name, keys):
     """The names that the key may have are told, each once."""
     text = told(renamed(contact=name), contacts={"id": ["ann"]}, contact=name)
     assert text == f"contacts: expected a column {keys}, got 'id'"
+    text = told(renamed(contact=name), contacts=pd.DataFrame(), contact=name)
+    assert text == f"contacts: expected a column {keys}, got none"
 
 
 @pytest.mark.parametrize("source", [dict, lambda frame: iter([frame]), pd.DataFrame, pl.LazyFrame])

@@ -294,13 +294,19 @@ def test_what_a_producer_raises_passes() -> None:
             raise RuntimeError("not today")
 
     class Lying:
+        def __init__(self, given: object) -> None:
+            self.given = given
+
         def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-            return pa.schema([]).__arrow_c_schema__()
+            return self.given
 
     with pytest.raises(RuntimeError, match="not today"):
         frames_of(Failing())
-    with pytest.raises(ValueError, match="PyCapsule_GetPointer"):
-        read_stream(Lying())
+    for wrong, named in ((pa.schema([]).__arrow_c_schema__(), "PyCapsule"), ("rows", "str")):
+        with pytest.raises(EventsError, match=f"expected an Arrow stream .*, got: {named} in place of its"):
+            frames_of(Lying(wrong))
+        with pytest.raises(EventsError, match=r"expected a frame .*, got .*Lying"):
+            frame_of(Lying(wrong))
 
 
 def test_rows_that_are_null_as_a_whole() -> None:

@@ -13,6 +13,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 cdef extern from "Python.h":
     object PyCapsule_New(void* pointer, const char* name, void (*destructor)(object) noexcept)
     int Py_IsInitialized() nogil
+    bint PyCapsule_IsValid(object capsule, const char* name)
     void* PyCapsule_GetPointer(object capsule, const char* name) except NULL
     int PyBuffer_FillInfo(Py_buffer* view, object owner, void* memory, Py_ssize_t size, int readonly, int flags) except -1
 
@@ -159,12 +160,15 @@ def drain_stream(capsule, make):
     (or None), and its chunks that have rows. Raises an EOFError where that was done before, and an OSError with the
     reason where the producer fails.
     """
-    # the capsule stays the owner: where this fails, its destructor releases the stream
-    cdef CStream* stream = <CStream*>PyCapsule_GetPointer(capsule, "arrow_array_stream")
+    cdef CStream* stream
     cdef CSchema schema
     cdef ArrowArray chunk
     cdef int status
     cdef list chunks = []
+    if not PyCapsule_IsValid(capsule, "arrow_array_stream"):
+        raise OSError(f"{type(capsule).__name__} in place of its capsule")
+    # the capsule stays the owner: where this fails, its destructor releases the stream
+    stream = <CStream*>PyCapsule_GetPointer(capsule, "arrow_array_stream")
     if stream.release is NULL:
         raise EOFError
     memset(&schema, 0, sizeof(CSchema))

@@ -258,9 +258,8 @@ def _instants_name(frame: Frame, key: str) -> str:
         return "at"
     found = [name for name in frame.names if name != key and frame.column(name).kind == "instant"]
     if len(found) != 1:
-        raise EventsError(
-            f"at: expected a column 'at' of instants beside {key!r}, got {', '.join(frame.names)}"
-        )
+        names = ", ".join(repr(name) for name in frame.names[:20])
+        raise EventsError(f"at: expected a column 'at' of instants beside {key!r}, got {names}")
     return found[0]
 
 

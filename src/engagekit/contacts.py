@@ -31,7 +31,7 @@ def key_name(frame: Frame, of_events: str, what: str) -> str:
             return name
     names = ", ".join(repr(name) for name in frame.names[:20])
     expected = " or ".join(repr(name) for name in keys)
-    raise EventsError(f"{what}: expected a column {expected}, got {names}")
+    raise EventsError(f"{what}: expected a column {expected}, got {names or 'none'}")
 
 
 def codes_of(column: RawColumn, coder: Coder, *, insert: bool, what: str, rows: int) -> Codes:

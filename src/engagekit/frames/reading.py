@@ -166,7 +166,7 @@ def _pyarrow_table(source: Any) -> Any:
         return None
     try:
         return pyarrow_table(source)
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, ValueError) as error:  # the latter: what it gives is no capsule
         raise EventsError(f"{EXPECTED}, got {described(source)}: {error}") from None
 
 
