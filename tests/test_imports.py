@@ -29,11 +29,11 @@ ARROWS: dict[str, set[str]] = {
     "apart": {"threads", "_core"},
     "grouping": {"errors", "apart", "coding", "threads", "_core"},
     "partitions": {"errors", "coding", "columns", "_core"},
+    "mapped": {"errors", "apart", "model", "frames", "coding"},
     "events": {
-        "errors", "apart", "instants", "model", "frames", "coding", "columns", "grouping", "partitions",
-        "_core",
+        "errors", "instants", "frames", "coding", "columns", "grouping", "mapped", "partitions", "_core",
     },
-    "contacts": {"errors", "instants", "model", "frames", "coding", "columns", "events"},
+    "contacts": {"errors", "instants", "model", "frames", "coding", "columns", "events", "mapped"},
     "matching": {"errors", "model", "plan", "coding", "columns", "events", "grouping", "_core"},
     "streams": {"columns", "partitions", "events", "grouping", "matching", "_core"},
     "datafiles": {"errors"},
@@ -60,7 +60,7 @@ ARROWS: dict[str, set[str]] = {
     "running": {"errors", "instants", "plan", "columns", "events", "matching", "streams", "threads", "_core"},
     "batch": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts", "explain",
-        "leads", "notes", "reacting", "results", "running", "scores", "streams",
+        "leads", "mapped", "notes", "reacting", "results", "running", "scores", "streams",
     },
     "live": {
         "errors", "datafiles", "instants", "model", "plan", "frames", "coding", "columns", "events",

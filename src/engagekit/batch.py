@@ -16,11 +16,12 @@ from engagekit.coding import Coder, no_instants
 from engagekit.columns import Column
 from engagekit.contacts import NO_INSTANT, Contacts, codes_of, column_in, key_name
 from engagekit.errors import EventsError, in_all
-from engagekit.events import CONTENT, Events, Mapped, read
+from engagekit.events import CONTENT, Events, read
 from engagekit.explain import Origin
 from engagekit.frames import Frame, Out, build, frame_of
 from engagekit.instants import EPOCH, microseconds_of, now, refuse_out_of_range
 from engagekit.leads import Rows, Sight, leads_of, seen
+from engagekit.mapped import Mapped
 from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.model.wording import shown
 from engagekit.notes import notes

@@ -10,9 +10,10 @@ import numpy as np
 from engagekit.coding import Coder, Codes, no_instants
 from engagekit.columns import Column, Pieces
 from engagekit.errors import EventsError, in_all
-from engagekit.events import Events, named_frames
+from engagekit.events import Events
 from engagekit.frames import Frame, RawColumn
 from engagekit.instants import refuse_out_of_range
+from engagekit.mapped import named_frames
 from engagekit.model.wording import shown
 
 if TYPE_CHECKING:

@@ -2,68 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engagekit import _core, apart, partitions
-from engagekit.coding import MOST_SIGNED, Coder, Codes, Ids, described, no_instants, of_stream
+from engagekit import _core, partitions
+from engagekit.coding import Coder, Codes, Ids, described, of_stream
 from engagekit.columns import Column, Pieces, alone
 from engagekit.errors import EventsError, in_all
-from engagekit.frames import Frame, RawColumn, Text, frames_of
+from engagekit.frames import Frame, RawColumn
 from engagekit.grouping import Grouped, group, group_ids, group_words, narrow
 from engagekit.instants import EARLIEST, LATEST, refuse_out_of_range
-from engagekit.model.wording import typed
+from engagekit.mapped import (
+    REQUIRED,
+    Mapped,
+    coded_column,
+    column_of,
+    instants_of,
+    is_bare,
+    named_frames,
+    pieces_of,
+    refuse_nulls,
+    require,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DEFAULTS = {"contact": "contact", "type": "type", "time": "time", "value": "value"}
 CONTENT = "content"
 """The column, if there is one, that bears the id of the content that an event brought."""
-REQUIRED = ("contact", "type", "time", "id")
-"""What every frame must have as soon as it is mapped; a value is asked for only by a model that reads it."""
-EXAMPLES = {
-    "contact": "customer_id",
-    "type": "event_name",
-    "time": "timestamp",
-    "id": "event_id",
-    "value": "amount",
-}
-UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
-
-
-class Mapped(NamedTuple):
-    """Which column is which, and what integer times count."""
-
-    contact: str = "contact"
-    type: str = "type"
-    time: str = "time"
-    value: str = "value"
-    id: str | None = None
-    unit: str | None = None
-
-    @classmethod
-    def of(cls, *mappings: Mapping[str, str | None]) -> Mapped:
-        """Lay mappings over each other; what a later one leaves out is taken from an earlier one."""
-        names: dict[str, str] = {}
-        for mapping in mappings:
-            for key, name in mapping.items():
-                if name is None:
-                    continue
-                if not isinstance(name, str):
-                    raise EventsError(f"{key}=: expected the name of a column, got {typed(name)}")
-                names[key] = name
-        if names.get("unit", "us") not in (*UNITS, "ns"):
-            raise EventsError(f"unit=: expected 's', 'ms', 'us' or 'ns', got {names['unit']!r}")
-        return cls(**names)
-
-    def column(self, name: str) -> str:
-        """Return the column that `contact`, `type`, `time` or `value` stands for, any other name as it is."""
-        return str(getattr(self, name)) if name in DEFAULTS else name
 
 
 class Events:
@@ -168,25 +138,25 @@ class Events:
                 self._take(pieces, last)
                 store()
                 last, held, most = None, 0, partitions.BLOCK
-            _require(whole, mapping, REQUIRED, number)
+            require(whole, mapping, REQUIRED, number)
             for coder in (self.contacts, types, ids):
                 coder.place = of_stream(number)
             self.source = self.source or whole
             frame = whole if wanted is None else self._narrowed(whole, wanted)
-            keys = _pieces(frame, mapping.contact)
-            if number == 0 and _is_bare(frame, keys):
+            keys = pieces_of(frame, mapping.contact)
+            if number == 0 and is_bare(frame, keys):
                 bare = keys
             else:
-                codes.append(_whole(self.contacts, frame, mapping.contact, keys, self.rows))
+                codes.append(coded_column(self.contacts, frame, mapping.contact, keys, self.rows))
             del keys
-            named = _pieces(frame, mapping.type)
-            some = _whole(types, frame, mapping.type, named, self.rows, text=True)
+            named = pieces_of(frame, mapping.type)
+            some = coded_column(types, frame, mapping.type, named, self.rows, text=True)
             del named
             type_codes.append(narrow(some, len(types)))
             del some
             times += [alone(piece) if number else piece for piece in self._times(frame)]
             if mapping.id is not None:
-                id_codes.append(ids.code(_column(frame, mapping.id), first_row=self.rows))
+                id_codes.append(ids.code(column_of(frame, mapping.id), first_row=self.rows))
             if wanted is None:
                 self._frames.append(frame)
             else:
@@ -281,8 +251,8 @@ class Events:
 
     def _field(self, frame: Frame, name: str) -> RawColumn:
         if name == "value":
-            _require(frame, self.mapping, [name])
-        return _column(frame, self.mapping.column(name))
+            require(frame, self.mapping, [name])
+        return column_of(frame, self.mapping.column(name))
 
     def _drop_duplicates(self, ids: Codes, value: Column) -> None:
         keep = np.empty(len(self.times), np.uint8)
@@ -304,34 +274,19 @@ class Events:
         if not frame.rows:
             return [np.empty(0, np.int64)]
         times = []
-        for piece in _pieces(frame, name):
-            values = self._instants(piece)
+        for piece in pieces_of(frame, name):
+            values = instants_of(piece, self.mapping)
+            self.aware = self.aware or piece.aware
             first, last, rising = _core.span_of(values)
             if piece.null is not None or first < EARLIEST or last > LATEST:
                 # told of the column as a whole
-                column = _column(frame, name)
-                _refuse_nulls(column.null, what, self.rows)
-                refuse_out_of_range(self._instants(column), what, self.rows)
+                column = column_of(frame, name)
+                refuse_nulls(column.null, what, self.rows)
+                refuse_out_of_range(instants_of(column, self.mapping), what, self.rows)
             self.rising = self.rising and rising and first >= self._newest
             self._newest = last
             times.append(values)
         return times
-
-    def _instants(self, column: RawColumn) -> NDArray[np.int64]:
-        what = f"events column {self.mapping.time!r}"
-        values = np.empty(0, np.int64) if column.values is None else column.values
-        if column.kind == "integer":
-            if self.mapping.unit is None:
-                raise EventsError(
-                    f"{what}: expected timestamps, got {described(column)}; say what "
-                    "integers count with unit='s', 'ms', "
-                    "'us' or 'ns'"
-                )
-            return _scaled(values, self.mapping.unit)
-        if column.kind != "instant":
-            raise EventsError(no_instants(what, column))
-        self.aware = self.aware or column.aware
-        return values
 
     def newest(self, present: int) -> int | None:
         """Return the latest time not after the present, None if there is none."""
@@ -409,7 +364,7 @@ class Events:
                 return None
             pieces = Pieces(name)
             for frame in self._frames:
-                pieces.add(_column(frame, name) if name in frame.names else None, frame.rows)
+                pieces.add(column_of(frame, name) if name in frame.names else None, frame.rows)
             return pieces.column(self._numbers()).coded(self.named(name))
 
     def codes(self, name: str) -> tuple[Codes, list[str]]:
@@ -503,126 +458,9 @@ def _ranks(names: tuple[str, ...]) -> NDArray[np.int32]:
     return np.array([ranks[name] for name in names], np.int32)
 
 
-def named_frames(source: Any, what: str) -> Iterator[Frame]:
-    """Yield the frames of a source; errors about the frames themselves say which table they are of."""
-    frames: Iterator[Frame] | None = None
-    while True:
-        try:
-            frames = frames or frames_of(source)
-            frame = next(frames)
-        except StopIteration:
-            return
-        except EventsError as error:
-            raise EventsError(f"{what}: {error}") from None
-        yield frame
-
-
 def _joined(pieces: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
     if len(pieces) == 1:
         return np.ascontiguousarray(pieces.pop())
     joined = np.concatenate([np.empty(0, dtype), *pieces])
     pieces.clear()
     return joined
-
-
-def _require(frame: Frame, mapping: Mapped, roles: Iterable[str], number: int = 0) -> None:
-    """Tell all the mapped columns that a frame lacks, and how to name those that it has in their place."""
-    names = {role: name for role in roles if (name := getattr(mapping, role)) is not None}
-    try:
-        frame.require(names.values())
-    except EventsError as error:
-        role = next(role for role, name in names.items() if name not in frame.names)
-        raise EventsError(f"events{of_stream(number)}: {error}; {_advice(frame, names, role)}") from None
-
-
-def _advice(frame: Frame, names: Mapping[str, str], role: str) -> str:
-    """Tell how to name the column of a role, other than as the one that is not there."""
-    near, others = frame.nearest(names[role]), {name for each, name in names.items() if each != role}
-    if near is None and role in frame.names and role not in others:
-        return f"without {role}= it is the column {role!r}"
-    example = EXAMPLES[role] if near is None or near in others else near
-    if example == names[role]:
-        return f"{role}= is to name one of these"
-    return f'name yours, as in {role}="{example}"'
-
-
-def _column(frame: Frame, name: str) -> RawColumn:
-    try:
-        return frame.column(name)
-    except EventsError as error:
-        raise EventsError(f"events: {error}") from None
-
-
-def _pieces(frame: Frame, name: str) -> list[RawColumn]:
-    """Return a column in the pieces in which it lies; empty ones are left out."""
-    try:
-        return [piece for piece in frame.pieces(name) if piece.rows]
-    except EventsError:
-        return [_column(frame, name)]  # which names the row in the whole column
-
-
-def _is_bare(frame: Frame, pieces: list[RawColumn]) -> bool:
-    """Say whether a column is a long one, without nulls, of integers or of the words of one dictionary."""
-    if frame.rows < apart.LEAST:
-        return False
-    if len(pieces) == 1 and pieces[0].kind == "text":
-        return _is_of_words(pieces[0].text)
-    plain = all(piece.kind == "integer" and piece.null is None for piece in pieces)
-    return plain and len({piece.dtype for piece in pieces}) == 1
-
-
-def _is_of_words(texts: list[Text]) -> bool:
-    """Say whether rows are indices that stand for their words, which are few enough to count each one's."""
-    words, rows = texts[0].dictionary, sum(text.rows for text in texts)
-    return (
-        words is not None
-        and words.layout in ("utf8", "large_utf8", "view")
-        and 4 * words.rows <= rows
-        and all(text.dictionary is words and text.own is not None for text in texts)
-        and all(text.validity is None for text in texts)
-        and all(text.indices is not None and text.indices.dtype == np.uint32 for text in texts)
-    )
-
-
-def _whole(
-    coder: Coder, frame: Frame, name: str, pieces: list[RawColumn], first_row: int, *, text: bool = False
-) -> Codes:
-    """Code a column that must not have nulls, piece by piece."""
-    if not pieces:
-        _column(frame, name)
-        return np.empty(0, np.int32)
-    codes = np.empty(frame.rows if len(pieces) > 1 else 0, np.int32)
-    place = 0
-    for column in pieces:
-        if text and column.kind != "text":
-            if column.null is not None and column.null.all():
-                raise EventsError(f"{coder.what}, row {first_row + place:,}: null; {in_all(column.rows)}")
-            raise EventsError(
-                f"{coder.what}: expected text (the type of each event), got {described(column)}"
-            )
-        if column.null is not None:
-            _refuse_nulls(_column(frame, name).null, coder.what, first_row)
-        some = coder.code(column, first_row=first_row + place)
-        if column.kind == "text" and some.size and some[some.argmin()] < 0:
-            _refuse_nulls(some < 0, coder.what, first_row)
-        if len(pieces) == 1:
-            return some
-        codes[place : place + len(some)] = some
-        place += len(some)
-    return codes
-
-
-def _refuse_nulls(null: NDArray[np.bool_] | None, what: str, first_row: int) -> None:
-    if null is not None and null.any():
-        raise EventsError(f"{what}, row {first_row + int(null.argmax()):,}: null; {in_all(int(null.sum()))}")
-
-
-def _scaled(values: NDArray[Any], unit: str) -> NDArray[np.int64]:
-    """Integer times as microseconds; what would overflow becomes an instant out of range."""
-    if values.dtype == np.uint64:
-        values = np.minimum(values, np.uint64(MOST_SIGNED)).astype(np.int64)
-    if unit == "ns":
-        return values // 1000
-    bound = MOST_SIGNED // UNITS[unit]
-    scaled: NDArray[np.int64] = np.clip(values, -bound, bound) * UNITS[unit]
-    return scaled

@@ -78,7 +78,8 @@ def compare_files(
     paths, contacts, threads, mapping
         As `score_files` has them; both models read the same columns.
     """
-    from engagekit.events import Mapped, read
+    from engagekit.events import read
+    from engagekit.mapped import Mapped
 
     columns = {**models[0].columns, **mapping}
     other = {**models[1].columns, **mapping}

@@ -132,7 +132,8 @@ def _joined(tables: "Sequence[pa.Table]") -> "pa.Table":
 
 
 def _coded(table: "pa.Table", columns: Mapping[str, str]) -> "Events":
-    from engagekit.events import Mapped, read
+    from engagekit.events import read
+    from engagekit.mapped import Mapped
 
     mapped = Mapped.of({role: name for role, name in columns.items() if role != "id"})
     return read(table, mapped, (), spill=False)
