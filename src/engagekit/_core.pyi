@@ -33,6 +33,12 @@ class ArrowArray:
 class ArrowMemory:
     """Bytes of a chunk, which it keeps alive; nobody may write them."""
 
+@final
+class Room:
+    """Memory of our own, lent for as long as anybody looks at it."""
+
+def room(wanted: int) -> memoryview: ...
+
 def drain_stream(
     capsule: object, make: Callable[[str, str, tuple[_Type, ...], _Type | None], _Type]
 ) -> tuple[_Type, list[ArrowArray]]: ...

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DAY = timedelta(days=1)
+MUCH = 1 << 22
+"""Bytes of a column for which it is worth the while to have memory again that the result before had."""
 MOST_NARROW = 127
 """Phases that a code of one byte can tell apart."""
 ROW_BYTES = 8 + 3 * 8 + 3
@@ -202,18 +204,24 @@ def _rows(plan: Plan, events: Events, counts: NDArray[np.int64], instants: int) 
     try:
         return Rows(
             starts=starts,
-            at=np.empty(count, np.int64),
-            key=np.empty(count, np.int64) if integers else None,
-            code=None if integers else np.empty(count, np.int32),
-            score=np.empty(count),
-            engagement=np.empty(count),
-            momentum=np.empty(count),
-            level=np.empty(count, np.int8),
-            half=np.empty(count, np.int8),
-            phase=np.empty(count, np.int8 if narrow else np.int32),
+            at=_room(count, np.int64),
+            key=_room(count, np.int64) if integers else None,
+            code=None if integers else _room(count, np.int32),
+            score=_room(count, np.float64),
+            engagement=_room(count, np.float64),
+            momentum=_room(count, np.float64),
+            level=_room(count, np.int8),
+            half=_room(count, np.int8),
+            phase=_room(count, np.int8 if narrow else np.int32),
         )
     except MemoryError:
         raise EventsError(_too_much(what)) from None
+
+
+def _room(count: int, dtype: type[np.generic]) -> NDArray[Any]:
+    """Make room for numbers that are yet to be written."""
+    size = count * np.dtype(dtype).itemsize
+    return np.empty(count, dtype) if size < MUCH else np.frombuffer(_core.room(size), dtype)
 
 
 def _refuse_too_much(count: int, size: int, what: str) -> None:
