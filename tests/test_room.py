@@ -36,7 +36,7 @@ def test_rooms_in_use_are_apart():
 
 
 def test_room_that_is_given_back_is_lent_again():
-    """Room for as much as before is the same memory, once nobody looks at that and if the system allows it."""
+    """Room for as much as before is the same memory once nobody looks at that, where the system allows it."""
     kept = numbers(3 * MIB)
     values = numbers(3 * MIB)
     place = values.ctypes.data

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import define
+from attrs import define, evolve
 
 from engagekit import _core
 from engagekit.batch import coded_events, kind_of, refuse_collision, refuse_overflow
@@ -52,10 +52,15 @@ class Rows:
     score: NDArray[np.float64]
     engagement: NDArray[np.float64]
     momentum: NDArray[np.float64]
-    level: NDArray[np.int8]
-    half: NDArray[np.int8]
-    phase: NDArray[Any]
-    """int8, or int32 of a model with more phases than a byte can number."""
+    level: NDArray[np.int8] | None
+    half: NDArray[np.int8] | None
+    phase: NDArray[np.int8] | None
+    state: NDArray[np.int32] | None
+    """All three as one number: level + 4 * half + 8 * (phase + 1)."""
+    paced: bool = False
+    """Whether every row has a momentum."""
+    active: bool = False
+    """Whether every row has a phase."""
 
 
 def history(
@@ -176,13 +181,11 @@ def _sweep(
     sweeper.count(counts)
     rows = _rows(plan, events, counts, len(instants))
     keys = events.contacts.integers().view(np.int64) if rows.key is not None else None
-    narrow = rows.phase.dtype == np.int8
 
     def part(first: int, last: int) -> int:
         return sweeper.history(
             since, rows.starts, keys, first, last, rows.at, rows.key, rows.code, rows.score, rows.engagement,
-            rows.momentum, rows.level, rows.half,
-            rows.phase if narrow else None, None if narrow else rows.phase,
+            rows.momentum, rows.level, rows.half, rows.phase, rows.state,
         )  # fmt: skip
 
     edges = _edges(events, rows.starts, thread_count(threads, int(rows.starts[-1])))
@@ -190,7 +193,8 @@ def _sweep(
     for contact in overflowed:
         if contact >= 0:
             refuse_overflow(events, contact)
-    return rows
+    unpaced, inactive = sweeper.gaps()
+    return evolve(rows, paced=not unpaced, active=not inactive)
 
 
 def _rows(plan: Plan, events: Events, counts: NDArray[np.int64], instants: int) -> Rows:
@@ -198,7 +202,8 @@ def _rows(plan: Plan, events: Events, counts: NDArray[np.int64], instants: int) 
     starts = np.concatenate([[0], np.cumsum(counts)])
     count = int(starts[-1])
     integers = events.contacts.kind == "integer"
-    narrow = len(plan.phase_names) <= MOST_NARROW
+    # polars looks up the words of all three columns at once
+    joined = kind_of(events) == "polars" or len(plan.phase_names) > MOST_NARROW
     what = f"{count:,} rows ({len(counts):,} contacts, {instants:,} instants)"
     _refuse_too_much(count, ROW_BYTES + 8, what)
     try:
@@ -210,9 +215,10 @@ def _rows(plan: Plan, events: Events, counts: NDArray[np.int64], instants: int) 
             score=_room(count, np.float64),
             engagement=_room(count, np.float64),
             momentum=_room(count, np.float64),
-            level=_room(count, np.int8),
-            half=_room(count, np.int8),
-            phase=_room(count, np.int8 if narrow else np.int32),
+            level=None if joined else _room(count, np.int8),
+            half=None if joined else _room(count, np.int8),
+            phase=None if joined else _room(count, np.int8),
+            state=_room(count, np.int32) if joined else None,
         )
     except MemoryError:
         raise EventsError(_too_much(what)) from None
@@ -261,8 +267,25 @@ def _columns(plan: Plan, events: Events, rows: Rows) -> dict[str, Out]:
         "at": Out(kind="instant", values=rows.at, aware=events.aware, whole=True),
         "score": Out(kind="float", values=rows.score, whole=True),
         "engagement": Out(kind="float", values=rows.engagement, whole=True),
-        "level": Out(kind="category", values=rows.level, categories=list(LEVELS), whole=True),
-        "half": Out(kind="category", values=rows.half, categories=["prospect", "customer"], whole=True),
-        "phase": Out(kind="category", values=rows.phase, categories=list(plan.phase_names)),
-        "momentum": Out(kind="float", values=rows.momentum),
+        **_states(plan, rows),
+        "momentum": Out(kind="float", values=rows.momentum, whole=rows.paced),
+    }
+
+
+def _states(plan: Plan, rows: Rows) -> dict[str, Out]:
+    level: NDArray[Any] | None = rows.level
+    half: NDArray[Any] | None = rows.half
+    phase: NDArray[Any] | None = rows.phase
+    if rows.state is not None:
+        state = np.arange(8 * (len(plan.phase_names) + 1), dtype=np.int32)
+        # what no row has need not be known as a gap
+        level, half, phase = state % 4, state // 4 % 2, np.maximum(state // 8 - 1, 0 if rows.active else -1)
+    states = {
+        "level": (level, list(LEVELS), True),
+        "half": (half, ["prospect", "customer"], True),
+        "phase": (phase, list(plan.phase_names), rows.active),
+    }
+    return {
+        name: Out(kind="category", values=codes, categories=words, whole=whole, of=rows.state)
+        for name, (codes, words, whole) in states.items()
     }
