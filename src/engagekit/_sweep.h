@@ -44,6 +44,8 @@ EK_INLINE void ek_add_run(double *restrict into, const double *restrict table, d
                           int ends) {
     int64_t i = 0, j, whole = ends ? (n + 3) & ~(int64_t)3 : n & ~(int64_t)3;
     if (fabs(scale) <= cap) {
+        for (; i + EK_LANES <= whole; i += EK_LANES)
+            for (j = 0; j < EK_LANES; j++) into[i + j] += scale * table[i + j];
         for (; i < whole; i += 4)
             for (j = 0; j < 4; j++) into[i + j] += scale * table[i + j];
         for (; i < n; i++) into[i] += scale * table[i];

@@ -22,7 +22,7 @@ from engagekit.model import Model
 from engagekit.model.durations import parse_duration
 from engagekit.model.wording import typed
 from engagekit.plan import LEVELS, Plan, lower, microseconds
-from engagekit.running import attach, thread_count
+from engagekit.running import PARTS, attach, thread_count
 from engagekit.threads import in_parts
 
 if TYPE_CHECKING:
@@ -188,8 +188,9 @@ def _sweep(
             rows.momentum, rows.level, rows.half, rows.phase, rows.state,
         )  # fmt: skip
 
-    edges = _edges(events, rows.starts, thread_count(threads, int(rows.starts[-1])))
-    overflowed = in_parts(part, edges, stop=sweeper.stop)
+    workers = thread_count(threads, int(rows.starts[-1]))
+    edges = _edges(events, rows.starts, workers * PARTS if workers > 1 else 1)
+    overflowed = in_parts(part, edges, threads=workers, stop=sweeper.stop)
     for contact in overflowed:
         if contact >= 0:
             refuse_overflow(events, contact)
