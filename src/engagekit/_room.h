@@ -37,14 +37,18 @@ static ek_block ek_spare_out(size_t place) {
     return block;
 }
 
-/* A block of at least so many bytes, which are rounded up to what is returned in `size`; NULL: there is no memory. */
+/* A block of at least so many bytes, up to an eighth more, which `size` then tells; NULL: there is no memory. */
 static void *ek_lend(size_t *size) {
     size_t whole = (*size + EK_ROOM_PAGE - 1) & ~(EK_ROOM_PAGE - 1), place, before;
     char *start, *found;
     if (whole < *size || whole + EK_ROOM_PAGE < whole) return NULL;
     *size = whole;
     for (place = ek_spares; place-- > 0;)
-        if (ek_spare[place].size == whole) return ek_spare_out(place).start;
+        if (ek_spare[place].size >= whole && ek_spare[place].size - whole <= whole / 8) {
+            ek_block block = ek_spare_out(place);
+            *size = block.size;
+            return block.start;
+        }
     found = mmap(NULL, whole + EK_ROOM_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (found == MAP_FAILED) return NULL;
     start = (char *)(((uintptr_t)found + EK_ROOM_PAGE - 1) & ~(uintptr_t)(EK_ROOM_PAGE - 1));
