@@ -131,6 +131,37 @@ def test_polars_types() -> None:
     assert schema["instant_gap"] == pl.Datetime("us", "UTC")
 
 
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow", "duckdb", "dict", "arrow"])
+@pytest.mark.parametrize("gap", [False, True])
+def test_few_codes_in_many_rows(kind: str, gap: bool) -> None:
+    """Categories by place among a few codes are those of the codes themselves, gaps too."""
+    places = np.random.default_rng(5).integers(0, 6, 300).astype(np.int32)
+    other = places[::-1].copy()
+    codes = np.arange(6, dtype=np.int32)
+    few = {
+        "a": Out("category", codes % 2, categories=["x", "y"], of=places),
+        "b": Out("category", codes - np.int32(gap), categories=[f"b{k}" for k in range(6)], of=places),
+        "c": Out("category", codes // 2, categories=["p", "q", "r"], of=other, whole=True),
+    }
+    many = {
+        name: Out("category", column.values[column.of], categories=column.categories)
+        for name, column in few.items()
+    }
+    columns = list(few.values())
+    assert [column.rows for column in columns] == [300] * 3
+    assert [column.nulls() is not None for column in columns] == [False, gap, False]
+    for name, column in few.items():
+        assert column.coded()[0].tolist() == many[name].coded()[0].tolist()
+    got, wanted = build(kind, few), build(kind, many)
+    if kind == "dict":
+        got, wanted = ({name: list(values) for name, values in made.items()} for made in (got, wanted))
+    elif kind == "duckdb":
+        got, wanted = got.fetchall(), wanted.fetchall()
+    elif kind == "polars":
+        assert got.schema == wanted.schema
+    assert got.equals(wanted) if hasattr(got, "equals") else got == wanted
+
+
 @pytest.mark.parametrize("many", [4, 100])
 def test_polars_categories(many: int) -> None:
     """Categories of one byte are each row's own, whether a byte can number all that meet or not."""

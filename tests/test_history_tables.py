@@ -248,3 +248,38 @@ def test_a_customer_again():
     model = MODEL.evolve(lifecycle=lifecycle, scale={"linear": 10})
     told = model.history(events, contacts=known, end="2026-01-05")
     assert told["phase"].tolist() == ["sales", "sales", "sales", "retention", "retention"]
+
+
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize("library", ["polars", "dict"])
+def test_more_rows_than_caches_hold(library, text):
+    """A history of more than a million rows, written past the caches, has the rows of small ones."""
+    rng = np.random.default_rng(8)
+    start = np.datetime64("2026-01-01", "us")
+    who = rng.permutation(np.arange(9_000) % 6_200)
+    log = pl.DataFrame(
+        {
+            "contact": [f"c{number:05}" for number in who] if text else who,
+            "type": rng.choice(["open", "click"], len(who)),
+            "time": start + rng.integers(0, 4 * DAY, len(who)).astype("timedelta64[us]"),
+        }
+    )
+    model = ek.Model(
+        rules=[
+            ek.Rule(name="open", on="open", points=3, decay={"half_life": "2d"}),
+            ek.Rule(name="click", on="click", points=9, decay={"linear": "5d"}),
+        ],
+        lifecycle=ek.Lifecycle(customer_on="click"),
+    )
+    instants = start + np.timedelta64(3, "D") + np.arange(200) * np.timedelta64(40, "m")
+
+    def rows(events):
+        given = {name: events[name].to_numpy() for name in events.columns}
+        return pl.DataFrame(model.history(events if library == "polars" else given, at=instants))
+
+    whole = rows(log)
+    assert whole.height > 2**20, "not past the caches"
+    places = pl.Series(who)
+    parts = [rows(log.filter(places % 3 == part)) for part in range(3)]
+    in_order = pl.concat(parts).sort("contact", "at")
+    assert whole.sort("contact", "at").equals(in_order)

@@ -33,6 +33,11 @@ class ArrowArray:
 class ArrowMemory:
     """Bytes of a chunk, which it keeps alive; nobody may write them."""
 
+@final
+class Room:
+    """Memory of our own, lent for as long as anybody looks at it."""
+
+def room(wanted: int) -> memoryview: ...
 def drain_stream(
     capsule: object, make: Callable[[str, str, tuple[_Type, ...], _Type | None], _Type]
 ) -> tuple[_Type, list[ArrowArray]]: ...
@@ -524,11 +529,12 @@ class Sweeper:
         score: _Array,
         engagement: _Array,
         momentum: _Array,
-        level: _Array,
-        half: _Array,
+        level: _Array | None,
+        half: _Array | None,
         phase: _Array | None,
-        wide_phase: _Array | None,
+        state: _Array | None,
     ) -> int: ...
+    def gaps(self) -> tuple[bool, bool]: ...
     def stop(self) -> None: ...
 
 def sweeper(scorer: Scorer, at: _Array, every: int) -> Sweeper: ...

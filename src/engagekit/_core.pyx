@@ -1,8 +1,8 @@
 """The compiled kernel: ids to codes, events to groups, groups to numbers.
 
 It imports nothing of the package and knows neither frames nor models: the Python layer above casts and checks, so that
-the loops here may take clean input for granted. `_arrow.pxi` finds columns in the memory of others. Four seams, one part
-each:
+the loops here may take clean input for granted. `_arrow.pxi` finds columns in the memory of others, `_room.pxi` has memory
+of our own for large results, `_pour.h` writes them past the caches. Four seams, one part each:
 
 coding (`_ids.pxi`, `_strings.pxi`, `_lately.pxi`, `_texts.pxi`, `_words.pxi`) -> grouping (`_group.pxi`, `_apart.pxi`)
 -> accumulating (`_gather.pxi`, `_reading.pxi`, `_score.pxi`) -> finishing (`_curve.pxi`, `_ways.pxi`, `_falling.pxi`,
@@ -38,6 +38,7 @@ from os import urandom
 
 
 include "_arrow.pxi"
+include "_room.pxi"
 include "_ids.pxi"
 include "_strings.pxi"
 include "_lately.pxi"

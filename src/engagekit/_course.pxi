@@ -37,7 +37,11 @@ cdef extern from "_sweep.h" nogil:
         void (*levels)(const double*, const double*, int64_t, int64_t*) noexcept nogil
         void (*pick)(const double*, const double*, double, double, int64_t, int64_t, int64_t*) noexcept nogil
         void (*narrow)(const int64_t*, int64_t, int8_t*) noexcept nogil
+        void (*join)(const int64_t*, const int64_t*, int64_t, int32_t*) noexcept nogil
     const ek_sweep_path* ek_sweep_path_chosen()
+    void ek_pour(void* to, const void* from_, size_t bytes, bint past)
+    void ek_flood(void* to, const void* line, size_t bytes, bint past)
+    void ek_poured()
     enum:
         TILE "EK_TILE"
         STEPS "EK_STEPS"

@@ -232,7 +232,7 @@ def score_rows(
     at_hand.sums = <double*>aligned(plan.rules * TILE, sizeof(double), &failed)
     at_hand.paces = <Pace*>aligned(TILE, sizeof(Pace), &failed)
     try:
-        if scorer.prepare(&scratch) < 0 or prepare_sweep(plan, &sweep) < 0 or failed:
+        if scorer.prepare(&scratch) < 0 or prepare_sweep(plan, &sweep, TILE) < 0 or failed:
             raise MemoryError
         while c < last and not scorer.stopped:
             work = 0

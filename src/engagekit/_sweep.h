@@ -6,6 +6,7 @@
 #ifndef ENGAGEKIT_SWEEP_H
 #define ENGAGEKIT_SWEEP_H
 
+#include "_pour.h"
 #include "_simd.h"
 
 #define EK_TILE 512                   /* instants done at once: what they need stays in the nearest caches */
@@ -43,6 +44,8 @@ EK_INLINE void ek_add_run(double *restrict into, const double *restrict table, d
                           int ends) {
     int64_t i = 0, j, whole = ends ? (n + 3) & ~(int64_t)3 : n & ~(int64_t)3;
     if (fabs(scale) <= cap) {
+        for (; i + EK_LANES <= whole; i += EK_LANES)
+            for (j = 0; j < EK_LANES; j++) into[i + j] += scale * table[i + j];
         for (; i < whole; i += 4)
             for (j = 0; j < 4; j++) into[i + j] += scale * table[i + j];
         for (; i < n; i++) into[i] += scale * table[i];
@@ -211,6 +214,17 @@ EK_INLINE void ek_narrow_body(const int64_t *restrict wide, int64_t n, int8_t *r
     for (i = 0; i < n; i++) narrow[i] = (int8_t)wide[i];
 }
 
+/* one code of two */
+EK_INLINE void ek_join_body(const int64_t *restrict level, const int64_t *restrict stage, int64_t n,
+                            int32_t *restrict state) {
+    int64_t i;
+    n = (n + EK_LANES - 1) & -(int64_t)EK_LANES;
+    level = EK_ALIGNED(level);
+    stage = EK_ALIGNED(stage);
+    state = EK_ALIGNED(state);
+    for (i = 0; i < n; i++) state[i] = (int32_t)(level[i] + stage[i]);
+}
+
 /* 1 if all are finite */
 EK_INLINE int ek_finite_body(const double *restrict score, int64_t n) {
     int64_t i;
@@ -247,6 +261,9 @@ EK_INLINE int ek_finite_body(const double *restrict score, int64_t n) {
     }                                                                                                                 \
     target static void ek_narrow_##name(const int64_t *wide, int64_t n, int8_t *narrow) {                             \
         ek_narrow_body(wide, n, narrow);                                                                              \
+    }                                                                                                                 \
+    target static void ek_join_##name(const int64_t *level, const int64_t *stage, int64_t n, int32_t *state) {        \
+        ek_join_body(level, stage, n, state);                                                                         \
     }
 
 typedef struct {
@@ -261,11 +278,12 @@ typedef struct {
     void (*levels)(const double *, const double *, int64_t, int64_t *);
     void (*pick)(const double *, const double *, double, double, int64_t, int64_t, int64_t *);
     void (*narrow)(const int64_t *, int64_t, int8_t *);
+    void (*join)(const int64_t *, const int64_t *, int64_t, int32_t *);
 } ek_sweep_path;
 
 #define EK_SWEEP_TABLE(name)                                                                                          \
     {ek_sum_##name,    ek_trot_##name,   ek_add_channel_##name, ek_momenta_##name, ek_saturate_##name,                \
-     ek_finite_##name, ek_levels_##name, ek_pick_##name,        ek_narrow_##name}
+     ek_finite_##name, ek_levels_##name, ek_pick_##name,        ek_narrow_##name, ek_join_##name}
 
 EK_SWEEP_PATH(baseline, )
 static const ek_sweep_path ek_sweep_baseline = EK_SWEEP_TABLE(baseline);

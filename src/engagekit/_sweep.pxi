@@ -34,12 +34,14 @@ cdef struct Sweep:          # one contact on its way through the instants
     int64_t turns_room
     int64_t turns_next
     Pace pace
-    double* score           # TILE instants long, and so are those that follow
+    double* score           # as many instants long as are done at once, and so are those that follow
     double* sum             # a channel
     double* engagement
     double* momentum
-    int64_t* picked         # levels, then phases
-    int8_t* byte            # the same, narrow
+    int64_t* level
+    int64_t* picked         # phases
+    int8_t* byte            # levels, then phases, narrow
+    int32_t* state          # or both and the half, as one
     int64_t* age            # AT_ONCE marks
     int32_t* which
     double* left
@@ -57,6 +59,8 @@ cdef struct Sweep:          # one contact on its way through the instants
     int64_t last_end
     bint failed             # no memory
     bint overflow
+    bint unpaced            # some row has no momentum
+    bint inactive           # or no phase
 
 cdef struct Written:        # where a sweep's rows go
     int64_t* at
@@ -68,7 +72,8 @@ cdef struct Written:        # where a sweep's rows go
     int8_t* level
     int8_t* half
     int8_t* phase
-    int32_t* wide_phase     # of models with more phases than a byte can number
+    int32_t* state          # instead of all three: level + 4 * half + 8 * (phase + 1)
+    bint past               # the caches, as which they are larger
 
 
 cdef void set_out(
@@ -336,14 +341,17 @@ cdef int64_t stage_at(
 
 cdef void pick_phases(
     const Plan* plan, const Grid* grid, const double* engagement, const double* momentum, int32_t half, bint ended,
-    bint active, int64_t n, int64_t* phase
+    bint active, int64_t n, int64_t base, int64_t step, int64_t* phase
 ) noexcept nogil:
-    """The phases of `n` instants of one half, as `phase_of` says them: from the last entry up, each over those below."""
+    """The phases of `n` instants of one half, as `phase_of` says them: from the last entry up, each over those below.
+
+    As `base` + `step` times the phase, which is -1 where there is none.
+    """
     cdef int64_t i, p = plan.phases
     cdef double slowest
     if not active or ended:
         for i in range(n):
-            phase[i] = plan.ended_phase if active else -1
+            phase[i] = base + step * (plan.ended_phase if active else -1)
         return
     while p > 0:
         p -= 1
@@ -351,7 +359,7 @@ cdef void pick_phases(
             slowest = plan.phase[p].min_momentum
             grid.path.pick(
                 engagement, momentum, plan.phase[p].min_engagement, -INFINITY if isnan(slowest) else slowest,
-                plan.phase[p].name, n, phase,
+                base + step * plan.phase[p].name, n, phase,
             )
 
 
@@ -359,12 +367,14 @@ cdef void write_tile(
     const Plan* plan, Sweep* sweep, const Grid* grid, int64_t a, int64_t b, const Written* to, int64_t row
 ) noexcept nogil:
     """Write the rows of the instants `a` ... `b` - 1 from `row` on."""
-    cdef int64_t k = a, i, stop
+    cdef int64_t k = a, i, stop, base = 0, step = 1
     cdef int32_t half
     cdef bint ended, active
     cdef int64_t n = b - a
     sum_scores(plan, sweep, grid, a, b, sweep.score)
     run_pace(plan, sweep, grid, a, b, sweep.momentum)
+    if isnan(sweep.momentum[0]):
+        sweep.unpaced = True            # and may be so for some instants more, but not before or behind
     if plan.linear_scale:
         for i in range(n):
             sweep.engagement[i] = engagement_of(plan, sweep.score[i])
@@ -372,24 +382,45 @@ cdef void write_tile(
         grid.path.saturate(sweep.score, plan.scale, n, sweep.engagement)
     if not grid.path.finite(sweep.score, n):
         sweep.overflow = True
-    grid.path.levels(sweep.engagement, plan.level, n, sweep.picked)
-    grid.path.narrow(sweep.picked, n, sweep.byte)
-    memcpy(to.level + row, sweep.byte, n)
+    grid.path.levels(sweep.engagement, plan.level, n, sweep.level)
     while k < b:
         stop = stage_at(sweep, k, b, &half, &ended, &active)
-        memset(to.half + row + (k - a), half - PROSPECT, stop - k)
+        if not active:
+            sweep.inactive = True
+        if to.state is NULL:
+            memset(to.half + row + (k - a), half - PROSPECT, stop - k)
+        else:
+            base = 8 + 4 * (half - PROSPECT)
+            step = 8
         pick_phases(
             plan, grid, sweep.engagement + (k - a), sweep.momentum + (k - a), half, ended, active, stop - k,
-            sweep.picked + (k - a),
+            base, step, sweep.picked + (k - a),
         )
         k = stop
-    memcpy(to.at + row, grid.at + a, n * sizeof(int64_t))
-    memcpy(to.score + row, sweep.score, n * sizeof(double))
-    memcpy(to.engagement + row, sweep.engagement, n * sizeof(double))
-    memcpy(to.momentum + row, sweep.momentum, n * sizeof(double))
-    if to.phase is not NULL:
+    ek_pour(to.at + row, grid.at + a, n * sizeof(int64_t), to.past)
+    ek_pour(to.score + row, sweep.score, n * sizeof(double), to.past)
+    ek_pour(to.engagement + row, sweep.engagement, n * sizeof(double), to.past)
+    ek_pour(to.momentum + row, sweep.momentum, n * sizeof(double), to.past)
+    if to.state is NULL:
+        grid.path.narrow(sweep.level, n, sweep.byte)
+        memcpy(to.level + row, sweep.byte, n)
         grid.path.narrow(sweep.picked, n, sweep.byte)
         memcpy(to.phase + row, sweep.byte, n)
     else:
-        for i in range(n):
-            to.wide_phase[row + i] = <int32_t>sweep.picked[i]
+        grid.path.join(sweep.level, sweep.picked, n, sweep.state)
+        ek_pour(to.state + row, sweep.state, n * sizeof(int32_t), to.past)
+
+
+cdef void write_key(const Written* to, const int64_t[::1] keys, int64_t contact, int64_t row, int64_t n) noexcept nogil:
+    """Write whose `n` rows from `row` on are."""
+    cdef int64_t[8] key
+    cdef int32_t[16] code
+    cdef int64_t i
+    if to.key is not NULL:
+        for i in range(8):
+            key[i] = keys[contact]
+        ek_flood(to.key + row, key, n * sizeof(int64_t), to.past)
+    else:
+        for i in range(16):
+            code[i] = <int32_t>contact
+        ek_flood(to.code + row, code, n * sizeof(int32_t), to.past)

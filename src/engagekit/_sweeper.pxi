@@ -1,19 +1,22 @@
 # The sweep's face to Python: holds the instants and what is known of them once for all contacts, runs its contacts.
 
 cdef int64_t READ_AT_ONCE = 65536       # events of one contact
+cdef int64_t MANY_ROWS = 1 << 20        # more than the caches hold
 
 
-cdef int prepare_sweep(const Plan* plan, Sweep* sweep) noexcept nogil:
-    """Give a sweep its memory; -1 where there is none."""
+cdef int prepare_sweep(const Plan* plan, Sweep* sweep, int64_t tile) noexcept nogil:
+    """Give a sweep its memory for so many instants at once; -1 where there is none."""
     cdef bint failed = False
     memset(sweep, 0, sizeof(Sweep))
     sweep.course = <Course*>aligned(plan.rules, sizeof(Course), &failed)
-    sweep.score = <double*>aligned(TILE, sizeof(double), &failed)
-    sweep.sum = <double*>aligned(TILE, sizeof(double), &failed)
-    sweep.engagement = <double*>aligned(TILE, sizeof(double), &failed)
-    sweep.momentum = <double*>aligned(TILE, sizeof(double), &failed)
-    sweep.picked = <int64_t*>aligned(TILE, sizeof(int64_t), &failed)
-    sweep.byte = <int8_t*>aligned(TILE, sizeof(int8_t), &failed)
+    sweep.score = <double*>aligned(tile, sizeof(double), &failed)
+    sweep.sum = <double*>aligned(tile, sizeof(double), &failed)
+    sweep.engagement = <double*>aligned(tile, sizeof(double), &failed)
+    sweep.momentum = <double*>aligned(tile, sizeof(double), &failed)
+    sweep.level = <int64_t*>aligned(tile, sizeof(int64_t), &failed)
+    sweep.picked = <int64_t*>aligned(tile, sizeof(int64_t), &failed)
+    sweep.byte = <int8_t*>aligned(tile, sizeof(int8_t), &failed)
+    sweep.state = <int32_t*>aligned(tile, sizeof(int32_t), &failed)
     sweep.age = <int64_t*>aligned(AT_ONCE, sizeof(int64_t), &failed)
     sweep.which = <int32_t*>aligned(AT_ONCE, sizeof(int32_t), &failed)
     sweep.left = <double*>aligned(AT_ONCE, sizeof(double), &failed)
@@ -28,8 +31,10 @@ cdef void dispose_sweep(Sweep* sweep) noexcept nogil:
     free(sweep.sum)
     free(sweep.engagement)
     free(sweep.momentum)
+    free(sweep.level)
     free(sweep.picked)
     free(sweep.byte)
+    free(sweep.state)
     free(sweep.age)
     free(sweep.which)
     free(sweep.left)
@@ -53,6 +58,8 @@ cdef class Sweeper:
     cdef double* tables
     cdef Rate* rates
     cdef bint stopped
+    cdef bint unpaced
+    cdef bint inactive
     cdef object kept
 
     def __cinit__(self):
@@ -91,20 +98,21 @@ cdef class Sweeper:
         int8_t[::1] level,
         int8_t[::1] half,
         int8_t[::1] phase,
-        int32_t[::1] wide_phase,
+        int32_t[::1] state,
     ):
         """Write the rows of the contacts `first` ... `last` - 1 from `starts[contact]` on.
 
-        `since` is `customer_since` by contact (INT64_MAX: none). Of `key` (the contacts' `keys`) and `code` (their
-        codes) one is None, and so is one of `phase` and `wide_phase`. Runs without the GIL; contacts of several calls
-        must not overlap. Returns the first contact whose points overflow, -1 if none's do.
+        `since` is `customer_since` by contact (INT64_MAX: none). Of `key` (the contacts' `keys`) and `code` (their codes)
+        one is None. So is `state` (level + 4 * half + 8 * (phase + 1)), or `level`, `half` and `phase`, a byte each. Runs
+        without the GIL; contacts of several calls must not overlap. Returns the first contact whose points overflow, -1
+        if none's do.
         """
         cdef Scratch scratch
         cdef Sweep sweep
         cdef Written to
         cdef const Plan* plan = &self.scorer.plan
         cdef const Grid* grid = &self.grid
-        cdef int64_t c = first, begun = -1, k = 0, l = 0, b, i, row, work, upto, null_amounts = 0, overflowed = -1
+        cdef int64_t c = first, begun = -1, k = 0, l = 0, b, row, work, upto, null_amounts = 0, overflowed = -1
         if first == last or starts[first] == starts[last]:
             return -1
         to.at = &at[0]
@@ -113,13 +121,14 @@ cdef class Sweeper:
         to.score = &score[0]
         to.engagement = &engagement[0]
         to.momentum = &momentum[0]
-        to.level = &level[0]
-        to.half = &half[0]
+        to.state = &state[0] if state is not None else NULL
+        to.level = &level[0] if level is not None else NULL
+        to.half = &half[0] if half is not None else NULL
         to.phase = &phase[0] if phase is not None else NULL
-        to.wide_phase = &wide_phase[0] if wide_phase is not None else NULL
+        to.past = starts[starts.shape[0] - 1] >= MANY_ROWS
         memset(&sweep, 0, sizeof(Sweep))
         try:
-            if self.scorer.prepare(&scratch) < 0 or prepare_sweep(plan, &sweep) < 0:
+            if self.scorer.prepare(&scratch) < 0 or prepare_sweep(plan, &sweep, min(<int64_t>TILE, grid.count)) < 0:
                 raise MemoryError
             while c < last and not self.stopped:
                 work = 0
@@ -159,12 +168,7 @@ cdef class Sweeper:
                         row = starts[c] + k - sweep.present
                         b = min(k + TILE, grid.count)
                         write_tile(plan, &sweep, grid, k, b, &to, row)
-                        if to.key is not NULL:
-                            for i in range(row, row + b - k):
-                                to.key[i] = keys[c]
-                        else:
-                            for i in range(row, row + b - k):
-                                to.code[i] = <int32_t>c
+                        write_key(&to, keys, c, row, b - k)
                         work += 64 + (b - k) * plan.rules // 4
                         k = b
                         if k == grid.count:
@@ -175,9 +179,16 @@ cdef class Sweeper:
                     raise MemoryError
                 PyErr_CheckSignals()
         finally:
+            ek_poured()
+            self.unpaced |= sweep.unpaced
+            self.inactive |= sweep.inactive
             self.scorer.dispose(&scratch)
             dispose_sweep(&sweep)
         return overflowed
+
+    def gaps(self):
+        """Return whether any row that was written has no momentum, and whether any has no phase."""
+        return bool(self.unpaced), bool(self.inactive)
 
     def stop(self):
         """Let the calls in other threads end soon, their contacts undone."""
@@ -207,9 +218,11 @@ def sweeper(Scorer scorer not None, const int64_t[::1] at, int64_t every):
     cdef int64_t r, i
     cdef double* table
     cdef double run
+    # no longer than needed, so that all of them together stay in the nearest cache
+    cdef int64_t steps = (min(<int64_t>STEPS, at.shape[0]) + 15) & ~7
     self.scorer = scorer
     self.kept = at
-    self.stopped = False
+    self.stopped = self.unpaced = self.inactive = False
     memset(grid, 0, sizeof(Grid))
     grid.path = ek_sweep_path_chosen()
     grid.count = at.shape[0]
@@ -218,25 +231,25 @@ def sweeper(Scorer scorer not None, const int64_t[::1] at, int64_t every):
     if every and grid.count:
         grid.inverse = 1.0 / <double>every
         # by family, those of no decay first; then the momentum's
-        table = self.tables = <double*>calloc((plan.families + 6) * STEPS, sizeof(double))
+        table = self.tables = <double*>calloc((plan.families + 6) * steps, sizeof(double))
         self.rates = <Rate*>calloc(plan.rules + 2, sizeof(Rate))
         if self.tables is NULL or self.rates is NULL:
             raise MemoryError
-        table += 3 * STEPS
+        table += 3 * steps
         for r in range(plan.rules):
             rule = plan.rule + r
             if rule.decay == HALF_LIFE:
                 self.rates[r] = rate_of(
-                    grid, table + (1 + rule.family - HALF_LIFE_FAMILIES) * STEPS, rule.span, rule.inverse
+                    grid, table + (1 + rule.family - HALF_LIFE_FAMILIES) * steps, rule.span, rule.inverse
                 )
             else:
                 self.rates[r] = rate_of(grid, table, 1, 0.0)
         self.rates[plan.rules] = rate_of(grid, self.tables, plan.fast, plan.fast_inverse)
-        self.rates[plan.rules + 1] = rate_of(grid, self.tables + STEPS, plan.slow, plan.slow_inverse)
+        self.rates[plan.rules + 1] = rate_of(grid, self.tables + steps, plan.slow, plan.slow_inverse)
         grid.rate = self.rates
         grid.fast = self.rates + plan.rules
         grid.slow = grid.fast + 1
-        table = self.tables + 2 * STEPS
+        table = self.tables + 2 * steps
         for i in range(min(<int64_t>STEPS, grid.count)):
             run = <double>(i * every)
             table[i] = ek_power(run / <double>plan.fast - run / <double>plan.slow)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import define
+from attrs import define, evolve
 
 from engagekit import _core
 from engagekit.batch import coded_events, kind_of, refuse_collision, refuse_overflow
@@ -22,13 +22,15 @@ from engagekit.model import Model
 from engagekit.model.durations import parse_duration
 from engagekit.model.wording import typed
 from engagekit.plan import LEVELS, Plan, lower, microseconds
-from engagekit.running import attach, thread_count
+from engagekit.running import PARTS, attach, thread_count
 from engagekit.threads import in_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DAY = timedelta(days=1)
+MUCH = 1 << 22
+"""Bytes of a column for which it is worth the while to have memory again that the result before had."""
 MOST_NARROW = 127
 """Phases that a code of one byte can tell apart."""
 ROW_BYTES = 8 + 3 * 8 + 3
@@ -50,10 +52,15 @@ class Rows:
     score: NDArray[np.float64]
     engagement: NDArray[np.float64]
     momentum: NDArray[np.float64]
-    level: NDArray[np.int8]
-    half: NDArray[np.int8]
-    phase: NDArray[Any]
-    """int8, or int32 of a model with more phases than a byte can number."""
+    level: NDArray[np.int8] | None
+    half: NDArray[np.int8] | None
+    phase: NDArray[np.int8] | None
+    state: NDArray[np.int32] | None
+    """All three as one number: level + 4 * half + 8 * (phase + 1)."""
+    paced: bool = False
+    """Whether every row has a momentum."""
+    active: bool = False
+    """Whether every row has a phase."""
 
 
 def history(
@@ -174,21 +181,21 @@ def _sweep(
     sweeper.count(counts)
     rows = _rows(plan, events, counts, len(instants))
     keys = events.contacts.integers().view(np.int64) if rows.key is not None else None
-    narrow = rows.phase.dtype == np.int8
 
     def part(first: int, last: int) -> int:
         return sweeper.history(
             since, rows.starts, keys, first, last, rows.at, rows.key, rows.code, rows.score, rows.engagement,
-            rows.momentum, rows.level, rows.half,
-            rows.phase if narrow else None, None if narrow else rows.phase,
+            rows.momentum, rows.level, rows.half, rows.phase, rows.state,
         )  # fmt: skip
 
-    edges = _edges(events, rows.starts, thread_count(threads, int(rows.starts[-1])))
-    overflowed = in_parts(part, edges, stop=sweeper.stop)
+    workers = thread_count(threads, int(rows.starts[-1]))
+    edges = _edges(events, rows.starts, workers * PARTS if workers > 1 else 1)
+    overflowed = in_parts(part, edges, threads=workers, stop=sweeper.stop)
     for contact in overflowed:
         if contact >= 0:
             refuse_overflow(events, contact)
-    return rows
+    unpaced, inactive = sweeper.gaps()
+    return evolve(rows, paced=not unpaced, active=not inactive)
 
 
 def _rows(plan: Plan, events: Events, counts: NDArray[np.int64], instants: int) -> Rows:
@@ -196,24 +203,32 @@ def _rows(plan: Plan, events: Events, counts: NDArray[np.int64], instants: int) 
     starts = np.concatenate([[0], np.cumsum(counts)])
     count = int(starts[-1])
     integers = events.contacts.kind == "integer"
-    narrow = len(plan.phase_names) <= MOST_NARROW
+    # polars looks up the words of all three columns at once
+    joined = kind_of(events) == "polars" or len(plan.phase_names) > MOST_NARROW
     what = f"{count:,} rows ({len(counts):,} contacts, {instants:,} instants)"
     _refuse_too_much(count, ROW_BYTES + 8, what)
     try:
         return Rows(
             starts=starts,
-            at=np.empty(count, np.int64),
-            key=np.empty(count, np.int64) if integers else None,
-            code=None if integers else np.empty(count, np.int32),
-            score=np.empty(count),
-            engagement=np.empty(count),
-            momentum=np.empty(count),
-            level=np.empty(count, np.int8),
-            half=np.empty(count, np.int8),
-            phase=np.empty(count, np.int8 if narrow else np.int32),
+            at=_room(count, np.int64),
+            key=_room(count, np.int64) if integers else None,
+            code=None if integers else _room(count, np.int32),
+            score=_room(count, np.float64),
+            engagement=_room(count, np.float64),
+            momentum=_room(count, np.float64),
+            level=None if joined else _room(count, np.int8),
+            half=None if joined else _room(count, np.int8),
+            phase=None if joined else _room(count, np.int8),
+            state=_room(count, np.int32) if joined else None,
         )
     except MemoryError:
         raise EventsError(_too_much(what)) from None
+
+
+def _room(count: int, dtype: type[np.generic]) -> NDArray[Any]:
+    """Make room for numbers that are yet to be written."""
+    size = count * np.dtype(dtype).itemsize
+    return np.empty(count, dtype) if size < MUCH else np.frombuffer(_core.room(size), dtype)
 
 
 def _refuse_too_much(count: int, size: int, what: str) -> None:
@@ -253,8 +268,25 @@ def _columns(plan: Plan, events: Events, rows: Rows) -> dict[str, Out]:
         "at": Out(kind="instant", values=rows.at, aware=events.aware, whole=True),
         "score": Out(kind="float", values=rows.score, whole=True),
         "engagement": Out(kind="float", values=rows.engagement, whole=True),
-        "level": Out(kind="category", values=rows.level, categories=list(LEVELS), whole=True),
-        "half": Out(kind="category", values=rows.half, categories=["prospect", "customer"], whole=True),
-        "phase": Out(kind="category", values=rows.phase, categories=list(plan.phase_names)),
-        "momentum": Out(kind="float", values=rows.momentum),
+        **_states(plan, rows),
+        "momentum": Out(kind="float", values=rows.momentum, whole=rows.paced),
+    }
+
+
+def _states(plan: Plan, rows: Rows) -> dict[str, Out]:
+    level: NDArray[Any] | None = rows.level
+    half: NDArray[Any] | None = rows.half
+    phase: NDArray[Any] | None = rows.phase
+    if rows.state is not None:
+        state = np.arange(8 * (len(plan.phase_names) + 1), dtype=np.int32)
+        # what no row has need not be known as a gap
+        level, half, phase = state % 4, state // 4 % 2, np.maximum(state // 8 - 1, 0 if rows.active else -1)
+    states = {
+        "level": (level, list(LEVELS), True),
+        "half": (half, ["prospect", "customer"], True),
+        "phase": (phase, list(plan.phase_names), rows.active),
+    }
+    return {
+        name: Out(kind="category", values=codes, categories=words, whole=whole, of=rows.state)
+        for name, (codes, words, whole) in states.items()
     }

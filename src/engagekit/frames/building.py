@@ -13,7 +13,7 @@ from engagekit.errors import EngagekitError, EventsError
 from engagekit.frames import relations
 from engagekit.frames.arrow import number_type
 from engagekit.frames.capsule import Field
-from engagekit.frames.export import ArrowColumns, Out, filled, fits, required_pyarrow, to_arrow
+from engagekit.frames.export import ArrowColumns, Out, filled, fits, required_pyarrow, spread, to_arrow
 from engagekit.frames.frame import Frame, NarwhalsFrame, PyarrowFrame
 from engagekit.frames.kept import Foreign, KeyType
 
@@ -95,6 +95,7 @@ def _pandas(columns: Mapping[str, Out], base: Frame | None) -> Any:
 def _pandas_array(column: Out, text: Any) -> Any:
     import pandas as pd
 
+    column = spread(column) if column.kind == "category" else column
     null = column.nulls()
     if column.kind == "category":
         codes = column.values if null is None else filled(column.values, null, -1)
@@ -138,10 +139,12 @@ def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
     import polars as pl
 
     few = {name: column for name, column in columns.items() if column.of is not None}
+    states = {name: column for name, column in few.items() if column.kind == "category"}
+    few = {name: column for name, column in few.items() if name not in states}
     words = {name: column for name, column in columns.items() if column.kind == "category"}
-    words = {name: column for name, column in words.items() if column.nulls() is None}
+    words = {name: column for name, column in words.items() if column.of is None and column.nulls() is None}
     owned = {name: column.own for name, column in columns.items() if column.own is not None}
-    done = few.keys() | words.keys() | owned.keys()
+    done = few.keys() | states.keys() | words.keys() | owned.keys()
     rest = {name: column for name, column in columns.items() if name not in done}
     made = pl.DataFrame(ArrowColumns(rest)).to_dict() if rest else {}
     for name, own in owned.items():
@@ -151,6 +154,7 @@ def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
         texts = pl.DataFrame(ArrowColumns({name: attrs.evolve(column, of=None)})).get_column(name)
         assert column.of is not None
         made[name] = texts[pl.Series(column.of.view(np.uint32))]
+    made |= _polars_states(states)
     made |= _polars_categories(words)
     result = pl.DataFrame([made[name] for name in columns])
     for place, column in enumerate(columns.values()):
@@ -160,6 +164,23 @@ def _polars(columns: Mapping[str, Out], base: Frame | None) -> Any:
             if cast.null_count() == plain.null_count():
                 result.replace_column(place, cast)
     return result if base is None else base.native.hstack(result)
+
+
+def _polars_states(columns: Mapping[str, Out]) -> dict[str, Any]:
+    """Return categoricals of few codes in many rows, those of the same rows together."""
+    import polars as pl
+
+    made: dict[str, Any] = {}
+    places = {id(column.of): column.of for column in columns.values()}
+    for place, of in places.items():
+        here = {name: column for name, column in columns.items() if id(column.of) == place}
+        tables = [
+            pl.Series(name, attrs.evolve(column, of=None).objects().tolist(), dtype=pl.Categorical)
+            for name, column in here.items()
+        ]
+        assert of is not None
+        made |= pl.DataFrame(tables)[pl.Series(of.view(np.uint32))].to_dict()
+    return made
 
 
 def _polars_categories(columns: Mapping[str, Out]) -> dict[str, Any]:

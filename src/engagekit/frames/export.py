@@ -41,7 +41,8 @@ class Out:
     like
         The type of a caller's column (`Frame.like`) that the column takes, where nothing is lost.
     of
-        Of text as offsets and bytes: each row's place (int32) among them, where few texts fill many rows.
+        Of text as offsets and bytes, or of a category: each row's place (int32) among `values`, where few
+        fill many rows.
     whole
         Whether it is known that nothing is null, so that no null is looked for.
     own
@@ -78,7 +79,8 @@ class Out:
         null = self.null
         if self.kind == "category":
             if len(self.values) and self.values.min() < 0:
-                null = self.values < 0 if null is None else null | (self.values < 0)
+                gaps = _placed(self.values < 0, self.of)
+                null = gaps if null is None else null | gaps
         elif self.kind == "float" and len(self.values) and np.isnan(self.values.min()):
             null = np.isnan(self.values) if null is None else null | np.isnan(self.values)
         elif self.kind == "text" and not isinstance(self.values, tuple):
@@ -91,10 +93,10 @@ class Out:
         objects: NDArray[np.object_]
         if self.kind == "category":
             words = np.array([*(self.categories or ()), None], np.object_)
-            objects = words[self.values]
+            objects = words[_placed(self.values, self.of)]
         elif isinstance(self.values, tuple):
             objects = np.fromiter(_decoded(*self.values), np.object_, len(self.values[0]) - 1)
-            objects = objects if self.of is None else objects[self.of]
+            objects = _placed(objects, self.of)
         else:
             objects = np.asarray(self.values, np.object_)
         return objects if self.null is None else filled(objects, self.null, None)
@@ -110,14 +112,18 @@ class Out:
         ([0, -1, 0], ['low'])
         """
         if self.kind == "category":
-            return self.values.astype(np.int32), list(self.categories or ())
+            return _placed(self.values, self.of).astype(np.int32), list(self.categories or ())
         places: dict[str | None, int] = {None: -1}
         codes = [places.setdefault(text, len(places) - 1) for text in self.objects().tolist()]
         return np.array(codes, np.int32), [word for word in places if word is not None]
 
 
+def _placed(values: NDArray[Any], places: NDArray[np.int32] | None) -> NDArray[Any]:
+    return values if places is None else values[places]
+
+
 def spread(column: Out) -> Out:
-    """Return a column with a text a row, as Arrow has it.
+    """Return a column with a text or code a row, as Arrow has it.
 
     Examples
     --------
@@ -128,6 +134,8 @@ def spread(column: Out) -> Out:
     """
     if column.of is None:
         return column
+    if column.kind == "category":
+        return attrs.evolve(column, values=column.values[column.of], of=None)
     offsets = np.empty(len(column.of) + 1, np.int64)
     starts, texts = column.values
     data = _core.take_text(starts, texts, column.of.astype(np.int64), offsets)
