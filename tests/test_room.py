@@ -1,6 +1,9 @@
 """Memory for large results, lent again when nobody looks at it any more."""
 
 import mmap
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -55,3 +58,25 @@ def test_room_beyond_all_memory_is_refused():
         with pytest.raises(MemoryError):
             _core.room(much)
     assert len(numbers(7)) == 7
+
+
+def test_spare_rooms_make_way():
+    """What lies spare is given up before a room is refused, where a process may have no more addresses."""
+    program = """
+        import resource
+        from engagekit import _core
+
+        def most(mib):
+            rooms = []
+            try:
+                while len(rooms) < 100:
+                    rooms.append(_core.room(mib << 20))
+            except MemoryError:
+                pass
+            return mib * len(rooms)
+
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+        before, after = most(64), most(96)
+        assert after > before - 300, (before, after)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)

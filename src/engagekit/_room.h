@@ -37,6 +37,10 @@ static ek_block ek_spare_out(size_t place) {
     return block;
 }
 
+static void *ek_map(size_t size) {
+    return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
 /* A block of at least so many bytes, up to an eighth more, which `size` then tells; NULL: there is no memory. */
 static void *ek_lend(size_t *size) {
     size_t whole = (*size + EK_ROOM_PAGE - 1) & ~(EK_ROOM_PAGE - 1), place, before;
@@ -49,7 +53,12 @@ static void *ek_lend(size_t *size) {
             *size = block.size;
             return block.start;
         }
-    found = mmap(NULL, whole + EK_ROOM_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    found = ek_map(whole + EK_ROOM_PAGE);
+    while (found == MAP_FAILED && ek_spares) { /* a limit on addresses counts the spare ones too */
+        ek_block oldest = ek_spare_out(0);
+        munmap(oldest.start, oldest.size);
+        found = ek_map(whole + EK_ROOM_PAGE);
+    }
     if (found == MAP_FAILED) return NULL;
     start = (char *)(((uintptr_t)found + EK_ROOM_PAGE - 1) & ~(uintptr_t)(EK_ROOM_PAGE - 1));
     before = (size_t)(start - found);
