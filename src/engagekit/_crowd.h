@@ -294,7 +294,7 @@ EK_INLINE void ek_descend_body(const ek_setting *setting, ek_descent *descent, i
             const double *restrict term = EK_ALIGNED(descent->term + f * EK_CROWD + k);
             double rate = setting->rate[f];
             for (j = 0; j < EK_LANES; j++) {
-                double e = term[j] * ek_power_soon(rate * t[j]), slope = e * rate, bend = slope * rate;
+                double e = term[j] * ek_power(rate * t[j]), slope = e * rate, bend = slope * rate;
                 zero[j] += e;
                 one[j] += slope;
                 two[j] += bend;

@@ -135,11 +135,9 @@ cdef bint read_lean_lane(
     row.last_type = -1
     scratch.fast = scratch.slow = 0.0
     if hi > lo:
-        read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, value, CROWD)
+        read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, value)
         if scratch.raised or scratch.stopped[0]:
             return False
-        if hi - lo > FEW:
-            settle_lane(plan, scratch, value)
         if vanishes(plan, scratch, lo, hi):
             return False
     row.present = hi > lo

@@ -354,6 +354,13 @@ cdef inline void add(Sum* sum, double x) noexcept nogil:
     sum.value = total
 
 
+cdef inline void compensate(Sum* sum, double x) noexcept nogil:
+    """As `add`, without asking which of the two is larger: what the sum loses is found exactly all the same."""
+    cdef double total = sum.value + x, part = total - sum.value
+    sum.rest += (sum.value - (total - part)) + (x - part)
+    sum.value = total
+
+
 cdef inline double clip(double x, double cap) noexcept nogil:
     return cap if x > cap else (-cap if x < -cap else x)
 

@@ -273,7 +273,7 @@ cdef void add_up(
     cdef int64_t i = lo, j, n, events = 0
     cdef int32_t r
     cdef uint8_t work
-    cdef double fast = 0.0, slow = 0.0, quick, steady, raw, gain, x, total, part
+    cdef double fast = 0.0, slow = 0.0, quick, steady, raw, gain, x
     cdef Window* window = &scratch.window
     cdef const uint8_t* works = window.work
     cdef const int32_t* rules = window.rule
@@ -320,11 +320,7 @@ cdef void add_up(
             if few and not work & UNSTEADY:
                 sum.value += x
                 continue
-            # what the sum loses by rounding, exactly, without asking which of the two is larger
-            total = sum.value + x
-            part = total - sum.value
-            sum.rest += (sum.value - (total - part)) + (x - part)
-            sum.value = total
+            compensate(sum, x)
         i = window.first + n
     row.events = events
     if gained:

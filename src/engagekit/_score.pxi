@@ -20,63 +20,64 @@ cdef bint interrupted(Scratch* scratch, int64_t events) noexcept nogil:
 
 
 cdef void add_lean(
-    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, double* plain, int64_t stride
+    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, double* lane
 ) noexcept nogil:
     """Add up events that are alike to a lean plan: one rule each, of constant points, nothing else to look at.
 
-    Cost: some nanoseconds an event. Order of summation: as the events stand. Up to FEW events, those of a rule being of
-    one sign, add to the rule's place in `plain` (`stride` apart): what a plain sum loses is less than one part in 10^14.
-    More add to the compensated sums of `scratch`.
+    S(r) goes to `lane`, whose zeros are CROWD apart, or (NULL) waits to be settled; the momentum's sums to `scratch`.
+
+    Cost: some nanoseconds an event. Order of summation: as the events stand; FEW of them in plain sums, which lose less
+    than one part in 10^14, those of a rule being of one sign, and what these come to in compensated ones. Without a
+    lane all are compensated.
     """
-    cdef int64_t i = lo, j, n
-    cdef double fast = 0.0, slow = 0.0, x, total, part
+    cdef int64_t i = lo, end = lo, j, n
+    cdef double fast = 0.0, slow = 0.0
     cdef const int32_t* rule
     cdef const double* weight
     cdef const double* quick
     cdef const double* steady
     cdef Window* window = &scratch.window
-    cdef bint few = hi - lo <= FEW
-    cdef Sum* sum
     while i < hi:
         if i < window.first or i >= window.last or at != window.at:
             if interrupted(scratch, AT_ONCE):
                 return
             fill_window(plan, window, i, upto, at)
-        n = (hi if hi < window.last else window.last) - i
+        if i == end:
+            end = min(hi, i + FEW)
+        n = min(end if lane is not NULL else hi, window.last) - i
         j = i - window.first
         rule = window.rule + j
         weight = window.weight + j
         quick = window.fast + j
         steady = window.slow + j
         i += n
-        if few:
+        if lane is NULL:
             for j in range(n):
-                plain[rule[j] * stride] += weight[j]
                 fast += quick[j]
                 slow += steady[j]
+                compensate(scratch.sums + rule[j], weight[j])
             continue
         for j in range(n):
-            x = weight[j]
+            lane[rule[j] * CROWD] += weight[j]
             fast += quick[j]
             slow += steady[j]
-            # what the sum loses by rounding, exactly, without asking which of the two is larger
-            sum = scratch.sums + rule[j]
-            total = sum.value + x
-            part = total - sum.value
-            sum.rest += (sum.value - (total - part)) + (x - part)
-            sum.value = total
+        if i == end and hi - lo > FEW:
+            for j in range(plan.rules):
+                compensate(scratch.sums + j, lane[j * CROWD])
+                lane[j * CROWD] = 0.0
     scratch.fast = fast
     scratch.slow = slow
+    if lane is not NULL and hi - lo > FEW:
+        settle_lane(plan, scratch, lane)
 
 
 cdef void read_lean(
-    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, Row* row, double* plain,
-    int64_t stride
+    const Plan* plan, Scratch* scratch, int64_t lo, int64_t hi, int64_t upto, int64_t at, Row* row, double* lane
 ) noexcept nogil:
-    """Read the events of a lean plan: all are activity. For `plain` and `stride` see `add_lean`."""
+    """Read the events of a lean plan: all are activity. For `lane` see `add_lean`."""
     cdef int64_t i
     cdef int32_t type
-    add_lean(plan, scratch, lo, hi, upto, at, plain, stride)
+    add_lean(plan, scratch, lo, hi, upto, at, lane)
     row.events = hi - lo
     row.first_event = plan.time[lo]
     row.last_event = plan.time[hi - 1]
@@ -296,7 +297,7 @@ cdef void read_one(
     if hi > lo:
         if plan.lean:
             facts.present = True
-            read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, &scratch.sums[0].value, 2)
+            read_lean(plan, scratch, lo, hi, upto if upto > hi else hi, at, row, NULL)
             for i in range(lo, hi):
                 k = code_at(plan.event_class, plan.class_width, i)
                 k = plan.steps.first[k if k >= 0 else plan.classes]

@@ -6,7 +6,8 @@
  *
  * 2^-x = 2^-q * 2^-f with q the whole number nearest to x and |f| <= 1/2.  2^f is a polynomial of degree 11, the
  * Chebyshev interpolation of 2^x on [-0.501, 0.501] computed with sixty digits; its error, 3.3e-18, is a thirtieth of a
- * unit in the last place, evaluation adds one and a half. */
+ * unit in the last place.  It is evaluated by Estrin's scheme, which adds two: a third of the way from f to the end of
+ * Horner's, and it is this way that takes the time, not the operations. */
 #ifndef ENGAGEKIT_SIMD_H
 #define ENGAGEKIT_SIMD_H
 
@@ -45,48 +46,47 @@ EK_INLINE uint64_t ek_bits_of(double number) {
     return bits;
 }
 
-/* An integer from 0 on as a double: its halves are put into the mantissas of 2^84 and 2^52. */
-EK_INLINE double ek_double_of_age(int64_t age) {
-    double high = ek_double_of(((uint64_t)age >> 32) | 0x4530000000000000u);
-    double low = ek_double_of(((uint64_t)age & 0xffffffffu) | 0x4330000000000000u);
-    return (high - 19342813118337666422669312.0) + low; /* 2^84 + 2^52 */
-}
-
 EK_INLINE double ek_power_of_fraction(double f) {
-    double p = 0x1.e9ed48b35dbf1p-32;
-    p = p * f + 0x1.e623e6f24eb1cp-28;
-    p = p * f + 0x1.b524eb29e2f30p-24;
-    p = p * f + 0x1.62bfc20435122p-20;
-    p = p * f + 0x1.ffcbfc6de821dp-17;
-    p = p * f + 0x1.4309131178d73p-13;
-    p = p * f + 0x1.5d87fe78a3ef9p-10;
-    p = p * f + 0x1.3b2ab6fb9f026p-7;
-    p = p * f + 0x1.c6b08d704a0c6p-5;
-    p = p * f + 0x1.ebfbdff82c5afp-3;
-    p = p * f + 0x1.62e42fefa39efp-1;
-    return p * f + 1.0;
+    double f2 = f * f, f4 = f2 * f2;
+    double low = (1.0 + 0x1.62e42fefa39efp-1 * f) + (0x1.ebfbdff82c5afp-3 + 0x1.c6b08d704a0c6p-5 * f) * f2;
+    double middle = (0x1.3b2ab6fb9f026p-7 + 0x1.5d87fe78a3ef9p-10 * f) +
+                    (0x1.4309131178d73p-13 + 0x1.ffcbfc6de821dp-17 * f) * f2;
+    double high = (0x1.62bfc20435122p-20 + 0x1.b524eb29e2f30p-24 * f) +
+                  (0x1.e623e6f24eb1cp-28 + 0x1.e9ed48b35dbf1p-32 * f) * f2;
+    return (low + middle * f4) + high * (f4 * f4);
 }
 
-/* 2^-(age / span), `inverse` being 1 / span (0: no decay): whole half-lives are taken off exactly.  What is left after
- * more than 1022 of them is no normal double; `far` is told, and the few are done again one by one. */
-EK_INLINE double ek_faded(int64_t age, double span, double inverse, uint64_t *far) {
-    double whole_age = ek_double_of_age(age);
-    double x = whole_age * inverse, rounded, q, f;
-    x = x > 1023.0 ? 1023.0 : x; /* whose scale, all bits zero, is 0 */
-    rounded = x + EK_NEAREST;
-    q = rounded - EK_NEAREST;
-    f = (whole_age - q * span) * inverse;
-    f = f > 0.5 ? 0.5 : f;
-    *far |= ek_bits_of(rounded) - ek_bits_of(EK_NEAREST) + (((uint64_t)1 << 63) - 1023);
-    return ek_power_of_fraction(-f) * ek_double_of((1023 - (ek_bits_of(rounded) - ek_bits_of(EK_NEAREST))) << 52);
+/* Below, `far` is told what is too much for the fast way; where EK_IS_FAR says so, the numbers are made again, one by
+ * one.  Those that are not too much are the same bits then: nobody can tell in whose company a number was. */
+#define EK_IS_FAR(far) ((far) >> 10)
+
+/* An age in microseconds as a double, from 0 to 2^52, which is 142 years: its bits are put into the mantissa of 2^52. */
+EK_INLINE double ek_double_of_age(int64_t age, uint64_t *far) {
+    *far |= (uint64_t)age >> 42;
+    return ek_double_of((uint64_t)age | 0x4330000000000000u) - 4503599627370496.0;
+}
+
+/* 2^-(age / span), `inverse` being 1 / span (0: no decay): whole half-lives are taken off exactly, and go into the
+ * exponent.  After 1022 of them what is left may be no normal double. */
+EK_INLINE double ek_faded(double age, double span, double inverse, uint64_t *far) {
+    double rounded = age * inverse + EK_NEAREST, f = ((rounded - EK_NEAREST) * span - age) * inverse;
+    *far |= ek_bits_of(rounded) - (ek_bits_of(EK_NEAREST) - 2);
+    return ek_double_of(ek_bits_of(ek_power_of_fraction(f)) - (ek_bits_of(rounded) << 52));
 }
 
 static double ek_faded_far(int64_t age, double span, double inverse) {
     double whole_age = (double)age, x = whole_age * inverse, q, f;
     if (x > EK_FARTHEST) return 0.0;
     q = (x + EK_NEAREST) - EK_NEAREST;
-    f = (whole_age - q * span) * inverse;
-    return ldexp(ek_power_of_fraction(-(f > 0.5 ? 0.5 : f)), -(int)q);
+    f = (q * span - whole_age) * inverse;
+    return ldexp(ek_power_of_fraction(f), -(int)q);
+}
+
+/* 2^-(age / span), the same bits as the vectors' */
+EK_INLINE double ek_fade_one(int64_t age, double span, double inverse) {
+    uint64_t far = 0;
+    double faded = ek_faded(ek_double_of_age(age, &far), span, inverse, &far);
+    return EK_IS_FAR(far) ? ek_faded_far(age, span, inverse) : faded;
 }
 
 /* out[i] = 2^-(age[i] / span[which[i]]) */
@@ -99,14 +99,26 @@ EK_INLINE uint64_t ek_fade_by_body(const int64_t *restrict age, const int32_t *r
     which = EK_ALIGNED(which);
     out = EK_ALIGNED(out);
     n = (n + EK_LANES - 1) & -(int64_t)EK_LANES;
-    for (i = 0; i < n; i++) out[i] = ek_faded(age[i], span[which[i]], inverse[which[i]], &far);
-    return far >> 63;
+    for (i = 0; i < n; i++) out[i] = ek_faded(ek_double_of_age(age[i], &far), span[which[i]], inverse[which[i]], &far);
+    return EK_IS_FAR(far);
 }
 
-/* slow[i] = 2^-(age[i] / slow_span), fast[i] likewise; 0 where that is no normal double: whoever sums them begins anew
- * where the sums vanish.  A slow half-life of two or four fast ones saves one of the two. */
-EK_INLINE void ek_fade_pace_body(const int64_t *restrict age, int64_t n, double fast_span, double slow_span,
-                                 double *restrict fast, double *restrict slow) {
+/* What is left of both averages of the momentum, given what FADED(span, inverse) says: a slow half-life of two or four
+ * fast ones saves one of the two powers.  Done for each i by LOOP(what to do). */
+#define EK_PACES(LOOP, FADED)                                                                                          \
+    if (slow_span == 4.0 * fast_span) {                                                                                \
+        LOOP(double steady = FADED(slow_span, slow_inverse), two = steady * steady, quick = two * two;)                \
+    } else if (slow_span == 2.0 * fast_span) {                                                                         \
+        LOOP(double steady = FADED(slow_span, slow_inverse), quick = steady * steady;)                                 \
+    } else {                                                                                                           \
+        LOOP(double steady = FADED(slow_span, slow_inverse), quick = FADED(fast_span, fast_inverse);)                  \
+    }
+#define EK_FADED_FAST(span, inverse) ek_faded(whole, span, inverse, &far)
+#define EK_FADED_ONE(span, inverse) ek_fade_one(whole, span, inverse)
+
+/* slow[i] = 2^-(age[i] / slow_span), fast[i] likewise. */
+EK_INLINE uint64_t ek_fade_pace_body(const int64_t *restrict age, int64_t n, double fast_span, double slow_span,
+                                     double *restrict fast, double *restrict slow) {
     int64_t i;
     uint64_t far = 0;
     double fast_inverse = 1.0 / fast_span, slow_inverse = 1.0 / slow_span;
@@ -114,66 +126,53 @@ EK_INLINE void ek_fade_pace_body(const int64_t *restrict age, int64_t n, double 
     fast = EK_ALIGNED(fast);
     slow = EK_ALIGNED(slow);
     n = (n + EK_LANES - 1) & -(int64_t)EK_LANES;
-    if (slow_span == 4.0 * fast_span) {
-        for (i = 0; i < n; i++) {
-            double one = ek_faded(age[i], slow_span, slow_inverse, &far), two = one * one;
-            slow[i] = one;
-            fast[i] = two * two;
-        }
-    } else if (slow_span == 2.0 * fast_span) {
-        for (i = 0; i < n; i++) {
-            double one = ek_faded(age[i], slow_span, slow_inverse, &far);
-            slow[i] = one;
-            fast[i] = one * one;
-        }
-    } else {
-        for (i = 0; i < n; i++) {
-            slow[i] = ek_faded(age[i], slow_span, slow_inverse, &far);
-            fast[i] = ek_faded(age[i], fast_span, fast_inverse, &far);
-        }
+#define EK_EACH(...)                                                                                                   \
+    for (i = 0; i < n; i++) {                                                                                          \
+        double whole = ek_double_of_age(age[i], &far);                                                                 \
+        __VA_ARGS__                                                                                                    \
+        slow[i] = steady;                                                                                              \
+        fast[i] = quick;                                                                                               \
     }
+    EK_PACES(EK_EACH, EK_FADED_FAST)
+#undef EK_EACH
+    return EK_IS_FAR(far);
 }
 
 /* weight[i] = points * 2^-(age / span) of the rule which[i], with age = at - time[i] (0 of what is later); fast and slow
- * as above, times the points where those are positive.  `time` need not be aligned. */
+ * as above, times the points where those are positive.  `time` need not be aligned.  Nothing is written before both
+ * powers are known: so compilers let them go side by side, an eighth sooner. */
 EK_INLINE uint64_t ek_window_body(const int64_t *restrict time, int64_t at, const int32_t *restrict which, int64_t n,
                                   const double *restrict span, const double *restrict inverse,
                                   const double *restrict points, double fast_span, double slow_span,
                                   double *restrict weight, double *restrict fast, double *restrict slow) {
     int64_t i;
-    uint64_t far = 0, none = 0;
+    uint64_t far = 0;
     double fast_inverse = 1.0 / fast_span, slow_inverse = 1.0 / slow_span;
     which = EK_ALIGNED(which);
     weight = EK_ALIGNED(weight);
     fast = EK_ALIGNED(fast);
     slow = EK_ALIGNED(slow);
     n = (n + EK_LANES - 1) & -(int64_t)EK_LANES;
-#define EK_WINDOW(...)                                                                                                 \
+#define EK_EACH(...)                                                                                                   \
     for (i = 0; i < n; i++) {                                                                                          \
         int64_t age = at - time[i];                                                                                    \
         double earned = points[which[i]], gain = earned > 0.0 ? earned : 0.0;                                          \
-        age = age > 0 ? age : 0;                                                                                       \
-        weight[i] = earned * ek_faded(age, span[which[i]], inverse[which[i]], &far);                                   \
+        double whole = ek_double_of_age(age & -(int64_t)(age > 0), &far);                                              \
+        double own = ek_faded(whole, span[which[i]], inverse[which[i]], &far);                                         \
         __VA_ARGS__                                                                                                    \
+        weight[i] = earned * own;                                                                                      \
+        slow[i] = gain * steady;                                                                                       \
+        fast[i] = gain * quick;                                                                                        \
     }
-    if (slow_span == 4.0 * fast_span) {
-        EK_WINDOW(double one = ek_faded(age, slow_span, slow_inverse, &none), two = one * one; slow[i] = gain * one;
-                  fast[i] = gain * (two * two);)
-    } else if (slow_span == 2.0 * fast_span) {
-        EK_WINDOW(double one = ek_faded(age, slow_span, slow_inverse, &none); slow[i] = gain * one;
-                  fast[i] = gain * (one * one);)
-    } else {
-        EK_WINDOW(slow[i] = gain * ek_faded(age, slow_span, slow_inverse, &none);
-                  fast[i] = gain * ek_faded(age, fast_span, fast_inverse, &none);)
-    }
-#undef EK_WINDOW
-    return far >> 63;
+    EK_PACES(EK_EACH, EK_FADED_FAST)
+#undef EK_EACH
+    return EK_IS_FAR(far);
 }
 
 /* 2^-x for x from 0 on; 0 where that is no normal double */
 EK_INLINE double ek_power(double x) {
-    double y = x > 1023.0 ? 1023.0 : x, rounded = y + EK_NEAREST, f = y - (rounded - EK_NEAREST);
-    return ek_power_of_fraction(-f) * ek_double_of((1023 - (ek_bits_of(rounded) - ek_bits_of(EK_NEAREST))) << 52);
+    double y = x > 1023.0 ? 1023.0 : x, rounded = y + EK_NEAREST, f = (rounded - EK_NEAREST) - y;
+    return ek_power_of_fraction(f) * ek_double_of((1023 - (ek_bits_of(rounded) - ek_bits_of(EK_NEAREST))) << 52);
 }
 
 /* out[i] = base[i] * 2^-x[i] */
@@ -186,20 +185,6 @@ EK_INLINE void ek_decay_body(const double *restrict base, const double *restrict
     for (i = 0; i < n; i++) out[i] = base[i] * ek_power(x[i]);
 }
 
-/* As ek_power, its polynomial by Estrin's scheme: two units in the last place worse, but half as long on the way where
- * there are too few numbers to fill the wait. */
-EK_INLINE double ek_power_soon(double x) {
-    double y = x > 1023.0 ? 1023.0 : x, rounded = y + EK_NEAREST, f = (rounded - EK_NEAREST) - y;
-    double f2 = f * f, f4 = f2 * f2;
-    double low = (1.0 + 0x1.62e42fefa39efp-1 * f) + (0x1.ebfbdff82c5afp-3 + 0x1.c6b08d704a0c6p-5 * f) * f2;
-    double middle = (0x1.3b2ab6fb9f026p-7 + 0x1.5d87fe78a3ef9p-10 * f) +
-                    (0x1.4309131178d73p-13 + 0x1.ffcbfc6de821dp-17 * f) * f2;
-    double high = (0x1.62bfc20435122p-20 + 0x1.b524eb29e2f30p-24 * f) +
-                  (0x1.e623e6f24eb1cp-28 + 0x1.e9ed48b35dbf1p-32 * f) * f2;
-    return (low + middle * f4 + high * (f4 * f4)) *
-           ek_double_of((1023 - (ek_bits_of(rounded) - ek_bits_of(EK_NEAREST))) << 52);
-}
-
 /* sums[k] = sum of e * rate^k for k from 0 to 3, with e = base * 2^-(rate * t).  Summed in eight lanes on every path.
  * Both arrays are filled up with zeros to a multiple of eight. */
 EK_INLINE void ek_moments_body(const double *restrict base, const double *restrict rate, int64_t n, double t,
@@ -210,7 +195,7 @@ EK_INLINE void ek_moments_body(const double *restrict base, const double *restri
     rate = EK_ALIGNED(rate);
     for (i = 0; i < n; i += EK_LANES) {
         for (j = 0; j < EK_LANES; j++) {
-            double e = base[i + j] * ek_power_soon(rate[i + j] * t), first = e * rate[i + j], second = first * rate[i + j];
+            double e = base[i + j] * ek_power(rate[i + j] * t), first = e * rate[i + j], second = first * rate[i + j];
             zero[j] += e;
             one[j] += first;
             two[j] += second;
@@ -242,9 +227,9 @@ EK_INLINE int ek_span_body(const int64_t *restrict time, int64_t n, int64_t *res
                                             const double *inverse, double *out) {                                     \
         return ek_fade_by_body(age, which, n, span, inverse, out);                                                    \
     }                                                                                                                 \
-    target static void ek_fade_pace_##name(const int64_t *age, int64_t n, double fast_span, double slow_span,         \
-                                           double *fast, double *slow) {                                              \
-        ek_fade_pace_body(age, n, fast_span, slow_span, fast, slow);                                           \
+    target static uint64_t ek_fade_pace_##name(const int64_t *age, int64_t n, double fast_span, double slow_span,     \
+                                               double *fast, double *slow) {                                          \
+        return ek_fade_pace_body(age, n, fast_span, slow_span, fast, slow);                                           \
     }                                                                                                                 \
     target static uint64_t ek_window_##name(const int64_t *time, int64_t at, const int32_t *which, int64_t n,         \
                                             const double *span, const double *inverse, const double *points,          \
@@ -271,7 +256,7 @@ EK_PATH(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,prefer
 typedef struct {
     const char *name;
     uint64_t (*fade_by)(const int64_t *, const int32_t *, int64_t, const double *, const double *, double *);
-    void (*fade_pace)(const int64_t *, int64_t, double, double, double *, double *);
+    uint64_t (*fade_pace)(const int64_t *, int64_t, double, double, double *, double *);
     uint64_t (*window)(const int64_t *, int64_t, const int32_t *, int64_t, const double *, const double *, const double *,
                        double, double, double *, double *, double *);
     void (*decay)(const double *, const double *, int64_t, double *);
@@ -336,13 +321,6 @@ static int ek_choose_path(const char *name) {
     return 0;
 }
 
-/* 2^-(age / span), the same bits as the vectors' */
-EK_INLINE double ek_fade_one(int64_t age, double span, double inverse) {
-    uint64_t far = 0;
-    double faded = ek_faded(age, span, inverse, &far);
-    return far >> 63 ? ek_faded_far(age, span, inverse) : faded;
-}
-
 EK_INLINE void ek_fade_by(const int64_t *age, const int32_t *which, int64_t n, const double *span,
                           const double *inverse, double *out) {
     int64_t i;
@@ -354,11 +332,19 @@ EK_INLINE void ek_window(const int64_t *time, int64_t at, const int32_t *which, 
                          const double *inverse, const double *points, double fast_span, double slow_span,
                          double *weight, double *fast, double *slow) {
     int64_t i;
+    double fast_inverse = 1.0 / fast_span, slow_inverse = 1.0 / slow_span;
     if (!ek_path->window(time, at, which, n, span, inverse, points, fast_span, slow_span, weight, fast, slow)) return;
-    for (i = 0; i < n; i++) {
-        int64_t age = at - time[i];
-        weight[i] = points[which[i]] * ek_fade_one(age > 0 ? age : 0, span[which[i]], inverse[which[i]]);
+#define EK_EACH(...)                                                                                                   \
+    for (i = 0; i < n; i++) {                                                                                          \
+        int64_t whole = at > time[i] ? at - time[i] : 0;                                                               \
+        double earned = points[which[i]], gain = earned > 0.0 ? earned : 0.0;                                          \
+        weight[i] = earned * ek_fade_one(whole, span[which[i]], inverse[which[i]]);                                    \
+        __VA_ARGS__                                                                                                    \
+        slow[i] = gain * steady;                                                                                       \
+        fast[i] = gain * quick;                                                                                        \
     }
+    EK_PACES(EK_EACH, EK_FADED_ONE)
+#undef EK_EACH
 }
 
 static const char *ek_path_name(void) { return ek_path->name; }
@@ -366,7 +352,18 @@ static const char *ek_name_of_path(int which) { return ek_paths[which].name; }
 
 EK_INLINE void ek_fade_pace(const int64_t *age, int64_t n, double fast_span, double slow_span, double *fast,
                             double *slow) {
-    ek_path->fade_pace(age, n, fast_span, slow_span, fast, slow);
+    int64_t i;
+    double fast_inverse = 1.0 / fast_span, slow_inverse = 1.0 / slow_span;
+    if (!ek_path->fade_pace(age, n, fast_span, slow_span, fast, slow)) return;
+#define EK_EACH(...)                                                                                                   \
+    for (i = 0; i < n; i++) {                                                                                          \
+        int64_t whole = age[i];                                                                                        \
+        __VA_ARGS__                                                                                                    \
+        slow[i] = steady;                                                                                              \
+        fast[i] = quick;                                                                                               \
+    }
+    EK_PACES(EK_EACH, EK_FADED_ONE)
+#undef EK_EACH
 }
 
 EK_INLINE void ek_decay(const double *base, const double *x, int64_t n, double *out) { ek_path->decay(base, x, n, out); }
