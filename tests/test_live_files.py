@@ -1,6 +1,7 @@
 """Saved live states: whole or refused, the same numbers after loading, and nothing of the forgotten."""
 
 import os
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -125,9 +126,13 @@ def test_other_files_are_refused(tmp_path):
 
 
 def test_golden_file_is_read():
-    """The first file ever saved is read, and says what it said then."""
+    """The first file ever saved is read, and says what it said then, to nine digits of the sums it has."""
+
+    def rounded(text):
+        return re.sub(r"\d+\.\d{9,}", lambda number: f"{float(number[0]):.9g}", text)
+
     live = ek.Live.load(GOLDEN, clock=lambda: DAY + timedelta(days=20))
-    assert told(live) == told(filled())
+    assert rounded(told(live)) == rounded(told(filled()))
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):

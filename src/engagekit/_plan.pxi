@@ -346,16 +346,7 @@ cdef struct Scratch:
 
 
 cdef inline void add(Sum* sum, double x) noexcept nogil:
-    cdef double total = sum.value + x
-    if fabs(sum.value) >= fabs(x):
-        sum.rest += (sum.value - total) + x
-    else:
-        sum.rest += (x - total) + sum.value
-    sum.value = total
-
-
-cdef inline void compensate(Sum* sum, double x) noexcept nogil:
-    """As `add`, without asking which of the two is larger: what the sum loses is found exactly all the same."""
+    """Add, keeping exactly what the sum loses by rounding, without asking which of the two is larger."""
     cdef double total = sum.value + x, part = total - sum.value
     sum.rest += (sum.value - (total - part)) + (x - part)
     sum.value = total

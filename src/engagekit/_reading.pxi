@@ -320,7 +320,7 @@ cdef void add_up(
             if few and not work & UNSTEADY:
                 sum.value += x
                 continue
-            compensate(sum, x)
+            add(sum, x)
         i = window.first + n
     row.events = events
     if gained:

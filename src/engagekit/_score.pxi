@@ -55,7 +55,7 @@ cdef void add_lean(
             for j in range(n):
                 fast += quick[j]
                 slow += steady[j]
-                compensate(scratch.sums + rule[j], weight[j])
+                add(scratch.sums + rule[j], weight[j])
             continue
         for j in range(n):
             lane[rule[j] * CROWD] += weight[j]
@@ -63,7 +63,7 @@ cdef void add_lean(
             slow += steady[j]
         if i == end and hi - lo > FEW:
             for j in range(plan.rules):
-                compensate(scratch.sums + j, lane[j * CROWD])
+                add(scratch.sums + j, lane[j * CROWD])
                 lane[j * CROWD] = 0.0
     scratch.fast = fast
     scratch.slow = slow
