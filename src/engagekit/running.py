@@ -327,7 +327,7 @@ def _coarse_edges(events: Events, contacts: NDArray[np.int64], parts: int) -> li
     places = np.arange(0, count, max(1, count // (LOOKS * parts)))
     before = events.starts[contacts[places]] + A_CONTACT * places
     whole = len(events) + A_CONTACT * count
-    cuts = places[np.searchsorted(before[1:], whole * np.arange(1, parts) / parts)]
+    cuts = places[np.searchsorted(before[1:], whole * np.arange(1, parts) / parts, side="right")]
     return sorted({0, count, *cuts.tolist()})
 
 
