@@ -158,7 +158,8 @@ class Events:
 
         def store() -> None:
             self.disk = self.disk or partitions.Partitions(pieces, twins)
-            self.disk.take(codes, type_codes, times, ids=None if twins is None else (ids, id_codes))
+            of_rows = None if twins is None else (ids, id_codes)
+            self.disk.take(codes, type_codes, times, contacts=len(self.contacts), ids=of_rows)
 
         for number, whole in enumerate(named_frames(source, "events")):
             if bare:
