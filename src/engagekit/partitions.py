@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ HELD = 1 << 28
 """Bytes of coded columns up to which a stream stays in memory."""
 BLOCK = 1 << 24
 """Bytes of coded columns that are written at once thereafter."""
+WAITING = 8
+"""Blocks that may wait while one is written: the first takes as long as many others."""
 BITS = 8
 """There are 2^8 partitions; some bits of a contact's code say which is its own."""
 COUNT = 1 << BITS
@@ -140,7 +143,7 @@ class Partitions:
         self._blocks: list[_Block] = []
         self._room = np.empty(0, np.uint64)
         self._writer = ThreadPoolExecutor(1, "engagekit-write")
-        self._writing: Future[None] | None = None
+        self._writing: deque[Future[None]] = deque()
         self._lock = Lock()
         self.folder = _folder()
         with self._told("be made"):
@@ -169,11 +172,9 @@ class Partitions:
         contacts: int,
         ids: tuple[Coder, list[Codes]] | None,
     ) -> None:
-        """Write rows of so many contacts.
+        """Write rows of so many contacts, of which lists, pieces and coder are emptied.
 
-        It goes on after this returns: lists, pieces and coder are emptied.
-
-        At most one block is being written: its memory is free when the next has been taken.
+        That goes on after this returns: a few blocks may wait, whose memory is free only when they are written.
         """
         rows = sum(len(some) for some in codes)
         if rows:
@@ -189,17 +190,16 @@ class Partitions:
                 columns += self._columns_of(("column", name), piece)
             if self.twins is not None:
                 columns += self._columns_of(("twins", ""), self.twins)
-            self.written()
-            self._writing = self._writer.submit(self._store, [*codes], columns)
+            self.written(waiting=WAITING)
+            self._writing.append(self._writer.submit(self._store, [*codes], columns))
             self.rows += rows
         for some in (codes, types, times):
             some.clear()
 
-    def written(self) -> None:
-        """Wait until all that was taken lies in the file; raise what went wrong there."""
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            writing.result()
+    def written(self, *, waiting: int = 0) -> None:
+        """Wait until all that was taken lies in the file, but for some; raise what went wrong there."""
+        while len(self._writing) > waiting:
+            self._writing.popleft().result()
 
     def _id_columns(self, coder: Coder, codes: list[Codes]) -> list[Written]:
         """Give integers as they are and 128 bits for a text: there may be as many ids as rows."""
