@@ -174,7 +174,7 @@ class Partitions:
     ) -> None:
         """Write rows of so many contacts, of which lists, pieces and coder are emptied.
 
-        That goes on after this returns: a few blocks may wait, whose memory is free only when they are written.
+        That goes on after this returns: a few blocks may wait, whose memory is free when they are written.
         """
         rows = sum(len(some) for some in codes)
         if rows:
