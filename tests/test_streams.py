@@ -174,6 +174,23 @@ def test_many_contacts_and_ids(ids, key, at):
     assert whole.stats.duplicates > 100
 
 
+@pytest.mark.usefixtures("on_disk")
+def test_codes_beyond_16_bits(monkeypatch):
+    """Where a partition may have more contacts than 16 bits can tell apart, codes are written as 32."""
+    monkeypatch.setattr(partitions, "RUN", 17)
+    monkeypatch.setattr(partitions, "ROUNDS", -17)
+    kinds, write = set(), partitions.Partitions._write
+
+    def watched(self, block, key, parts, places):
+        write(self, block, key, parts, places)
+        kinds.add(block.columns["code", ""][0])
+
+    whole = MODEL.score(events_of(), at=AT)
+    monkeypatch.setattr(partitions.Partitions, "_write", watched)
+    assert_same(MODEL.score(parts_of(events_of()), at=AT), whole)
+    assert kinds == {np.dtype(np.int32)}
+
+
 def test_kinds_that_change():
     """Types that appear late, empty frames, a column that is null at first, whole numbers amid others."""
     frames = [
@@ -421,7 +438,7 @@ def test_disk_full(folder, monkeypatch):
         MODEL.score(parts_of(events_of()), at=AT)
     assert str(caught.value) == (
         f"{folder}: the temporary file for events that are not to fill the memory cannot take 4,000 bytes "
-        "more beside its 27,500 (No space left on device); set TMPDIR to a folder that has room for it"
+        "more beside its 30,000 (No space left on device); set TMPDIR to a folder that has room for it"
     )
     assert files[0].file.closed
     assert not any(folder.iterdir())

@@ -191,7 +191,9 @@ class Partitions:
             if self.twins is not None:
                 columns += self._columns_of(("twins", ""), self.twins)
             self.written(waiting=WAITING)
-            self._writing.append(self._writer.submit(self._store, [*codes], columns))
+            most = (contacts >> self.run + BITS) + 1 << self.run  # contacts in a partition
+            kind = np.uint16 if most <= 1 << 16 else np.int32
+            self._writing.append(self._writer.submit(self._store, [*codes], columns, kind))
             self.rows += rows
         for some in (codes, types, times):
             some.clear()
@@ -237,13 +239,13 @@ class Partitions:
             return [(key, [column.values])]
         return [(key, [column.values]), (("null " + key[0], key[1]), [column.null])]
 
-    def _store(self, codes: list[Codes], columns: list[Written]) -> None:
+    def _store(self, codes: list[Codes], columns: list[Written], kind: type[np.integer[Any]]) -> None:
         own = np.concatenate(codes)
         codes.clear()
         block = _Block(np.empty(COUNT + 1, np.int64))
         places = np.empty(len(own), np.uint32)
         _core.places(own, block.starts, places, self.run)
-        self._write(block, ("code", ""), [own], places)
+        self._write(block, ("code", ""), [own.astype(kind)], places)
         del own
         for key, parts in columns:
             self._write(block, key, parts, places)
