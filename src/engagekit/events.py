@@ -185,7 +185,8 @@ class Events:
             del named
             type_codes.append(narrow(some, len(types)))
             del some
-            times += [alone(piece) if number else piece for piece in self._times(frame)]
+            copied = number > 0 and self.disk is None  # what goes to disk soon may keep its frame so long
+            times += [alone(piece) if copied else piece for piece in self._times(frame)]
             if mapping.id is not None:
                 id_codes.append(ids.code(_column(frame, mapping.id), first_row=self.rows))
             if wanted is None:
