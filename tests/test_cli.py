@@ -16,7 +16,7 @@ import pytest
 from commands import Out, runner
 
 import engagekit as ek
-from engagekit import cli, demo
+from engagekit import _core, cli, demo
 from engagekit.cli import score
 from engagekit.cli.reading import typed_fields
 from engagekit.datafiles.paths import FORMATS
@@ -63,6 +63,17 @@ def test_nothing_asked_shows_the_commands(run: Out) -> None:
     for command in cli.COMMANDS:
         name = command.__name__.rpartition(".")[2].replace("example", "demo")
         assert re.search(rf"^ +{name} +\w", err, re.MULTILINE)
+
+
+def test_a_process_keeps_its_memory(run: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is freed serves again in a process of its own, and goes back to the system where a host calls."""
+    told: list[bool] = []
+    monkeypatch.setattr(_core, "keep_memory", lambda: told.append(True))
+    run(*SCORE)
+    assert told == []
+    monkeypatch.setattr(sys, "argv", ["engagekit", *SCORE])
+    assert cli.main() == 0
+    assert told == [True]
 
 
 def test_score_prints_a_summary(run: Out) -> None:

@@ -57,7 +57,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "pictures": {"model", "comparison"},
     "reacting": {"errors", "instants", "model", "plan", "frames", "coding", "keys"},
-    "running": {"errors", "instants", "plan", "columns", "events", "matching", "streams", "threads", "_core"},
+    "running": {"errors", "instants", "plan", "events", "matching", "streams", "threads", "_core"},
     "batch": {
         "errors", "instants", "model", "plan", "frames", "coding", "columns", "events", "contacts", "explain",
         "leads", "mapped", "notes", "reacting", "results", "running", "scores", "streams",

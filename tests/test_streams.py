@@ -49,12 +49,15 @@ def folder(monkeypatch, tmp_path):
 
 
 class Stored:
-    """Within it streams of more rows than `rows` lie on disk, and how many did is counted."""
+    """Within it streams of more rows than `rows` lie on disk, and how many did is counted.
 
-    def __init__(self, rows, block):
+    Contacts go to the partitions one by one, or with fewer `rounds` several at a time.
+    """
+
+    def __init__(self, rows, block, rounds=partitions.ROUNDS):
         self.patch = pytest.MonkeyPatch()
         width = partitions.width(1, ids=False)
-        self.bounds = {"HELD": rows * width, "BLOCK": block * width}
+        self.bounds = {"HELD": rows * width, "BLOCK": block * width, "ROUNDS": rounds}
         self.made = 0
 
     def __enter__(self):
@@ -118,7 +121,8 @@ def test_on_disk_as_in_memory(case, data):
     shape = Shape(**{**vars(shape), "parts": data.draw(st.integers(2, 6))})
     threads = data.draw(st.sampled_from([1, 3]))
     whole = score_case(case, shape)
-    with Stored(data.draw(st.integers(0, 20)), data.draw(st.integers(0, 10))):
+    rounds = data.draw(st.sampled_from([partitions.ROUNDS, 1 - partitions.BITS]))
+    with Stored(data.draw(st.integers(0, 20)), data.draw(st.integers(0, 10)), rounds):
         stored = score_case(case, shape, threads=threads)
     assert_same(stored, whole)
     assert_agrees(stored, case)
@@ -144,7 +148,7 @@ def test_options_on_disk_as_in_memory(case, data):
         yield pa.table(model.features(events(), at=at, id=case.id)).to_pydict()
 
     whole = list(all_ways())
-    with Stored(0, 0):
+    with Stored(0, 0, data.draw(st.sampled_from([partitions.ROUNDS, 1 - partitions.BITS]))):
         stored = list(all_ways())
     for one, other in zip(stored[:2], whole[:2], strict=True):
         assert_same(one, other)
@@ -168,6 +172,23 @@ def test_many_contacts_and_ids(ids, key, at):
         assert_same(MODEL.score(parts_of(frame), at=at, id="id"), whole)
     assert stored.made == 1
     assert whole.stats.duplicates > 100
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_codes_beyond_16_bits(monkeypatch):
+    """Where a partition may have more contacts than 16 bits can tell apart, codes are written as 32."""
+    monkeypatch.setattr(partitions, "RUN", 17)
+    monkeypatch.setattr(partitions, "ROUNDS", -17)
+    kinds, write = set(), partitions.Partitions._write
+
+    def watched(self, block, key, parts, places):
+        write(self, block, key, parts, places)
+        kinds.add(block.columns["code", ""][0])
+
+    whole = MODEL.score(events_of(), at=AT)
+    monkeypatch.setattr(partitions.Partitions, "_write", watched)
+    assert_same(MODEL.score(parts_of(events_of()), at=AT), whole)
+    assert kinds == {np.dtype(np.int32)}
 
 
 def test_kinds_that_change():
@@ -259,9 +280,9 @@ def test_memory_does_not_hold_the_rows(monkeypatch):
     held = []
     take = partitions.Partitions.take
 
-    def watched(self, codes, types, times, *, ids):
+    def watched(self, codes, types, times, *, contacts, ids):
         held.append(sum(len(some) for some in times))
-        take(self, codes, types, times, ids=ids)
+        take(self, codes, types, times, contacts=contacts, ids=ids)
         assert not codes and not types and not times
         assert all(not piece.values and not piece.nulls for piece in self.pieces.values())
         assert ids is None or not (ids[1] or len(ids[0]))
@@ -417,7 +438,7 @@ def test_disk_full(folder, monkeypatch):
         MODEL.score(parts_of(events_of()), at=AT)
     assert str(caught.value) == (
         f"{folder}: the temporary file for events that are not to fill the memory cannot take 4,000 bytes "
-        "more beside its 27,500 (No space left on device); set TMPDIR to a folder that has room for it"
+        "more beside its 30,000 (No space left on device); set TMPDIR to a folder that has room for it"
     )
     assert files[0].file.closed
     assert not any(folder.iterdir())

@@ -12,6 +12,7 @@
 # and hash every row, and codes would have to be put in order of first appearance afterwards.
 
 cdef extern from "_hash.h" nogil:
+    void ek_keep_memory()
     void* ek_table(size_t bytes)
     void ek_table_free(void* table)
     uint8_t* ek_room(size_t bytes)
@@ -37,6 +38,11 @@ cdef int64_t AHEAD = 16     # rows between asking memory for a slot and reading 
 
 cdef enum:
     ROWS_AHEAD = 32         # the same where rows go through in blocks
+
+
+def keep_memory():
+    """Let this process keep memory that it frees, for what it needs next; for a program that ends when its work is done."""
+    ek_keep_memory()
 
 
 cdef const uint8_t* first_of(const uint8_t[::1] bytes) noexcept:

@@ -13,32 +13,35 @@ ctypedef fused place_t:
     int64_t
 
 
-def places(int32_t[::1] codes, int64_t[::1] starts, uint32_t[::1] out):
-    """Find the place of each row when rows lie by partition: a counting sort by the lowest bits of the code.
+def places(int32_t[::1] codes, int64_t[::1] starts, uint32_t[::1] out, int32_t run=0):
+    """Find the place of each row when rows lie by partition: a counting sort by some bits of the code.
 
-    There are as many partitions as `starts` is long, but for one: a power of two. `starts` becomes the first place of
-    each partition's rows, `out` the place of each row; `codes` are changed to those within the partition (the bits
-    above the lowest). Returns nothing. Cost: two passes. Memory: none beside the arguments.
+    There are as many partitions as `starts` is long, but for one: a power of two. Contacts go to them in turns, 2^`run`
+    at a time. `starts` becomes the first place of each partition's rows, `out` the place of each row; `codes` are
+    changed to those within the partition (the bits that say which it is are taken out). Returns nothing. Cost: two
+    passes. Memory: none beside the arguments.
     """
     cdef int64_t n = codes.shape[0], parts = starts.shape[0] - 1, i, p
-    cdef int32_t bits = 0, part
+    cdef int32_t bits = 0, part, code, low
     while (<int64_t>1 << bits) < parts:
         bits += 1
-    if out.shape[0] != n or <int64_t>1 << bits != parts or n >= <int64_t>1 << 32:
-        raise ValueError("expected a place for each code, fewer than 2^32, and a power of two of partitions")
+    if out.shape[0] != n or <int64_t>1 << bits != parts or n >= <int64_t>1 << 32 or not 0 <= run <= 30 - bits:
+        raise ValueError("expected a place for each code, fewer than 2^32, and a power of two of partitions and of a run")
+    low = (1 << run) - 1
     with nogil:
         for p in range(parts + 1):
             starts[p] = 0
         for i in range(n):
-            starts[(codes[i] & <int32_t>(parts - 1)) + 1] += 1
+            starts[(codes[i] >> run & <int32_t>(parts - 1)) + 1] += 1
         for p in range(parts):
             starts[p + 1] += starts[p]
         # each start walks to the end of its partition, then all are moved back by one
         for i in range(n):
-            part = codes[i] & <int32_t>(parts - 1)
+            code = codes[i]
+            part = code >> run & <int32_t>(parts - 1)
             out[i] = <uint32_t>starts[part]
             starts[part] += 1
-            codes[i] >>= bits
+            codes[i] = code >> run + bits << run | code & low
         for p in range(parts, 0, -1):
             starts[p] = starts[p - 1]
         starts[0] = 0

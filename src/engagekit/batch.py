@@ -24,7 +24,7 @@ from engagekit.leads import Rows, Sight, leads_of, seen
 from engagekit.mapped import Mapped
 from engagekit.model import Absence, Model, Repeat, Rule
 from engagekit.model.wording import shown
-from engagekit.notes import notes
+from engagekit.notes import notes, reads_nothing
 from engagekit.plan import lower
 from engagekit.results import ids_out, result_columns, taken
 from engagekit.running import Jobs, Numbers, alike, dropped, run, thread_count
@@ -70,6 +70,7 @@ def score(
     coded = coded_events(model, events, mapping)
     if coded.disk is not None:
         coded.disk.watch = watch
+        coded.disk.counted = reads_nothing(plan, coded.types_by_code)
     asked = _asked(coded, at, contacts)
     try:
         leads = leads_of(model, asked.contacts)

@@ -128,7 +128,8 @@ class Events:
 
         def store() -> None:
             self.disk = self.disk or partitions.Partitions(pieces, twins)
-            self.disk.take(codes, type_codes, times, ids=None if twins is None else (ids, id_codes))
+            of_rows = None if twins is None else (ids, id_codes)
+            self.disk.take(codes, type_codes, times, contacts=len(self.contacts), ids=of_rows)
 
         for number, whole in enumerate(named_frames(source, "events")):
             if bare:
@@ -154,7 +155,8 @@ class Events:
             del named
             type_codes.append(narrow(some, len(types)))
             del some
-            times += [alone(piece) if number else piece for piece in self._times(frame)]
+            copied = number > 0 and self.disk is None  # what goes to disk soon may keep its frame so long
+            times += [alone(piece) if copied else piece for piece in self._times(frame)]
             if mapping.id is not None:
                 id_codes.append(ids.code(column_of(frame, mapping.id), first_row=self.rows))
             if wanted is None:

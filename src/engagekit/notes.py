@@ -71,7 +71,7 @@ def _found(plan: Plan, events: Events, instant: int | None, customers_known: boo
             asked = f"{_asked(plan, turning)}{_meant(turning, types, '; ')}"
             yield f"no event is of a type that makes a customer ({asked}): everybody is a prospect"
     wanted, read, known = _wanted(plan)
-    if present & read.keys():
+    if not reads_nothing(plan, types):
         yield from _unmatched(plan, wanted, present, [name for name in types if name not in known])
     else:
         meant = _meant(read, types, "")
@@ -81,10 +81,15 @@ def _found(plan: Plan, events: Events, instant: int | None, customers_known: boo
         )
 
 
+def reads_nothing(plan: Plan, types: Collection[str]) -> bool:
+    """Say whether events are of no type that a rule, an absence or a repeat reads: they are counted then."""
+    return _wanted(plan)[1].keys().isdisjoint(types)
+
+
 def _first(events: Events, instant: int) -> int:
     """Find the earliest time, or one that is not after the instant; each contact's events are in order."""
-    if events.disk is not None and events.disk.seen is not None:
-        return events.disk.seen.first
+    if events.disk is not None:
+        return events.disk.first
     if events.times[0] <= instant:
         return int(events.times[0])
     starts = events.starts[:-1]

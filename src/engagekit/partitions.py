@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,9 +33,15 @@ HELD = 1 << 28
 """Bytes of coded columns up to which a stream stays in memory."""
 BLOCK = 1 << 24
 """Bytes of coded columns that are written at once thereafter."""
+WAITING = 8
+"""Blocks that may wait while one is written: the first takes as long as many others."""
 BITS = 8
-"""There are 2^8 partitions, the lowest bits of a contact's code say which is its own."""
+"""There are 2^8 partitions; some bits of a contact's code say which is its own."""
 COUNT = 1 << BITS
+RUN = 10
+"""Contacts go to the partitions in turns, at most 2^10 at a time: their results lie side by side then."""
+ROUNDS = 3
+"""Every partition has had at least 2^3 turns when the first rows are written: they are of about one size."""
 _ROW = 14
 _CELL = 9
 _ID = 64
@@ -84,10 +91,10 @@ class Known:
 class Seen:
     """What is asked of all events together once their rows are gone."""
 
-    first: int
-    """The earliest time."""
+    tally: NDArray[np.int64]
+    """What became of them, in the order of `plan.TALLY`."""
     types: NDArray[np.int64]
-    """How many events there are of each type."""
+    """How many events there are of each type; 0 where they are not `counted`."""
     duplicates: int
     later: int
     """Dropped duplicates up to each contact's last instant, and after it."""
@@ -121,18 +128,22 @@ class Partitions:
         self.twins = twins
         self.rows = 0
         self.size = 0
-        self.last = np.iinfo(np.int64).min
-        """The latest time."""
+        self.run = 0
+        """The bits of a code by which a partition's neighbours differ."""
+        self.first, self.last = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+        """The earliest and the latest time."""
         self.known: dict[str, Known] = {}
         self.seen: Seen | None = None
         """Of the events, once they are scored."""
+        self.counted = False
+        """Whether the events of each type are to be counted while they are scored."""
         self.watch: Callable[[int, int], None] | None = None
         """Is told of how many partitions how many are scored."""
         self._secrets = np.frombuffer(os.urandom(64), np.uint64)
         self._blocks: list[_Block] = []
         self._room = np.empty(0, np.uint64)
         self._writer = ThreadPoolExecutor(1, "engagekit-write")
-        self._writing: Future[None] | None = None
+        self._writing: deque[Future[None]] = deque()
         self._lock = Lock()
         self.folder = _folder()
         with self._told("be made"):
@@ -158,15 +169,20 @@ class Partitions:
         types: list[NDArray[Any]],
         times: list[NDArray[np.int64]],
         *,
+        contacts: int,
         ids: tuple[Coder, list[Codes]] | None,
     ) -> None:
-        """Write rows, which goes on after this returns: lists, pieces and coder are emptied.
+        """Write rows of so many contacts, of which lists, pieces and coder are emptied.
 
-        At most one block is being written: its memory is free when the next has been taken.
+        That goes on after this returns: a few blocks may wait, whose memory is free when they are written.
         """
         rows = sum(len(some) for some in codes)
         if rows:
-            self.last = max(self.last, *(int(some.max(initial=self.last)) for some in times))
+            if not self.rows:
+                self.run = min(RUN, max(0, contacts.bit_length() - BITS - ROUNDS))
+            spans = [_core.span_of(some)[:2] for some in times if len(some)]
+            self.first = min(self.first, *(first for first, _ in spans))
+            self.last = max(self.last, *(last for _, last in spans))
             columns: list[Written] = [(("type", ""), [*types]), (("time", ""), [*times])]
             if ids is not None:
                 columns += self._id_columns(*ids)
@@ -174,17 +190,18 @@ class Partitions:
                 columns += self._columns_of(("column", name), piece)
             if self.twins is not None:
                 columns += self._columns_of(("twins", ""), self.twins)
-            self.written()
-            self._writing = self._writer.submit(self._store, [*codes], columns)
+            self.written(waiting=WAITING)
+            most = (contacts >> self.run + BITS) + 1 << self.run  # contacts in a partition
+            kind = np.uint16 if most <= 1 << 16 else np.int32
+            self._writing.append(self._writer.submit(self._store, [*codes], columns, kind))
             self.rows += rows
         for some in (codes, types, times):
             some.clear()
 
-    def written(self) -> None:
-        """Wait until all that was taken lies in the file; raise what went wrong there."""
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            writing.result()
+    def written(self, *, waiting: int = 0) -> None:
+        """Wait until all that was taken lies in the file, but for some; raise what went wrong there."""
+        while len(self._writing) > waiting:
+            self._writing.popleft().result()
 
     def _id_columns(self, coder: Coder, codes: list[Codes]) -> list[Written]:
         """Give integers as they are and 128 bits for a text: there may be as many ids as rows."""
@@ -222,13 +239,13 @@ class Partitions:
             return [(key, [column.values])]
         return [(key, [column.values]), (("null " + key[0], key[1]), [column.null])]
 
-    def _store(self, codes: list[Codes], columns: list[Written]) -> None:
+    def _store(self, codes: list[Codes], columns: list[Written], kind: type[np.integer[Any]]) -> None:
         own = np.concatenate(codes)
         codes.clear()
         block = _Block(np.empty(COUNT + 1, np.int64))
         places = np.empty(len(own), np.uint32)
-        _core.places(own, block.starts, places)
-        self._write(block, ("code", ""), [own], places)
+        _core.places(own, block.starts, places, self.run)
+        self._write(block, ("code", ""), [own.astype(kind)], places)
         del own
         for key, parts in columns:
             self._write(block, key, parts, places)
@@ -260,34 +277,74 @@ class Partitions:
 
     # --- reading -----------------------------------------------------------------------------------------
 
-    def sizes(self) -> NDArray[np.int64]:
-        """Count the rows of each partition."""
+    def parts(self) -> list[int]:
+        """List the partitions that have rows."""
         starts = [np.diff(block.starts) for block in self._blocks]
-        return np.sum(starts, axis=0, dtype=np.int64) if starts else np.zeros(COUNT, np.int64)
+        return np.flatnonzero(np.sum(starts, axis=0)).tolist() if starts else []
+
+    def sizes(self, part: int) -> list[int]:
+        """Count the rows of a partition by block."""
+        return [last - first for _, first, last in self._spans(part)]
+
+    def codes(self, part: int, contacts: int) -> NDArray[np.int64]:
+        """Return the codes of a partition's contacts, by those within it, of so many contacts in all."""
+        turns, rest = divmod(contacts, COUNT << self.run)
+        size = 1 << self.run
+        own = np.arange(turns * size + min(max(rest - part * size, 0), size))
+        return own + ((own >> self.run) * (COUNT - 1) + part << self.run)
+
+    def part(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Say which partition each contact is in."""
+        return codes >> self.run & COUNT - 1
+
+    def own(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the codes that contacts have in their partitions; -1 as it is."""
+        own = codes >> self.run + BITS
+        own <<= self.run
+        own |= codes & (1 << self.run) - 1
+        return own
 
     def read(self, part: int, keys: Iterable[Key]) -> dict[Key, list[NDArray[Any] | None]]:
         """Return columns of a partition, block by block; None where a block lacks the column."""
         found: dict[Key, list[NDArray[Any] | None]] = {key: [] for key in keys}
         with self._lock, self._told("be read"):
-            for block in self._blocks:
-                first, last = (int(row) for row in block.starts[part : part + 2])
+            for block, first, last in self._spans(part):
                 for key, pieces in found.items():
                     pieces.append(self._piece(block, key, first, last))
         return found
 
+    def whole(self, part: int, key: Key, dtype: Any) -> NDArray[Any]:
+        """Return a column of a partition that all blocks have, in one piece."""
+        spans = self._spans(part)
+        values = np.empty(sum(last - first for _, first, last in spans), dtype)
+        row = 0
+        with self._lock, self._told("be read"):
+            for block, first, last in spans:
+                some = values[row : (row := row + last - first)]
+                if block.columns[key][0] == values.dtype:
+                    self._fill(some, block, key, first)
+                else:
+                    some[:] = self._piece(block, key, first, last)
+        return values
+
+    def _spans(self, part: int) -> list[tuple[_Block, int, int]]:
+        return [(block, *block.starts[part : part + 2].tolist()) for block in self._blocks]
+
     def _piece(self, block: _Block, key: Key, first: int, last: int) -> NDArray[Any] | None:
         if key not in block.columns:
             return None
-        dtype, offset = block.columns[key]
-        values = np.empty(last - first, dtype)
+        values = np.empty(last - first, block.columns[key][0])
+        self._fill(values, block, key, first)
+        return values
+
+    def _fill(self, values: NDArray[Any], block: _Block, key: Key, first: int) -> None:
         left = memoryview(values.view(np.uint8).data)
-        self._file.seek(offset + first * dtype.itemsize)
+        self._file.seek(block.columns[key][1] + first * values.itemsize)
         while left:
             count = self._file.readinto(left)
             if not count:
                 raise OSError(errno.EIO, "the file ends too soon")
             left = left[count:]
-        return values
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:

@@ -12,7 +12,6 @@ import numpy as np
 from attrs import define
 
 from engagekit import _core, streams
-from engagekit.columns import ordered
 from engagekit.errors import EventsError
 from engagekit.events import CONTENT
 from engagekit.instants import EARLIEST
@@ -59,7 +58,24 @@ class Jobs:
     since: NDArray[np.int64]
     counted: NDArray[np.uint8]
     mixed: bool = False
-    """Whether contacts come in any order, and more than once."""
+    """Whether contacts come in any order, and more than once; not: of a stream on disk each by its code."""
+    some: NDArray[np.int64] | None = None
+    """The numbers, rising, of the jobs to be done; None: all."""
+
+    def runs(self) -> list[tuple[int, int]]:
+        """Say which jobs are to be done, neighbours together.
+
+        >>> one = np.zeros(9, np.int64)
+        >>> jobs = Jobs(contacts=one, at=one, since=one, counted=one.astype(np.uint8))
+        >>> jobs.some = np.array([0, 1, 2, 6, 7])
+        >>> jobs.runs()
+        [(0, 3), (6, 8)]
+        """
+        if self.some is None:
+            return [(0, len(self.contacts))]
+        breaks = np.flatnonzero(np.diff(self.some) != 1) + 1
+        firsts, lasts = self.some[np.append(0, breaks)], self.some[np.append(breaks, len(self.some)) - 1]
+        return list(zip(firsts.tolist(), (lasts + 1).tolist(), strict=True))
 
 
 def alike(instant: int, count: int) -> NDArray[np.int64]:
@@ -93,15 +109,6 @@ class Heard:
             had=np.zeros((count, (len(model.contents) + 63) // 64), np.uint64),
         )
 
-    def fill(self, first: int, last: int, part: Heard) -> None:
-        """Put what was heard of some neighbouring jobs among that of all."""
-        self.rejected[first:last], self.said[first:last] = part.rejected, part.said
-        self.had[first:last] = part.had
-
-    def reorder(self, places: NDArray[np.int64]) -> None:
-        """Take what stands at some places instead, in their order."""
-        self.rejected, self.said, self.had = self.rejected[places], self.said[places], self.had[places]
-
 
 @define(kw_only=True)
 class Numbers:
@@ -126,24 +133,6 @@ class Numbers:
             tally=np.zeros(1, TALLY),
             heard=None if sums else Heard.room(plan.model, count),
         )
-
-    def fill(self, first: int, last: int, part: Numbers) -> None:
-        """Put the results of some neighbouring jobs among those of all."""
-        for name, values in part.columns.items():
-            self.columns[name][first:last] = values
-        self.channels[:, first:last] = part.channels
-        self.sums[:, first:last] = part.sums
-        if self.heard is not None and part.heard is not None:
-            self.heard.fill(first, last, part.heard)
-
-    def reorder(self, places: NDArray[np.int64]) -> None:
-        """Take what stands at some places instead, in their order."""
-        for name, values in self.columns.items():
-            self.columns[name] = ordered(values, places)
-        for row in (*self.channels, *self.sums):
-            row[:] = ordered(row, places)
-        if self.heard is not None:
-            self.heard.reorder(places)
 
 
 def _zeros(wanted: list[tuple[str, Any]], count: int) -> dict[str, NDArray[Any]]:
@@ -228,12 +217,36 @@ def run(
     scorer
         Plan and events brought together, where that was done already and nobody asks for what sales said.
     """
-    if events.disk is not None:
-        with closing(events):
-            return _run_on_disk(plan, events, jobs, threads=threads, sums=sums)
+    numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
+    counts = numbers.tally.view(np.int64)
+    if events.disk is None:
+        counts += _score(plan, events, jobs, numbers, threads=threads, sums=sums, scorer=scorer)
+        return numbers
+    with closing(events):
+        counts += streams.run(
+            plan,
+            events,
+            jobs,
+            score=lambda part, own: _score(plan, part, own, numbers, threads=1, sums=sums),
+            dropped=dropped,
+            threads=thread_count(threads, len(events)),
+        )
+    return numbers
+
+
+def _score(
+    plan: Plan,
+    events: Events,
+    jobs: Jobs,
+    numbers: Numbers,
+    *,
+    threads: int | None,
+    sums: bool,
+    scorer: _core.Scorer | None = None,
+) -> NDArray[np.int64]:
+    """Score jobs of events in memory, put the results in their places, and return the tally's numbers."""
     matched = match(plan, events) if scorer is None else None
     scorer = attach(plan, events, matched) if scorer is None else scorer
-    numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
     workers = thread_count(threads, len(jobs.contacts))
     parts = workers if workers == 1 else max(workers, min(PARTS * workers, len(jobs.contacts) // SMALL))
     into = (numbers.columns, numbers.channels, numbers.sums if sums else None)
@@ -243,8 +256,8 @@ def run(
         given = (jobs.contacts, jobs.at, jobs.since, jobs.counted, first, last, not sums)
         scorer.run(*given, *into, tally)
         if heeds:
-            each = np.arange(len(jobs.contacts) + 1)
-            hear(each, jobs.contacts, np.ascontiguousarray(jobs.at), each, first, last)
+            each, at = np.arange(last - first + 1), np.ascontiguousarray(jobs.at[first:last])
+            hear(each, jobs.contacts[first:last], at, first + each, 0, last - first)
         return tally
 
     def swept(first: int, last: int) -> NDArray[Any]:
@@ -272,17 +285,21 @@ def run(
         _core.hear_of(scorer, *given, heard.rejected, heard.said, heard.had)
 
     if jobs.mixed:
-        order = np.lexsort((jobs.at, jobs.contacts))
+        some = slice(None) if jobs.some is None else jobs.some
+        order = np.lexsort((jobs.at[some], jobs.contacts[some]))
+        order = order if jobs.some is None else jobs.some[order]
         new = np.flatnonzero(np.diff(jobs.contacts[order])) + 1
         starts = np.concatenate([[0], new, [len(order)]]) if len(order) else np.zeros(1, np.int64)
         contacts, at, since = jobs.contacts[order][starts[:-1]], jobs.at[order], jobs.since[order]
-        work, edges = swept, _edges(events, contacts, np.diff(starts), parts)
+        edges = _edges(events, contacts, np.diff(starts), parts)
+        tallies = in_parts(swept, edges, threads=workers, stop=scorer.stop)
+    elif jobs.some is None:
+        edges = _coarse_edges(events, jobs.contacts, parts)
+        tallies = in_parts(straight, edges, threads=workers, stop=scorer.stop)
     else:
-        work, edges = straight, _coarse_edges(events, jobs.contacts, parts)
-    counts = numbers.tally.view(np.int64)
-    for tally in in_parts(work, edges, threads=workers, stop=scorer.stop):
-        counts += tally.view(np.int64)
-    return numbers
+        tallies = [straight(first, last) for first, last in jobs.runs()]
+    counts: NDArray[np.int64] = np.sum([tally.view(np.int64) for tally in tallies], axis=0)
+    return counts
 
 
 def contents_of(plan: Plan, events: Events) -> NDArray[np.int32]:
@@ -293,20 +310,6 @@ def contents_of(plan: Plan, events: Events) -> NDArray[np.int32]:
     codes, names = found
     numbers = {content.id: number for number, content in enumerate(plan.model.contents)}
     return np.array([*(numbers.get(name, -1) for name in names), -1], np.int32)[codes]
-
-
-def _run_on_disk(plan: Plan, events: Events, jobs: Jobs, *, threads: int | None, sums: bool) -> Numbers:
-    numbers = Numbers.room(plan, len(jobs.contacts), sums=sums)
-    streams.run(
-        plan,
-        events,
-        jobs,
-        numbers,
-        score=lambda part, own: run(plan, part, own, threads=1, sums=sums),
-        dropped=dropped,
-        threads=thread_count(threads, len(events)),
-    )
-    return numbers
 
 
 def thread_count(threads: int | None, jobs: int) -> int:
@@ -347,9 +350,11 @@ def dropped(events: Events, jobs: Jobs) -> tuple[int, int]:
         return events.disk.seen.duplicates, events.disk.seen.later
     if not len(events.dropped_codes):
         return 0, 0
+    some = slice(None) if jobs.some is None else jobs.some
+    contacts, at = jobs.contacts[some], jobs.at[some]
     last = np.full(len(events.contacts), NO_INSTANT_YET, np.int64)
-    asked = jobs.contacts >= 0
-    np.maximum.at(last, jobs.contacts[asked], jobs.at[asked])
+    asked = contacts >= 0
+    np.maximum.at(last, contacts[asked], at[asked])
     until = last[events.dropped_codes]
     later = (events.dropped_times > until) & (until >= EARLIEST)
     return int((events.dropped_times <= until).sum()), int(later.sum())

@@ -19,13 +19,13 @@ from engagekit.columns import Column, Pieces
 from engagekit.events import Events, infinite
 from engagekit.grouping import group, narrow
 from engagekit.matching import match
-from engagekit.partitions import BITS, COUNT, Partitions, Seen
+from engagekit.partitions import COUNT, Partitions, Seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engagekit.plan import Plan
-    from engagekit.running import Jobs, Numbers
+    from engagekit.running import Jobs
 
 T = TypeVar("T")
 Parts = Sequence["NDArray[Any] | None"]
@@ -58,45 +58,40 @@ class Whole:
 
 
 class Share:
-    """The contacts of one partition by codes of their own; what events ask of a `Coder`."""
+    """Some of the contacts by codes of their own; what events ask of a `Coder`."""
 
-    def __init__(self, whole: Whole, part: int, count: int | None = None) -> None:
+    def __init__(self, whole: Whole, codes: NDArray[np.int64]) -> None:
         self.kind = whole.events.contacts.kind
+        self.codes = codes
         self._whole = whole
-        self._part = part
-        self._count = len(range(part, len(whole.events.contacts), COUNT)) if count is None else count
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.codes)
 
     def integers(self) -> NDArray[Any]:
         """Return the ids by code, where they are integers."""
-        ids: NDArray[Any] = self._whole.ids()[self._part :: COUNT]
+        ids: NDArray[Any] = self._whole.ids()[self.codes]
         return ids
 
     def strings(self) -> list[str]:
         """Return the ids by code, where they are text."""
         starts, data = self._whole.ids()
-        return [
-            data[starts[code] : starts[code + 1]].tobytes().decode()
-            for code in range(self._part, len(starts) - 1, COUNT)
-        ]
+        return [data[starts[code] : starts[code + 1]].tobytes().decode() for code in self.codes.tolist()]
 
 
 class Part(Events):
     """The events of one partition, grouped; times, types and context are named as in the whole stream."""
 
     def __init__(self, whole: Whole, part: int) -> None:
-        self._adopt(whole.events, Share(whole, part))
         disk = whole.disk
-        keys = [("code", ""), ("type", ""), ("time", ""), ("id0", ""), ("id1", ""), ("null", "id")]
+        self._adopt(whole.events, Share(whole, disk.codes(part, len(whole.events.contacts))))
+        codes, times = disk.whole(part, ("code", ""), np.int32), disk.whole(part, ("time", ""), np.int64)
+        types = disk.whole(part, ("type", ""), narrow(np.empty(0, np.int32), len(self.types_by_code)).dtype)
+        _arrange(self, codes, times, types, numbered=bool(disk.pieces) or disk.twins is not None)
+        self.rows = len(self.times)
+        keys = [("id0", ""), ("id1", ""), ("null", "id"), ("twins", ""), ("null twins", "")]
         keys += [(role, name) for name in disk.pieces for role in ("column", "null column")]
-        read = disk.read(part, [*keys, ("twins", ""), ("null twins", "")])
-        sizes = [0 if piece is None else len(piece) for piece in read["code", ""]]
-        self.rows = sum(sizes)
-        own = ("code", np.int32), ("time", np.int64), ("type", np.int32)
-        numbered = bool(disk.pieces) or disk.twins is not None
-        _arrange(self, *(_joined(read[name, ""], dtype) for name, dtype in own), numbered=numbered)
+        read, sizes = disk.read(part, keys), disk.sizes(part)
 
         def stored(piece: Pieces, role: str, name: str) -> Pieces:
             return evolve(piece, values=read[role, name], nulls=read[f"null {role}", name], sizes=sizes)
@@ -115,7 +110,7 @@ class Probe(Events):
     """
 
     def __init__(self, whole: Whole) -> None:
-        self._adopt(whole.events, Share(whole, 0, count=1))
+        self._adopt(whole.events, Share(whole, np.zeros(1, np.int64)))
         self._known = whole.disk.known
         self.rows = 1
         _arrange(self, np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int32), numbered=True)
@@ -149,77 +144,73 @@ def run(
     plan: Plan,
     events: Events,
     jobs: Jobs,
-    numbers: Numbers,
     *,
-    score: Callable[[Events, Jobs], Numbers],
+    score: Callable[[Events, Jobs], NDArray[Any]],
     dropped: Callable[[Events, Jobs], tuple[int, int]],
     threads: int,
-) -> None:
+) -> NDArray[Any]:
     """Score the events on disk.
 
     Parameters
     ----------
     plan, events, jobs
         What the kernel is to score; jobs name contacts by the codes of the whole stream.
-    numbers
-        Room for the results of all jobs, which is filled.
-    score, dropped
-        How a partition's events and jobs are scored, and how dropped duplicates are counted.
+    score
+        Scores `some` jobs of a partition's events, puts the results where those of all are and returns their
+        tally.
+    dropped
+        Counts the dropped duplicates of a partition.
     threads
         How many partitions are in memory and scored at a time.
+
+    Returns
+    -------
+    array
+        The tally of all jobs.
     """
     whole = Whole(events)
     match(plan, Probe(whole))
-    order, starts = _apart(jobs)
+    of_part = _apart(whole, jobs)
+    jobs = evolve(jobs, contacts=whole.disk.own(jobs.contacts))
 
-    def scored(part: int) -> tuple[Any, Seen]:
-        some = Part(whole, part)
-        mine = order[starts[part] : starts[part + 1]]
-        own = evolve(
-            jobs,
-            contacts=jobs.contacts[mine] >> BITS,
-            at=jobs.at[mine],
-            since=jobs.since[mine],
-            counted=jobs.counted[mine],
-        )
-        made = score(some, own)
-        numbers.fill(starts[part], starts[part + 1], made)
-        duplicates, later = dropped(some, own)
-        types = np.bincount(some.types, minlength=len(some.types_by_code))
-        first = int(some.times.min())
-        return made.tally, Seen(first=first, types=types, duplicates=duplicates, later=later)
+    def scored(part: int) -> Seen:
+        some, asked = Part(whole, part), evolve(jobs, some=of_part(part))
+        tally = score(some, asked)
+        duplicates, later = dropped(some, asked)
+        counted = some.types if whole.disk.counted else some.types[:0]
+        types = np.bincount(counted, minlength=len(some.types_by_code))
+        return Seen(tally=tally, types=types, duplicates=duplicates, later=later)
 
     found: list[Seen] = []
-    total = int((whole.disk.sizes() > 0).sum())
-    for done, (tally, seen) in enumerate(_each(whole, scored, threads), 1):
-        for name in tally.dtype.names:
-            numbers.tally[name] += tally[name]
+    total = len(whole.disk.parts())
+    for done, seen in enumerate(_each(whole, scored, threads), 1):
         found.append(seen)
         if whole.disk.watch is not None:
             whole.disk.watch(done, total)
-    # put in order at the end: to read along each partition costs a fraction of writing one job here and there
-    places = np.empty(len(order), np.int64)
-    places[order] = np.arange(len(order))
-    numbers.reorder(places)
     whole.disk.seen = Seen(
-        first=min(seen.first for seen in found),
+        tally=np.sum([seen.tally for seen in found], axis=0),
         types=np.sum([seen.types for seen in found], axis=0),
         duplicates=sum(seen.duplicates for seen in found),
         later=sum(seen.later for seen in found),
     )
+    return whole.disk.seen.tally
 
 
-def _apart(jobs: Jobs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sort jobs by partition, those of nobody in the events to the first; where each partition's begin."""
-    parts = np.where(jobs.contacts >= 0, jobs.contacts & (COUNT - 1), 0).astype(np.uint16)
-    starts = np.zeros(COUNT + 1, np.int64)
-    np.cumsum(np.bincount(parts, minlength=COUNT), out=starts[1:])
-    return np.argsort(parts, kind="stable"), starts
+def _apart(whole: Whole, jobs: Jobs) -> Callable[[int], NDArray[np.int64]]:
+    """Tell of a partition which jobs are its own; those of nobody in the events are the first's."""
+    known = len(whole.events.contacts)
+    if not jobs.mixed:  # all contacts in order of their codes, then nobody
+        nobody = np.arange(known, len(jobs.contacts))
+        return lambda part: np.append(whole.disk.codes(part, known), nobody[: 0 if part else None])
+    parts = np.where(jobs.contacts < 0, 0, whole.disk.part(jobs.contacts)).astype(np.uint16)
+    order = np.argsort(parts, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(parts, minlength=COUNT))])
+    return lambda part: order[starts[part] : starts[part + 1]]
 
 
 def _each(whole: Whole, work: Callable[[int], T], threads: int) -> Iterator[T]:
     """Yield what the work makes of each partition that has rows, in their order."""
-    parts = np.flatnonzero(whole.disk.sizes()).tolist()
+    parts = whole.disk.parts()
     if threads == 1:
         yield from map(work, parts)
         return
@@ -247,11 +238,6 @@ def _arrange(
     )
 
 
-def _joined(pieces: Parts, dtype: Any) -> NDArray[Any]:
-    some = (piece for piece in pieces if piece is not None)
-    return np.concatenate([np.empty(0, dtype), *some], dtype=dtype)
-
-
 def _column(piece: Pieces, texts: list[str], order: NDArray[Any]) -> Column:
     """Put a partition's column together; of many texts only its own are named, numbered anew."""
     column = piece.put(order, texts)
@@ -267,7 +253,7 @@ def _column(piece: Pieces, texts: list[str], order: NDArray[Any]) -> Column:
 def _id_codes(low: Parts, high: Parts, null: Parts, sizes: Sequence[int]) -> NDArray[np.int32]:
     """Give ids as integers or words of 128 bits codes, -1 for null."""
     missing = _filled(null, sizes, bool)
-    codes = _coded(_joined(low, np.uint64), missing)
+    codes = _coded(_filled(low, sizes, np.uint64), missing)
     if any(piece is not None for piece in high):  # a block of nulls alone has none
         further = _coded(_filled(high, sizes, np.uint64), missing)
         codes = _coded((codes.astype(np.int64) << 32) | further, missing)

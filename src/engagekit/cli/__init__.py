@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from engagekit import __version__
+from engagekit import __version__, _core
 from engagekit.cli import check, compare, example, explain, react, report, score
 from engagekit.errors import EngagekitError
 
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _parser().print_help(sys.stderr)
         return WRONG_USAGE
     options = _parser().parse_args(arguments)
+    if arguments is None:  # in a process of its own, whose memory is the system's again soon
+        _core.keep_memory()
     try:
         with _warnings_as_notes(quiet=getattr(options, "quiet", False)):
             options.run(options)

@@ -38,6 +38,8 @@ _SUM = b"engagekit.sha256"
 _NOTE_SUM = "note_sha256"
 _BLOCK_BYTES = 16 << 20
 _BATCH_ROWS = 65_536
+_BUFFER = 1 << 20
+"""Bytes that are written at once: Parquet's pages are small, and each has a head of its own."""
 _COMPANION_BYTES = 64 << 20
 
 
@@ -143,7 +145,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     path = target_of(path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        with beside.open("xb") as stream:
+        with beside.open("xb", _BUFFER) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
