@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import pairwise
 from typing import TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Step = TypeVarTuple("Step")
 
 MOST_THREADS = 256
+HEED = 0.05
+"""Seconds between two looks whether somebody has pressed Ctrl-C: where a library handles it too, as polars
+does, the wait for a thread may go on as if nothing had happened."""
 
 
 def cores() -> int:
@@ -52,11 +56,20 @@ def in_parts(
     if len(edges) == 2:
         return [work(edges[0], edges[1])]
     with ThreadPoolExecutor(threads or len(edges) - 1) as pool:
+        parts: list[Future[T]] = []
+        found: list[T] = []
         try:
-            return list(pool.map(work, edges[:-1], edges[1:]))
+            parts += (pool.submit(work, first, last) for first, last in pairwise(edges))
+            for number in range(len(parts)):
+                while not wait(parts[number : number + 1], HEED).done:
+                    pass
+                found.append(parts[number].result())
         except BaseException:  # Ctrl-C above all: the others need not finish
             stop()
+            while parts:  # which know the error, which knows of what this was called with
+                parts.pop().cancel()
             raise
+    return found
 
 
 def in_steps(
