@@ -17,7 +17,7 @@
 
 #define EK_ROOM_PAGE ((size_t)1 << 21) /* what a block is a multiple of: a huge page */
 #define EK_ROOM_SPARE 16               /* blocks that stay mapped, at most */
-#define EK_ROOM_MOST ((size_t)1 << 30) /* and their bytes */
+#define EK_ROOM_MOST ((size_t)1 << 29) /* and their bytes */
 
 #if defined(MADV_FREE) && defined(MAP_ANONYMOUS)
 
