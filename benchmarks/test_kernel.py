@@ -21,7 +21,7 @@ SUM = "NumPy, sum"
 SCORED = "decayed, added up, and told in levels, phases and momentum"
 ORDERED = "columns.py: column"
 STAGES = {
-    "times and types read": ["events.py: _times", "events.py: _whole"],
+    "times and types read": ["events.py: _times", "mapped.py: coded_column"],
     "rows numbered and grouped by contact, on all cores": ["grouping.py: group_ids"],
     "columns of context put in the same order": [ORDERED],
     "types and context matched to rules": ["matching.py: match"],

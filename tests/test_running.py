@@ -33,7 +33,7 @@ def test_few_contacts_are_cut_too(count):
     assert running._coarse_edges(events_of([1, 2]), np.array([0, 1, -1, -1, -1])[:count], 8)[-1] == count
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, 1_000, running.APART])
+@pytest.mark.parametrize("count", [0, 1, 7, running.SMALL, running.SMALL + 3, running.APART])
 def test_columns_have_room_of_their_own(count):
     """Result columns are zeros of their own kind, and none is written to through another."""
     kinds = {

@@ -140,7 +140,7 @@ def _zeros(wanted: list[tuple[str, Any]], count: int) -> dict[str, NDArray[Any]]
 
     Of 4,096 bytes each, to get them from the system takes longer than to fill them.
     """
-    if count >= APART:
+    if not SMALL <= count < APART:
         return {name: np.zeros(count, dtype) for name, dtype in wanted}
     sizes = [-(-count * np.dtype(dtype).itemsize // 8) * 8 for _, dtype in wanted]
     edges = [0, *accumulate(sizes)]
