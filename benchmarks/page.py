@@ -121,7 +121,7 @@ def _live(results: dict[str, Any]) -> str:
             seconds(live["scores"]["most"]),
         ],
         [
-            f"the longest `add` while another thread saves them ({seconds(saving['seconds'])})",
+            f"the longest `add` during a save ({seconds(saving['seconds'])}) elsewhere, median of the saves",
             seconds(saving["pause"]), seconds(saving["most"]),
         ],
         [f"bytes a contact, beside {memory['ids']:.0f} for its id", f"{memory['contact']:.0f}",
