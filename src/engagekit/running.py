@@ -63,7 +63,7 @@ class Jobs:
     """The numbers, rising, of the jobs to be done; None: all."""
 
     def runs(self) -> list[tuple[int, int]]:
-        """Say which jobs are to be done, neighbours together.
+        """Say which of some jobs are neighbours: the first of each run, and the one behind its last.
 
         >>> one = np.zeros(9, np.int64)
         >>> jobs = Jobs(contacts=one, at=one, since=one, counted=one.astype(np.uint8))
@@ -71,8 +71,7 @@ class Jobs:
         >>> jobs.runs()
         [(0, 3), (6, 8)]
         """
-        if self.some is None:
-            return [(0, len(self.contacts))]
+        assert self.some is not None
         breaks = np.flatnonzero(np.diff(self.some) != 1) + 1
         firsts, lasts = self.some[np.append(0, breaks)], self.some[np.append(breaks, len(self.some)) - 1]
         return list(zip(firsts.tolist(), (lasts + 1).tolist(), strict=True))
